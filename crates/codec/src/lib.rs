@@ -1,0 +1,4 @@
+//! Pure file formats: they turn bytes into items and items into bytes, and know no files.
+
+pub mod maildir;
+pub mod mbox;

@@ -1,0 +1,1 @@
+//! The mbox family of formats.

@@ -1,0 +1,1 @@
+//! When are two messages the same (mission: message matching)?

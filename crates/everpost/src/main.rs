@@ -1,0 +1,2 @@
+//! The everpost program.
+fn main() {}

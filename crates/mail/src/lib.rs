@@ -1,0 +1,3 @@
+//! Roads that mail takes into and out of a store.
+
+pub mod demo;

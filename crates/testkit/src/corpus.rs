@@ -1,0 +1,1 @@
+//! Real mail for tests.

@@ -1,0 +1,3 @@
+//! Development only: corpora for tests, faults, real peers.
+
+pub mod corpus;
