@@ -1,1 +1,5 @@
-//! The query language.
+//! The query language: one grammar for search, scopes, rules and holds.
+
+mod ast;
+
+pub use ast::{Field, Query, Test};
