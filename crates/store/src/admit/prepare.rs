@@ -1,0 +1,97 @@
+//! What is known of an item before the store is asked: all the work on its bytes.
+
+use bytes::Bytes;
+use everpost_domain::cut::{Cut, Limits, cut};
+use everpost_domain::digest::Digest;
+use everpost_domain::identity::{Origin, PartSet, part_set};
+use everpost_domain::message::{Head, HeldEvidence, HeldFrom, SearchText, day, held_from, scan};
+
+/// A message on its way in.
+#[derive(Debug, Clone)]
+pub struct Incoming {
+    /// The exact bytes.
+    pub raw: Bytes,
+    /// How it came.
+    pub origin: Origin,
+    /// What the source knows about when the message was first held.
+    pub held: HeldEvidence,
+    /// Its place in the source: an offset, a number; only told back to people.
+    pub position: u64,
+    /// The SMTP envelope, where there was one.
+    pub envelope: Option<Envelope>,
+    /// Where it lies: mailboxes and folders.
+    pub places: Vec<Placement>,
+}
+
+/// An SMTP envelope.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Envelope {
+    /// MAIL FROM, without brackets; empty for the null sender.
+    pub sender: String,
+    /// RCPT TO.
+    pub recipients: Vec<String>,
+}
+
+/// A place where a message lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placement {
+    /// The mailbox's address.
+    pub mailbox: String,
+    /// The folder's full name, levels separated by `/`.
+    pub folder: String,
+    /// IMAP system flags as bits: 1 seen, 2 answered, 4 flagged, 8 deleted, 16 draft, 32 passed (forwarded).
+    pub flags: u32,
+    /// IMAP keywords.
+    pub keywords: Vec<String>,
+}
+
+/// A message whose bytes were read, hashed and cut; ready to be admitted.
+pub struct Prepared {
+    pub(crate) incoming: Incoming,
+    pub(crate) digest: Digest,
+    pub(crate) day: i64,
+    pub(crate) head: Head,
+    pub(crate) text: SearchText,
+    pub(crate) cut: Cut,
+    pub(crate) parts: PartSet,
+    pub(crate) held_from: i64,
+    pub(crate) held_source: HeldFrom,
+}
+
+impl Prepared {
+    /// Does all the work on a message's bytes. `now` is the time of import in seconds.
+    /// Never fails, whatever the bytes; takes long for large ones, so call it where
+    /// waiting is allowed.
+    pub fn new(incoming: Incoming, now: i64) -> Self {
+        let raw = &incoming.raw;
+        let structure = scan(raw);
+        let head = Head::read(raw, &structure);
+        let (held_from, held_source) = held_from(&incoming.held.with_head(raw, &structure, &head), now);
+        Prepared {
+            digest: Digest::of(raw),
+            day: day(head.sent),
+            text: SearchText::read(raw, &structure),
+            cut: cut(raw, &structure, &Limits::default()),
+            parts: part_set(raw, &structure, incoming.origin),
+            head,
+            held_from,
+            held_source,
+            incoming,
+        }
+    }
+
+    /// The copy's id.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// Since when the message is held, in seconds since 1970; what `--since` looks at.
+    pub fn held_from(&self) -> i64 {
+        self.held_from
+    }
+
+    /// Size of the raw bytes.
+    pub fn size(&self) -> u64 {
+        self.incoming.raw.len() as u64
+    }
+}

@@ -1,0 +1,168 @@
+//! The catalog: relational truth in SQL, one code path for SQLite and PostgreSQL.
+//!
+//! **Invariant.** The pool is private to this crate; whoever works for a tenant does it
+//! through statements that name the tenant (a test reads every statement for it).
+
+mod schema;
+pub(crate) mod sql;
+pub(crate) mod statements;
+
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::any::{AnyPoolOptions, install_default_drivers};
+use sqlx::pool::PoolConnection;
+use sqlx::{Any, AnyPool, AssertSqlSafe, Executor, Transaction};
+
+use crate::error::{Result, StoreError};
+use sql::Columns;
+
+/// Kinds of ids that are handed out in blocks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Counter {
+    Bucket = 1,
+    Pack = 2,
+    Frame = 3,
+    Part = 4,
+    Copy = 5,
+    Link = 6,
+    Mailbox = 7,
+    Folder = 8,
+    Event = 9,
+    Split = 10,
+    Job = 11,
+    Tenant = 12,
+}
+
+/// An open catalog.
+pub(crate) struct Catalog {
+    /// One connection: on SQLite one writer at a time is what the file allows anyway.
+    writer: AnyPool,
+    readers: AnyPool,
+    postgres: bool,
+}
+
+const SQLITE_SETTINGS: [&str; 5] = [
+    "PRAGMA journal_mode = WAL",
+    // Durable before acknowledged: the WAL is synced at each commit.
+    "PRAGMA synchronous = FULL",
+    // Erased means overwritten: wrapped keys must not linger in free pages.
+    "PRAGMA secure_delete = ON",
+    "PRAGMA busy_timeout = 10000",
+    // 16 MiB of pages a connection, counted in the store's memory budget.
+    "PRAGMA cache_size = -16384",
+];
+
+impl Catalog {
+    /// Opens the SQLite catalog at `path`, creating it where `create` says so, and brings
+    /// its schema up to date.
+    pub(crate) async fn open_sqlite(path: &Path, create: bool) -> Result<Self> {
+        let text = path
+            .to_str()
+            .ok_or_else(|| StoreError::Invalid("the data directory's path is not UTF-8".into()))?;
+        let mode = if create { "rwc" } else { "rw" };
+        // The path is a URL here: these three would end or escape it.
+        let text = text.replace('%', "%25").replace('?', "%3F").replace('#', "%23");
+        Self::open(&format!("sqlite://{text}?mode={mode}"), false).await
+    }
+
+    async fn open(address: &str, postgres: bool) -> Result<Self> {
+        install_default_drivers();
+        let options = || {
+            AnyPoolOptions::new()
+                .acquire_timeout(Duration::from_secs(60))
+                .idle_timeout(None)
+                .max_lifetime(None)
+                .test_before_acquire(false)
+                .after_connect(move |connection, _| {
+                    Box::pin(async move {
+                        if !postgres {
+                            for setting in SQLITE_SETTINGS {
+                                connection.execute(setting).await?;
+                            }
+                        }
+                        Ok(())
+                    })
+                })
+        };
+        let writer = options().max_connections(1).connect(address).await?;
+        let catalog = Catalog {
+            writer,
+            readers: options().max_connections(4).connect_lazy(address)?,
+            postgres,
+        };
+        catalog.migrate().await?;
+        Ok(catalog)
+    }
+
+    async fn migrate(&self) -> Result<()> {
+        let mut tx = self.begin().await?;
+        let version_table = schema::dialect(
+            "CREATE TABLE IF NOT EXISTS schema_version (id BIGINT PRIMARY KEY, version BIGINT NOT NULL)",
+            self.postgres,
+        );
+        tx.execute(AssertSqlSafe(version_table)).await?;
+        let found = match sql::fetch_optional(&mut tx, statements::SCHEMA_VERSION, vec![]).await? {
+            Some(row) => row.int(0)?,
+            None => 0,
+        };
+        if found > schema::VERSION {
+            return Err(StoreError::Version { found, known: schema::VERSION });
+        }
+        let done = usize::try_from(found).unwrap_or(0);
+        for step in schema::MIGRATIONS.iter().skip(done) {
+            for statement in *step {
+                tx.execute(AssertSqlSafe(schema::dialect(statement, self.postgres))).await?;
+            }
+        }
+        if found < schema::VERSION {
+            sql::execute(&mut tx, statements::SET_SCHEMA_VERSION, sql::values![schema::VERSION]).await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Begins a transaction that may write.
+    pub(crate) async fn begin(&self) -> Result<Transaction<'static, Any>> {
+        // A read that turns into a write cannot wait for the lock on SQLite: take it at once.
+        let begin = if self.postgres { "BEGIN" } else { "BEGIN IMMEDIATE" };
+        Ok(self.writer.begin_with(begin).await?)
+    }
+
+    /// A connection for reading.
+    pub(crate) async fn read(&self) -> Result<PoolConnection<Any>> {
+        Ok(self.readers.acquire().await?)
+    }
+
+    /// Moves the write-ahead log into the database file, as after a purge or before a backup.
+    pub(crate) async fn checkpoint(&self) -> Result<()> {
+        if !self.postgres {
+            let mut connection = self.writer.acquire().await?;
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").await?;
+        }
+        Ok(())
+    }
+
+    /// Rewrites the database file without its free pages.
+    pub(crate) async fn vacuum(&self) -> Result<()> {
+        let mut connection = self.writer.acquire().await?;
+        connection.execute("VACUUM").await?;
+        drop(connection);
+        self.checkpoint().await
+    }
+
+    /// Closes every connection; later calls fail.
+    pub(crate) async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}
+
+/// Takes `count` neighbouring ids and returns the first.
+pub(crate) async fn take_ids(db: &mut sqlx::AnyConnection, kind: Counter, count: usize) -> Result<i64> {
+    let count = i64::try_from(count).unwrap_or(i64::MAX);
+    let values = sql::values![kind as i64, count];
+    let row = sql::fetch_optional(db, statements::TAKE_IDS, values).await?;
+    let next = row.ok_or(sqlx::Error::RowNotFound)?.int(0)?;
+    Ok(next - count)
+}

@@ -1,0 +1,86 @@
+//! The relational schema, as migrations that run on SQLite and PostgreSQL alike.
+//!
+//! Column types are BIGINT, DOUBLE, TEXT and BLOB only. Times are microseconds since 1970
+//! (UTC), flags and kinds are numbers whose meaning the owning module documents, and no
+//! column holds text that people could read: that is sealed. `BIGINT PRIMARY KEY` becomes
+//! `INTEGER PRIMARY KEY` on SQLite, where only that spelling makes the id the row's place.
+
+/// One step of the schema. Steps are never edited once released; new ones are appended
+/// (expand, migrate, contract), so that versions N and N-1 can run side by side.
+pub(super) const MIGRATIONS: &[&[&str]] = &[FIRST];
+
+/// Tables small enough to be stored in key order without an id of their own.
+const FIRST: &[&str] = &[
+    // -- operator ---------------------------------------------------------------------
+    "CREATE TABLE store (id BIGINT PRIMARY KEY, name BLOB NOT NULL, epoch BIGINT NOT NULL, created BIGINT NOT NULL)",
+    "CREATE TABLE tenant (id BIGINT PRIMARY KEY, name BLOB NOT NULL, by_master BLOB NOT NULL, by_recovery BLOB NOT NULL, created BIGINT NOT NULL)",
+    // Ids are handed out in blocks inside the transaction that uses them, so that frames of one run are neighbours.
+    "CREATE TABLE counter (kind BIGINT PRIMARY KEY, next BIGINT NOT NULL)",
+    "CREATE TABLE lease (tenant BIGINT NOT NULL, kind BIGINT NOT NULL, holder BLOB NOT NULL, generation BIGINT NOT NULL, until BIGINT NOT NULL, PRIMARY KEY (tenant, kind))",
+    // -- vault ------------------------------------------------------------------------
+    // class 0: unlocked. release: month a WORM bucket opens, 0 for none.
+    "CREATE TABLE bucket (id BIGINT PRIMARY KEY, tenant BIGINT NOT NULL, class BIGINT NOT NULL, release BIGINT NOT NULL)",
+    "CREATE TABLE pack (id BIGINT PRIMARY KEY, tenant BIGINT NOT NULL, bucket BIGINT NOT NULL, name BLOB NOT NULL, size BIGINT NOT NULL, created BIGINT NOT NULL, generation BIGINT NOT NULL)",
+    "CREATE TABLE frame (id BIGINT PRIMARY KEY, tenant BIGINT NOT NULL, pack BIGINT NOT NULL, number BIGINT NOT NULL, at BIGINT NOT NULL, sealed BIGINT NOT NULL, plain BIGINT NOT NULL, kind BIGINT NOT NULL, key BLOB NOT NULL)",
+    "CREATE INDEX frame_of_pack ON frame (pack)",
+    "CREATE TABLE part (id BIGINT PRIMARY KEY, tenant BIGINT NOT NULL, bucket BIGINT NOT NULL, prefix BIGINT NOT NULL, address BLOB NOT NULL, size BIGINT NOT NULL, frame BIGINT NOT NULL, at BIGINT NOT NULL)",
+    "CREATE INDEX part_by_address ON part (tenant, bucket, prefix)",
+    "CREATE INDEX part_of_frame ON part (frame)",
+    // -- copies and messages ----------------------------------------------------------
+    // home 0 is this store. frame/at/run name the skeleton's run in `bucket`; more instances in `instance`.
+    "CREATE TABLE copy (id BIGINT PRIMARY KEY, tenant BIGINT NOT NULL, day BIGINT NOT NULL, prefix BIGINT NOT NULL, digest BLOB NOT NULL, size BIGINT NOT NULL, home BIGINT NOT NULL, held_from BIGINT NOT NULL, header_key BIGINT NOT NULL, event BIGINT NOT NULL, bucket BIGINT NOT NULL, frame BIGINT NOT NULL, at BIGINT NOT NULL, run BIGINT NOT NULL, key BLOB NOT NULL, head BLOB NOT NULL, record BLOB NOT NULL)",
+    "CREATE INDEX copy_by_day ON copy (tenant, day, prefix)",
+    "CREATE INDEX copy_by_header ON copy (tenant, header_key) WHERE header_key <> 0",
+    "CREATE TABLE instance (tenant BIGINT NOT NULL, copy BIGINT NOT NULL, bucket BIGINT NOT NULL, frame BIGINT NOT NULL, at BIGINT NOT NULL, run BIGINT NOT NULL, PRIMARY KEY (tenant, copy, bucket))",
+    "CREATE TABLE copy_part (tenant BIGINT NOT NULL, copy BIGINT NOT NULL, ordinal BIGINT NOT NULL, part BIGINT NOT NULL, PRIMARY KEY (tenant, copy, ordinal))",
+    "CREATE INDEX copy_part_of_part ON copy_part (part)",
+    // rule: identity::Rule, or 100 for `same` between two messages. withdrawn 0: in force.
+    "CREATE TABLE link (id BIGINT PRIMARY KEY, tenant BIGINT NOT NULL, copy BIGINT NOT NULL, message BIGINT NOT NULL, rule BIGINT NOT NULL, evidence BLOB NOT NULL, at BIGINT NOT NULL, withdrawn BIGINT NOT NULL)",
+    "CREATE INDEX link_of_copy ON link (tenant, copy)",
+    "CREATE INDEX link_of_message ON link (tenant, message)",
+    // kind: why the copy must stay (unreconciled, queued, unreceipted, open plan, unsettled).
+    "CREATE TABLE pin (id BIGINT PRIMARY KEY, tenant BIGINT NOT NULL, copy BIGINT NOT NULL, kind BIGINT NOT NULL, at BIGINT NOT NULL, until BIGINT NOT NULL)",
+    "CREATE INDEX pin_of_copy ON pin (tenant, copy)",
+    // -- where mail was seen ----------------------------------------------------------
+    "CREATE TABLE mailbox (id BIGINT PRIMARY KEY, tenant BIGINT NOT NULL, hash BIGINT NOT NULL, name BLOB NOT NULL)",
+    "CREATE INDEX mailbox_by_hash ON mailbox (tenant, hash)",
+    "CREATE TABLE folder (id BIGINT PRIMARY KEY, tenant BIGINT NOT NULL, mailbox BIGINT NOT NULL, hash BIGINT NOT NULL, name BLOB NOT NULL)",
+    "CREATE INDEX folder_by_hash ON folder (tenant, mailbox, hash)",
+    // One row per SMTP transaction, or per item of an import, and copy. id is the event's id.
+    "CREATE TABLE delivery (tenant BIGINT NOT NULL, copy BIGINT NOT NULL, id BIGINT NOT NULL, at BIGINT NOT NULL, job BIGINT NOT NULL, position BIGINT NOT NULL, envelope BLOB, PRIMARY KEY (tenant, copy, id))",
+    "CREATE TABLE owner (tenant BIGINT NOT NULL, mailbox BIGINT NOT NULL, copy BIGINT NOT NULL, PRIMARY KEY (tenant, mailbox, copy))",
+    "CREATE TABLE placement (tenant BIGINT NOT NULL, copy BIGINT NOT NULL, id BIGINT NOT NULL, folder BIGINT NOT NULL, flags BIGINT NOT NULL, keywords BLOB, PRIMARY KEY (tenant, copy, id))",
+    "CREATE INDEX placement_of_folder ON placement (tenant, folder, copy)",
+    // -- order and log ----------------------------------------------------------------
+    // seq NULL until the sequencer numbered it. note: sealed record of events that concern no copy.
+    "CREATE TABLE event (id BIGINT PRIMARY KEY, tenant BIGINT NOT NULL, seq BIGINT, kind BIGINT NOT NULL, at BIGINT NOT NULL, copy BIGINT NOT NULL, note BLOB)",
+    "CREATE INDEX event_by_seq ON event (tenant, seq)",
+    "CREATE INDEX event_unnumbered ON event (tenant, id) WHERE seq IS NULL",
+    "CREATE TABLE log (tenant BIGINT PRIMARY KEY, size BIGINT NOT NULL, tail BLOB NOT NULL, checkpoint BLOB NOT NULL)",
+    "CREATE TABLE follower (tenant BIGINT NOT NULL, kind BIGINT NOT NULL, seq BIGINT NOT NULL, PRIMARY KEY (tenant, kind))",
+    // Items that a follower could not do and will try again, or gave up on.
+    "CREATE TABLE exception (tenant BIGINT NOT NULL, kind BIGINT NOT NULL, seq BIGINT NOT NULL, tries BIGINT NOT NULL, next BIGINT NOT NULL, reason BLOB NOT NULL, PRIMARY KEY (tenant, kind, seq))",
+    // -- index ------------------------------------------------------------------------
+    "CREATE TABLE split (id BIGINT PRIMARY KEY, tenant BIGINT NOT NULL, name BLOB NOT NULL, size BIGINT NOT NULL, docs BIGINT NOT NULL, first BIGINT NOT NULL, last BIGINT NOT NULL, analyser BIGINT NOT NULL, key BLOB NOT NULL)",
+    "CREATE INDEX split_of_tenant ON split (tenant)",
+    // -- operator's work --------------------------------------------------------------
+    "CREATE TABLE job (id BIGINT PRIMARY KEY, tenant BIGINT NOT NULL, kind BIGINT NOT NULL, state BIGINT NOT NULL, source_hash BIGINT NOT NULL, about BLOB NOT NULL, cursor BLOB NOT NULL, started BIGINT NOT NULL, updated BIGINT NOT NULL, seen BIGINT NOT NULL, stored BIGINT NOT NULL, duplicate BIGINT NOT NULL, rejected BIGINT NOT NULL, failed BIGINT NOT NULL, outside BIGINT NOT NULL, bytes BIGINT NOT NULL)",
+    "CREATE INDEX job_of_tenant ON job (tenant)",
+    "CREATE TABLE job_error (tenant BIGINT NOT NULL, job BIGINT NOT NULL, position BIGINT NOT NULL, what BLOB NOT NULL, PRIMARY KEY (tenant, job, position))",
+];
+
+/// The newest schema this program knows.
+pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;
+
+/// A statement of the schema in the dialect of the database at hand.
+pub(super) fn dialect(statement: &str, postgres: bool) -> String {
+    if postgres {
+        return statement.replace(" BLOB", " BYTEA").replace(" DOUBLE", " DOUBLE PRECISION");
+    }
+    let mut text = statement.replace("BIGINT PRIMARY KEY", "INTEGER PRIMARY KEY");
+    // Small rows that are looked up by their whole key are stored in its order.
+    if text.ends_with("))") && text.contains("PRIMARY KEY (") && text.starts_with("CREATE TABLE") {
+        text.push_str(" WITHOUT ROWID");
+    }
+    text
+}

@@ -1,0 +1,183 @@
+//! Every statement the store runs, by name. Those that concern mail name the tenant;
+//! the test below reads each one for it.
+
+use super::sql::Batch;
+
+// -- operator: concern no tenant's mail ----------------------------------------------------
+
+pub(crate) const SCHEMA_VERSION: &str = "SELECT version FROM schema_version WHERE id = 1";
+pub(crate) const SET_SCHEMA_VERSION: &str = "INSERT INTO schema_version (id, version) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET version = excluded.version";
+pub(crate) const TAKE_IDS: &str = "INSERT INTO counter (kind, next) VALUES ($1, 1 + $2) ON CONFLICT (kind) DO UPDATE SET next = counter.next + $2 RETURNING next";
+pub(crate) const STORE: &str = "SELECT name, epoch, created FROM store WHERE id = 1";
+pub(crate) const INSERT_STORE: &str = "INSERT INTO store (id, name, epoch, created) VALUES (1, $1, 1, $2)";
+pub(crate) const RAISE_EPOCH: &str = "UPDATE store SET epoch = epoch + 1 WHERE id = 1";
+pub(crate) const TENANTS: &str = "SELECT id, name, by_master, by_recovery FROM tenant ORDER BY id";
+pub(crate) const INSERT_TENANT: &str = "INSERT INTO tenant (id, name, by_master, by_recovery, created) VALUES ($1, $2, $3, $4, $5)";
+pub(crate) const REWRAP_TENANT: &str = "UPDATE tenant SET by_master = $2 WHERE id = $1";
+pub(crate) const REWRAP_RECOVERY: &str = "UPDATE tenant SET by_recovery = $2 WHERE id = $1";
+pub(crate) const ALL_PACKS: &str = "SELECT name FROM pack";
+pub(crate) const ALL_SPLITS: &str = "SELECT name FROM split";
+
+// -- vault ---------------------------------------------------------------------------------
+
+pub(crate) const BUCKETS: &str = "SELECT id FROM bucket WHERE tenant = $1 AND class = $2 AND release = $3";
+pub(crate) const INSERT_BUCKET: &str = "INSERT INTO bucket (id, tenant, class, release) VALUES ($1, $2, $3, $4)";
+pub(crate) const INSERT_PACK: &str = "INSERT INTO pack (id, tenant, bucket, name, size, created, generation) VALUES ($1, $2, $3, $4, $5, $6, $7)";
+pub(crate) const INSERT_FRAMES: Batch = Batch {
+    before: "INSERT INTO frame (id, tenant, pack, number, at, sealed, plain, kind, key) VALUES",
+    columns: 9,
+    after: "",
+};
+pub(crate) const FRAME: &str = "SELECT frame.id, pack.name, frame.number, frame.at, frame.sealed, frame.plain, frame.key FROM frame JOIN pack ON pack.id = frame.pack WHERE frame.tenant = $1 AND frame.id = $2";
+pub(crate) const INSERT_PARTS: Batch = Batch {
+    before: "INSERT INTO part (id, tenant, bucket, prefix, address, size, frame, at) VALUES",
+    columns: 8,
+    after: "",
+};
+pub(crate) const INSERT_COPY_PARTS: Batch = Batch {
+    before: "INSERT INTO copy_part (tenant, copy, ordinal, part) VALUES",
+    columns: 4,
+    after: "",
+};
+pub(crate) const FIND_PARTS: Batch = Batch {
+    before: "WITH wanted (tenant, bucket, prefix) AS (VALUES",
+    columns: 3,
+    after: ") SELECT part.id, part.address, part.size FROM wanted CROSS JOIN part WHERE part.tenant = wanted.tenant AND part.bucket = wanted.bucket AND part.prefix = wanted.prefix",
+};
+pub(crate) const PARTS_OF_COPY: &str = "SELECT part.id, part.frame, part.at, part.size, part.bucket, part.address FROM copy_part JOIN part ON part.id = copy_part.part WHERE copy_part.tenant = $1 AND copy_part.copy = $2 ORDER BY copy_part.ordinal";
+
+// -- copies --------------------------------------------------------------------------------
+
+pub(crate) const INSERT_COPIES: Batch = Batch {
+    before: "INSERT INTO copy (id, tenant, day, prefix, digest, size, home, held_from, header_key, event, bucket, frame, at, run, key, head, record) VALUES",
+    columns: 17,
+    after: "",
+};
+pub(crate) const FIND_COPIES: Batch = Batch {
+    before: "WITH wanted (tenant, day, prefix) AS (VALUES",
+    columns: 3,
+    after: ") SELECT copy.id, copy.digest, copy.key FROM wanted CROSS JOIN copy WHERE copy.tenant = wanted.tenant AND copy.day = wanted.day AND copy.prefix = wanted.prefix",
+};
+pub(crate) const FIND_BY_HEADER: Batch = Batch {
+    before: "WITH wanted (tenant, header_key) AS (VALUES",
+    columns: 2,
+    after: ") SELECT copy.id, copy.header_key, copy.digest, copy.size, copy.key, copy.head, copy.record FROM wanted CROSS JOIN copy WHERE copy.tenant = wanted.tenant AND copy.header_key = wanted.header_key AND copy.header_key <> 0",
+};
+pub(crate) const IDS_BY_HEADER: Batch = Batch {
+    before: "WITH wanted (tenant, header_key) AS (VALUES",
+    columns: 2,
+    after: ") SELECT copy.id FROM wanted CROSS JOIN copy WHERE copy.tenant = wanted.tenant AND copy.header_key = wanted.header_key AND copy.header_key <> 0",
+};
+pub(crate) const DAYS: &str = "SELECT DISTINCT day FROM copy WHERE tenant = $1";
+/// Columns of a copy as `CopyRow` reads them.
+pub(crate) const COPY: &str = "SELECT copy.id, copy.day, copy.digest, copy.size, copy.held_from, copy.event, copy.bucket, copy.frame, copy.at, copy.run, copy.key, copy.head, copy.record FROM copy WHERE copy.tenant = $1 AND copy.id = $2";
+pub(crate) const COPY_BY_SEQ: Batch = Batch {
+    before: "WITH wanted (tenant, seq) AS (VALUES",
+    columns: 2,
+    after: ") SELECT copy.id, copy.day, copy.digest, copy.size, copy.held_from, copy.event, copy.bucket, copy.frame, copy.at, copy.run, copy.key, copy.head, copy.record, event.seq FROM wanted CROSS JOIN event JOIN copy ON copy.id = event.copy WHERE event.tenant = wanted.tenant AND event.seq = wanted.seq AND event.kind = 1",
+};
+pub(crate) const INSERT_LINKS: Batch = Batch {
+    before: "INSERT INTO link (id, tenant, copy, message, rule, evidence, at, withdrawn) VALUES",
+    columns: 8,
+    after: "",
+};
+pub(crate) const LINKS_OF_COPIES: Batch = Batch {
+    before: "WITH wanted (tenant, copy) AS (VALUES",
+    columns: 2,
+    after: ") SELECT link.copy, link.message FROM wanted CROSS JOIN link WHERE link.tenant = wanted.tenant AND link.copy = wanted.copy AND link.withdrawn = 0",
+};
+pub(crate) const LINKS_OF_MESSAGE: &str = "SELECT copy FROM link WHERE tenant = $1 AND message = $2 AND withdrawn = 0 ORDER BY copy";
+pub(crate) const ALL_LINKS: &str = "SELECT copy, message FROM link WHERE tenant = $1 AND withdrawn = 0";
+
+// -- deliveries, owners, placements --------------------------------------------------------
+
+pub(crate) const MAILBOXES: &str = "SELECT id, hash, name FROM mailbox WHERE tenant = $1";
+pub(crate) const INSERT_MAILBOX: &str = "INSERT INTO mailbox (id, tenant, hash, name) VALUES ($1, $2, $3, $4)";
+pub(crate) const FOLDERS: &str = "SELECT id, mailbox, hash, name FROM folder WHERE tenant = $1";
+pub(crate) const INSERT_FOLDER: &str = "INSERT INTO folder (id, tenant, mailbox, hash, name) VALUES ($1, $2, $3, $4, $5)";
+pub(crate) const INSERT_DELIVERIES: Batch = Batch {
+    before: "INSERT INTO delivery (tenant, copy, id, at, job, position, envelope) VALUES",
+    columns: 7,
+    after: "",
+};
+pub(crate) const INSERT_OWNERS: Batch = Batch {
+    before: "INSERT INTO owner (tenant, mailbox, copy) VALUES",
+    columns: 3,
+    after: " ON CONFLICT (tenant, mailbox, copy) DO NOTHING",
+};
+pub(crate) const INSERT_PLACEMENTS: Batch = Batch {
+    before: "INSERT INTO placement (tenant, copy, id, folder, flags, keywords) VALUES",
+    columns: 6,
+    after: "",
+};
+/// Placements of a copy whose delivery was not withdrawn (job state 3).
+pub(crate) const PLACES_OF_COPY: &str = "SELECT placement.folder, placement.flags, placement.keywords, delivery.at FROM placement JOIN delivery ON delivery.tenant = placement.tenant AND delivery.copy = placement.copy AND delivery.id = placement.id LEFT JOIN job ON job.id = delivery.job WHERE placement.tenant = $1 AND placement.copy = $2 AND COALESCE(job.state, 0) <> 3 ORDER BY placement.id";
+pub(crate) const SEQS_OF_FOLDER: &str = "SELECT DISTINCT event.seq FROM placement JOIN delivery ON delivery.tenant = placement.tenant AND delivery.copy = placement.copy AND delivery.id = placement.id LEFT JOIN job ON job.id = delivery.job JOIN copy ON copy.id = placement.copy JOIN event ON event.id = copy.event WHERE placement.tenant = $1 AND placement.folder = $2 AND COALESCE(job.state, 0) <> 3 AND event.seq IS NOT NULL";
+pub(crate) const SEQS_OF_MAILBOX: &str = "SELECT event.seq FROM owner JOIN copy ON copy.id = owner.copy JOIN event ON event.id = copy.event WHERE owner.tenant = $1 AND owner.mailbox = $2 AND event.seq IS NOT NULL";
+/// Copies all of whose deliveries came by withdrawn jobs.
+pub(crate) const HIDDEN_SEQS: &str = "SELECT event.seq FROM copy JOIN event ON event.id = copy.event WHERE copy.tenant = $1 AND event.seq IS NOT NULL AND copy.id IN (SELECT delivery.copy FROM delivery JOIN job ON job.id = delivery.job WHERE delivery.tenant = $1 AND job.state = 3) AND copy.id NOT IN (SELECT delivery.copy FROM delivery LEFT JOIN job ON job.id = delivery.job WHERE delivery.tenant = $1 AND COALESCE(job.state, 0) <> 3)";
+pub(crate) const WITHDRAWN_JOBS: &str = "SELECT COUNT(*) FROM job WHERE tenant = $1 AND state = 3";
+pub(crate) const USAGE_BY_MAILBOX: &str = "SELECT owner.mailbox, COUNT(*), CAST(SUM(copy.size) AS BIGINT) FROM owner JOIN copy ON copy.id = owner.copy WHERE owner.tenant = $1 GROUP BY owner.mailbox";
+
+// -- order and log -------------------------------------------------------------------------
+
+pub(crate) const INSERT_EVENTS: Batch = Batch {
+    before: "INSERT INTO event (id, tenant, seq, kind, at, copy, note) VALUES",
+    columns: 7,
+    after: "",
+};
+pub(crate) const LAST_SEQ: &str = "SELECT MAX(seq) FROM event WHERE tenant = $1";
+pub(crate) const ANY_EVENT: &str = "SELECT id FROM event WHERE tenant = $1 LIMIT 1";
+pub(crate) const EVENTS_FROM: &str = "SELECT event.seq, event.id, event.kind, event.at, event.copy, event.note, copy.digest, copy.size, copy.key, copy.record FROM event LEFT JOIN copy ON copy.id = event.copy WHERE event.tenant = $1 AND event.seq >= $2 AND event.seq < $3 ORDER BY event.seq";
+pub(crate) const EVENT: &str = "SELECT event.seq, event.id, event.kind, event.at, event.copy, event.note, copy.digest, copy.size, copy.key, copy.record FROM event LEFT JOIN copy ON copy.id = event.copy WHERE event.tenant = $1 AND event.id = $2";
+pub(crate) const LOG: &str = "SELECT size, tail, checkpoint FROM log WHERE tenant = $1";
+pub(crate) const SET_LOG: &str = "INSERT INTO log (tenant, size, tail, checkpoint) VALUES ($1, $2, $3, $4) ON CONFLICT (tenant) DO UPDATE SET size = excluded.size, tail = excluded.tail, checkpoint = excluded.checkpoint";
+pub(crate) const FOLLOWER: &str = "SELECT seq FROM follower WHERE tenant = $1 AND kind = $2";
+pub(crate) const SET_FOLLOWER: &str = "INSERT INTO follower (tenant, kind, seq) VALUES ($1, $2, $3) ON CONFLICT (tenant, kind) DO UPDATE SET seq = excluded.seq";
+pub(crate) const LEASE: &str = "SELECT holder, generation FROM lease WHERE tenant = $1 AND kind = $2";
+pub(crate) const SET_LEASE: &str = "INSERT INTO lease (tenant, kind, holder, generation, until) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (tenant, kind) DO UPDATE SET holder = excluded.holder, generation = lease.generation + 1, until = excluded.until";
+
+// -- index ---------------------------------------------------------------------------------
+
+pub(crate) const SPLITS: &str = "SELECT id, name, size, docs, first, last, analyser, key FROM split WHERE tenant = $1 ORDER BY id";
+pub(crate) const INSERT_SPLIT: &str = "INSERT INTO split (id, tenant, name, size, docs, first, last, analyser, key) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+pub(crate) const DELETE_SPLIT: &str = "DELETE FROM split WHERE tenant = $1 AND id = $2";
+pub(crate) const DELETE_SPLITS: &str = "DELETE FROM split WHERE tenant = $1";
+
+// -- jobs ----------------------------------------------------------------------------------
+
+pub(crate) const INSERT_JOB: &str = "INSERT INTO job (id, tenant, kind, state, source_hash, about, cursor, started, updated, seen, stored, duplicate, rejected, failed, outside, bytes) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, 0, 0, 0, 0, 0, 0, 0)";
+pub(crate) const JOBS: &str = "SELECT id, kind, state, about, cursor, started, updated, seen, stored, duplicate, rejected, failed, outside, bytes FROM job WHERE tenant = $1 ORDER BY id";
+pub(crate) const OPEN_JOB: &str = "SELECT id FROM job WHERE tenant = $1 AND source_hash = $2 AND state = 1 ORDER BY id";
+pub(crate) const PROGRESS_JOB: &str = "UPDATE job SET cursor = $3, updated = $4, seen = seen + $5, stored = stored + $6, duplicate = duplicate + $7, rejected = rejected + $8, failed = failed + $9, outside = outside + $10, bytes = bytes + $11 WHERE tenant = $1 AND id = $2 AND state = 1";
+pub(crate) const SET_JOB_STATE: &str = "UPDATE job SET state = $3, updated = $4 WHERE tenant = $1 AND id = $2";
+pub(crate) const INSERT_JOB_ERRORS: Batch = Batch {
+    before: "INSERT INTO job_error (tenant, job, position, what) VALUES",
+    columns: 4,
+    after: " ON CONFLICT (tenant, job, position) DO NOTHING",
+};
+pub(crate) const JOB_ERRORS: &str = "SELECT position, what FROM job_error WHERE tenant = $1 AND job = $2 ORDER BY position";
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, reason = "tests may panic")]
+
+    /// Every statement below the operator's section must bind the tenant it works for.
+    #[test]
+    fn every_statement_names_its_tenant() {
+        let source = include_str!("statements.rs");
+        let (_, tenants) = source.split_once("// -- vault").unwrap();
+        let tenants = tenants.split("#[cfg(test)]").next().unwrap();
+        let mut seen = 0;
+        for definition in tenants.split("pub(crate) const ").skip(1) {
+            let name = definition.split(':').next().unwrap();
+            let text: String = definition.split('"').skip(1).step_by(2).collect();
+            let inserted = text.starts_with("INSERT") && text.contains("tenant");
+            let wanted = text.contains("wanted (tenant,") && text.contains(".tenant = wanted.tenant");
+            let bound = text.contains("tenant = $1");
+            assert!(inserted || wanted || bound, "{name} works without a tenant: {text}");
+            seen += 1;
+        }
+        assert!(seen > 40, "the test reads the statements no longer");
+    }
+}

@@ -1,0 +1,162 @@
+//! What can go wrong in the store, each with a stable code and a hint.
+
+use std::path::PathBuf;
+
+/// A failure of the store. `Display` says what; [`StoreError::code`] and
+/// [`StoreError::hint`] say how to look it up and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another process has the data directory open.
+    #[error("the data directory is in use by process {pid}")]
+    Busy {
+        /// What the lock file says.
+        pid: String,
+    },
+    /// The master or recovery key is absent, unreadable or not the one that made this store.
+    #[error("{0}")]
+    Key(String),
+    /// A write did not fit on the disk. Nothing acknowledged is lost.
+    #[error("the disk is full: {0}")]
+    Disk(String),
+    /// Stored bytes are not what was written.
+    #[error("{item} is damaged: {what}")]
+    Damaged {
+        /// Which pack, frame, row, tile or split.
+        item: String,
+        /// How it shows.
+        what: String,
+    },
+    /// Nothing by that name.
+    #[error("there is no {0}")]
+    NotFound(String),
+    /// The request itself is wrong.
+    #[error("{0}")]
+    Invalid(String),
+    /// The store was written by a version this program cannot read.
+    #[error("the store has schema {found}; this program reads up to {known}")]
+    Version {
+        /// What the catalog says.
+        found: i64,
+        /// The newest this program knows.
+        known: i64,
+    },
+    /// What a decision read changed before its commit; decide again.
+    #[error("another writer was faster")]
+    Guard,
+    /// The catalog answered with an error.
+    #[error("catalog: {0}")]
+    Sql(sqlx::Error),
+    /// The object store answered with an error.
+    #[error("object store: {0}")]
+    Object(String),
+    /// A file operation failed.
+    #[error("{path}: {error}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// The index could not be read or written.
+    #[error("index: {0}")]
+    Index(String),
+    /// The store's background writer has stopped, after an error it reported.
+    #[error("the store has stopped")]
+    Stopped,
+}
+
+impl StoreError {
+    /// The stable code printed as `error[CODE]`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            StoreError::Busy { .. } => "E-STORE-BUSY",
+            StoreError::Key(_) => "E-KEY",
+            StoreError::Disk(_) => "E-DISK",
+            StoreError::Damaged { .. } => "E-DAMAGED",
+            StoreError::NotFound(_) => "E-NOT-FOUND",
+            StoreError::Invalid(_) => "E-INVALID",
+            StoreError::Version { .. } => "E-VERSION",
+            StoreError::Guard => "E-GUARD",
+            StoreError::Sql(_) => "E-CATALOG",
+            StoreError::Object(_) => "E-OBJECT",
+            StoreError::File { .. } => "E-FILE",
+            StoreError::Index(_) => "E-INDEX",
+            StoreError::Stopped => "E-STOPPED",
+        }
+    }
+
+    /// What a person can do about it; empty where nothing general can be said.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            StoreError::Busy { .. } => "wait for that process to end, or stop it",
+            StoreError::Key(_) => "give the right key with --key FILE or --key env:NAME, or use `everpost key recover`",
+            StoreError::Disk(_) => "make room and run the same command again: it goes on where it stopped",
+            StoreError::Damaged { .. } => "`everpost fsck` lists everything that is damaged",
+            StoreError::Version { .. } => "use a newer everpost",
+            StoreError::Index(_) => "`everpost reindex` builds the index again from the stored mail",
+            _ => "",
+        }
+    }
+
+    /// A file error with its path; a full disk is named as such.
+    pub(crate) fn file(path: impl Into<PathBuf>, error: std::io::Error) -> Self {
+        let path = path.into();
+        if is_full(&error) {
+            return StoreError::Disk(path.display().to_string());
+        }
+        StoreError::File { path, error }
+    }
+
+    /// Something stored is not what it should be.
+    pub(crate) fn damaged(item: impl Into<String>, what: impl Into<String>) -> Self {
+        StoreError::Damaged { item: item.into(), what: what.into() }
+    }
+}
+
+/// ENOSPC, EDQUOT and EFBIG all mean: no room for this write.
+fn is_full(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind;
+    matches!(
+        error.kind(),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge
+    )
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        if let sqlx::Error::Database(inner) = &error {
+            // SQLITE_FULL = 13; SQLITE_IOERR_WRITE = 778 is what a full tmpfs gives for the WAL.
+            let code = inner.code().unwrap_or_default();
+            if code == "13" || code == "778" || inner.message().contains("disk is full") {
+                return StoreError::Disk("the catalog".into());
+            }
+        }
+        StoreError::Sql(error)
+    }
+}
+
+impl From<object_store::Error> for StoreError {
+    fn from(error: object_store::Error) -> Self {
+        if let object_store::Error::NotFound { path, .. } = &error {
+            return StoreError::NotFound(format!("object {path}"));
+        }
+        // The kept library wraps the I/O error several levels deep.
+        let mut source: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+        while let Some(inner) = source {
+            if inner.downcast_ref::<std::io::Error>().is_some_and(is_full) {
+                return StoreError::Disk(error.to_string());
+            }
+            source = inner.source();
+        }
+        StoreError::Object(error.to_string())
+    }
+}
+
+impl From<everpost_domain::wire::Damaged> for StoreError {
+    fn from(error: everpost_domain::wire::Damaged) -> Self {
+        StoreError::damaged("record", error.0)
+    }
+}
+
+/// Result of a store operation.
+pub type Result<T> = std::result::Result<T, StoreError>;

@@ -1,0 +1,264 @@
+//! Opening a store: data directory, lock, keys, catalog, objects.
+
+use std::fs;
+use std::io::{Read, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use object_store::ObjectStore;
+use object_store::local::LocalFileSystem;
+
+use crate::catalog::sql::{self, Columns, values};
+use crate::catalog::{Catalog, Counter, statements, take_ids};
+use crate::clock::now_us;
+use crate::error::{Result, StoreError};
+use crate::keys::{self, KeySource, MasterKey, RecoveryKey, TenantKeys};
+use crate::seal::random;
+use crate::tenant::{Tenant, TenantState};
+use crate::vault::Vault;
+
+/// How to open a store.
+#[derive(Clone)]
+pub struct Options {
+    /// The data directory.
+    pub data: PathBuf,
+    /// Where the master key is; `None`: beside the data directory.
+    pub key: Option<KeySource>,
+    /// Make the store if there is none.
+    pub create: bool,
+    /// What to read and write objects through instead of the data directory; tests put
+    /// faults here.
+    pub objects: Option<Arc<dyn ObjectStore>>,
+    /// Bytes of opened frames that are kept for the next reader.
+    pub frame_cache: usize,
+    /// Bytes of opened index blocks that are kept for the next search.
+    pub block_cache: usize,
+}
+
+impl Options {
+    /// The usual way to open the store in `data`.
+    pub fn new(data: impl Into<PathBuf>) -> Self {
+        Options {
+            data: data.into(),
+            key: None,
+            create: false,
+            objects: None,
+            frame_cache: 24 << 20,
+            block_cache: 48 << 20,
+        }
+    }
+
+    /// As [`Options::new`], and the store is made if there is none.
+    pub fn create(data: impl Into<PathBuf>) -> Self {
+        Options { create: true, ..Options::new(data) }
+    }
+
+    pub(crate) fn key_source(&self) -> KeySource {
+        self.key.clone().unwrap_or_else(|| KeySource::beside(&self.data))
+    }
+}
+
+/// The operator's handle of an open store. Work for a tenant goes through [`Tenant`].
+#[derive(Clone)]
+pub struct Store {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) catalog: Catalog,
+    pub(crate) vault: Vault,
+    pub(crate) data: PathBuf,
+    pub(crate) options: Options,
+    pub(crate) master: MasterKey,
+    /// Tells this opening of the store from every other: leases name it.
+    pub(crate) session: [u8; 16],
+    tenants: Vec<Arc<TenantState>>,
+    /// Held until the store is dropped; the operating system frees it when we die.
+    _lock: fs::File,
+}
+
+/// A store that was opened, and what must be shown once if it was made just now.
+pub struct Opened {
+    /// The store.
+    pub store: Store,
+    /// The first tenant's recovery key. Whoever opened the store shows it to a person now:
+    /// it is not kept anywhere.
+    pub recovery: Option<RecoveryKey>,
+}
+
+/// The name of the tenant that a new store begins with.
+const FIRST_TENANT: &str = "default";
+
+impl Store {
+    /// Opens the store. After this returned, no other process has it open, and every
+    /// lease of an earlier opening has ended.
+    pub async fn open(options: Options) -> Result<Opened> {
+        let data = options.data.clone();
+        let exists = data.join("catalog.db").exists();
+        if !exists && !options.create {
+            return Err(StoreError::NotFound(format!("archive in {}", data.display())));
+        }
+        if !exists {
+            make_private_dir(&data)?;
+        }
+        let lock = lock(&data)?;
+        let master = master_key(&options.key_source(), exists)?;
+        let temporary = data.join("tmp");
+        fs::remove_dir_all(&temporary).ok();
+        make_private_dir(&temporary)?;
+        let catalog = Catalog::open_sqlite(&data.join("catalog.db"), options.create).await?;
+        let objects: Arc<dyn ObjectStore> = match &options.objects {
+            Some(objects) => objects.clone(),
+            // Every put returns after file and directory are synced.
+            None => Arc::new(LocalFileSystem::new_with_prefix(&data)?.with_fsync(true)),
+        };
+        let recovery = first_tenant(&catalog, &master, options.create).await?;
+        let vault = Vault::new(objects, options.frame_cache);
+        let tenants = open_tenants(&catalog, &master).await?;
+        let inner = Inner { catalog, vault, data, options, master, session: random()?, tenants, _lock: lock };
+        Ok(Opened { store: Store { inner: Arc::new(inner) }, recovery })
+    }
+
+    /// The tenant called `name`, or the only one.
+    pub fn tenant(&self, name: Option<&str>) -> Result<Tenant> {
+        let tenants = &self.inner.tenants;
+        let state = match (name, tenants.as_slice()) {
+            (None, [only]) => only,
+            (None, _) => {
+                return Err(StoreError::Invalid("there are several tenants; choose one with --tenant".into()));
+            }
+            (Some(name), _) => tenants
+                .iter()
+                .find(|tenant| tenant.name == name)
+                .ok_or_else(|| StoreError::NotFound(format!("tenant `{name}`")))?,
+        };
+        Ok(Tenant { store: self.inner.clone(), state: state.clone() })
+    }
+
+    /// Every tenant.
+    pub fn tenants(&self) -> Vec<Tenant> {
+        let handle = |state: &Arc<TenantState>| Tenant { store: self.inner.clone(), state: state.clone() };
+        self.inner.tenants.iter().map(handle).collect()
+    }
+
+    /// The data directory.
+    pub fn data(&self) -> &Path {
+        &self.inner.data
+    }
+
+    /// Closes the catalog, so that the next opening finds no write-ahead log to read.
+    pub async fn close(self) -> Result<()> {
+        self.inner.catalog.checkpoint().await?;
+        self.inner.catalog.close().await;
+        Ok(())
+    }
+}
+
+fn make_private_dir(path: &Path) -> Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|error| StoreError::file(path, error))
+}
+
+fn lock(data: &Path) -> Result<fs::File> {
+    let path = data.join("lock");
+    let fail = |error| StoreError::file(&path, error);
+    let mut file = fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .map_err(fail)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(fs::TryLockError::WouldBlock) => {
+            let mut pid = String::new();
+            file.read_to_string(&mut pid).ok();
+            return Err(StoreError::Busy { pid: pid.trim().to_string() });
+        }
+        Err(fs::TryLockError::Error(error)) => return Err(fail(error)),
+    }
+    // Only for people and error messages: the lock itself is what counts.
+    let written = file
+        .set_len(0)
+        .and_then(|()| file.rewind())
+        .and_then(|()| writeln!(file, "{}", std::process::id()));
+    written.map_err(fail)?;
+    Ok(file)
+}
+
+fn master_key(source: &KeySource, exists: bool) -> Result<MasterKey> {
+    if let Some(master) = MasterKey::read(source)? {
+        return Ok(master);
+    }
+    match source {
+        _ if exists => Err(StoreError::Key(match source {
+            KeySource::File(path) => format!("the master key {} is missing", path.display()),
+            KeySource::Env(name) => format!("the master key ${name} is not set"),
+        })),
+        KeySource::Env(name) => Err(StoreError::Key(format!("the master key ${name} is not set"))),
+        KeySource::File(path) => {
+            let master = MasterKey::generate()?;
+            master.write_new(path)?;
+            Ok(master)
+        }
+    }
+}
+
+/// Makes store row and first tenant in an empty catalog.
+async fn first_tenant(catalog: &Catalog, master: &MasterKey, create: bool) -> Result<Option<RecoveryKey>> {
+    let mut tx = catalog.begin().await?;
+    if sql::fetch_optional(&mut tx, statements::STORE, vec![]).await?.is_some() {
+        return Ok(None);
+    }
+    if !create {
+        return Err(StoreError::NotFound("archive here: its catalog is empty".into()));
+    }
+    let name: [u8; 16] = random()?;
+    sql::execute(&mut tx, statements::INSERT_STORE, values![name.to_vec(), now_us()]).await?;
+    let recovery = insert_tenant(&mut tx, master, FIRST_TENANT).await?;
+    tx.commit().await?;
+    Ok(Some(recovery))
+}
+
+async fn insert_tenant(db: &mut sqlx::AnyConnection, master: &MasterKey, name: &str) -> Result<RecoveryKey> {
+    let id = take_ids(db, Counter::Tenant, 1).await?;
+    let recovery = RecoveryKey::generate()?;
+    let (root, wrapped) = keys::new_root(id, master, &recovery)?;
+    let names = TenantKeys::new(id, &root).names;
+    let sealed = names.seal(b"tenant", name.as_bytes())?;
+    let row = values![id, sealed, wrapped.by_master, wrapped.by_recovery, now_us()];
+    sql::execute(db, statements::INSERT_TENANT, row).await?;
+    let bucket = take_ids(db, Counter::Bucket, 1).await?;
+    sql::execute(db, statements::INSERT_BUCKET, values![bucket, id, 0, 0]).await?;
+    Ok(recovery)
+}
+
+/// Opens every tenant's keys; fails, having written nothing, if the master key is not the
+/// one that made them.
+async fn open_tenants(catalog: &Catalog, master: &MasterKey) -> Result<Vec<Arc<TenantState>>> {
+    let mut db = catalog.read().await?;
+    let rows = sql::fetch(&mut db, statements::TENANTS, vec![]).await?;
+    let mut tenants = Vec::new();
+    for row in rows {
+        let id = row.int(0)?;
+        let root = keys::open_root(id, master, &row.blob(2)?)
+            .ok_or_else(|| StoreError::Key("this master key is not the one of this archive".into()))?;
+        let keys = TenantKeys::new(id, &root);
+        let name = keys
+            .names
+            .open(b"tenant", &row.blob(1)?)
+            .and_then(|name| String::from_utf8(name).ok())
+            .ok_or_else(|| StoreError::damaged(format!("tenant {id}"), "its name does not open"))?;
+        let bucket = sql::fetch_optional(&mut db, statements::BUCKETS, values![id, 0, 0])
+            .await?
+            .ok_or_else(|| StoreError::damaged(format!("tenant {id}"), "it has no bucket"))?
+            .int(0)?;
+        tenants.push(Arc::new(TenantState::new(name, keys, bucket)));
+    }
+    Ok(tenants)
+}

@@ -1,0 +1,87 @@
+//! A tenant's handle: the only way to a tenant's mail.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use ring::hmac;
+
+use crate::admit::Queue;
+use crate::cache::Cache;
+use crate::index::FreshDoc;
+use crate::keys::TenantKeys;
+use crate::store::Inner;
+
+/// One organization's mail in a store. Cheap to clone; everything that concerns mail is a
+/// method of this handle, so that code for one tenant cannot reach another's.
+#[derive(Clone)]
+pub struct Tenant {
+    pub(crate) store: Arc<Inner>,
+    pub(crate) state: Arc<TenantState>,
+}
+
+/// Text of fresh copies that waits for the index, in bytes.
+const FRESH: usize = 64 << 20;
+
+/// What is kept of a tenant while the store is open.
+pub(crate) struct TenantState {
+    pub(crate) id: i64,
+    pub(crate) name: String,
+    pub(crate) keys: Arc<TenantKeys>,
+    /// The bucket of new mail: the unlocked class.
+    pub(crate) bucket: i64,
+    pub(crate) bucket_key: hmac::Key,
+    /// Admissions that wait to be committed together.
+    pub(crate) queue: Queue,
+    /// Held by whoever numbers, logs or indexes, so that each follower runs once.
+    pub(crate) following: tokio::sync::Mutex<()>,
+    /// What was read of copies admitted lately, by event id, until the index took it.
+    pub(crate) fresh: Cache<i64, Arc<FreshDoc>>,
+    /// Ids of mailboxes and folders that the catalog is known to hold.
+    pub(crate) places: Mutex<Places>,
+}
+
+/// Known ids by keyed hash.
+#[derive(Default, Clone)]
+pub(crate) struct Places {
+    pub(crate) mailboxes: HashMap<i64, i64>,
+    /// By mailbox id and hash.
+    pub(crate) folders: HashMap<(i64, i64), i64>,
+}
+
+impl TenantState {
+    pub(crate) fn new(name: String, keys: TenantKeys, bucket: i64) -> Self {
+        TenantState {
+            id: keys.tenant,
+            name,
+            bucket,
+            bucket_key: keys.bucket(bucket),
+            keys: Arc::new(keys),
+            queue: Queue::default(),
+            fresh: Cache::new(FRESH),
+            following: tokio::sync::Mutex::new(()),
+            places: Mutex::new(Places::default()),
+        }
+    }
+
+    /// The address of a part in this tenant's bucket.
+    pub(crate) fn address(&self, digest: &everpost_domain::digest::Digest) -> [u8; 32] {
+        let tag = hmac::sign(&self.bucket_key, &digest.0);
+        tag.as_ref().first_chunk::<32>().copied().unwrap_or_default()
+    }
+}
+
+impl Tenant {
+    /// The tenant's name.
+    pub fn name(&self) -> &str {
+        &self.state.name
+    }
+
+    pub(crate) fn id(&self) -> i64 {
+        self.state.id
+    }
+}
+
+/// Mailbox addresses are compared without regard to case, as every large mail system does.
+pub(crate) fn mailbox_key(address: &str) -> Vec<u8> {
+    address.trim().to_lowercase().into_bytes()
+}
