@@ -141,3 +141,25 @@ impl FromStr for Tile {
 pub(super) fn tile_bytes(hashes: &[Digest]) -> Vec<u8> {
     hashes.iter().flat_map(|hash| hash.0).collect()
 }
+
+/// A tile's file has not the length that its width asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{tile} has {found} bytes, not {}", .tile.byte_len())]
+pub struct WrongLength {
+    /// Which tile.
+    pub tile: Tile,
+    /// Bytes that it has.
+    pub found: usize,
+}
+
+/// The hashes in a tile's file.
+pub(super) fn tile_hashes(tile: &Tile, bytes: &[u8]) -> Result<Vec<Digest>, WrongLength> {
+    if bytes.len() != tile.byte_len() {
+        return Err(WrongLength {
+            tile: *tile,
+            found: bytes.len(),
+        });
+    }
+    let (hashes, _) = bytes.as_chunks::<32>();
+    Ok(hashes.iter().map(|hash| Digest(*hash)).collect())
+}
