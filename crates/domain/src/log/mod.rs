@@ -4,9 +4,10 @@
 //! The pieces, from the bottom: [`leaf_hash`] and [`node_hash`] (RFC 9162 §2.1.1);
 //! [`Frontier`] and [`Tail`], with which a log grows; [`Tile`], the files it is kept in
 //! (<https://c2sp.org/tlog-tiles>), and [`Audit`], which checks them all; [`ProofPlan`],
-//! [`verify_inclusion`] and [`verify_consistency`], the proofs; [`Note`] and [`Checkpoint`], its signed heads
-//! (<https://c2sp.org/signed-note>, <https://c2sp.org/tlog-checkpoint>); [`Leaf`] and the
-//! records it commits to, and [`LeafProof`], which shows one outside.
+//! [`verify_inclusion`] and [`verify_consistency`], the proofs; [`Note`] and
+//! [`Checkpoint`], its signed heads (<https://c2sp.org/signed-note>,
+//! <https://c2sp.org/tlog-checkpoint>); [`Leaf`] and the records it commits to, and
+//! [`LeafProof`], which shows one outside.
 
 mod audit;
 mod checkpoint;
