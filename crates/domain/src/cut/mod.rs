@@ -22,6 +22,7 @@ mod tests;
 pub use encoder::Encoder;
 pub use plan::{Piece, Plan};
 pub use stored::Chunks;
+pub(crate) use stored::canonical_base64;
 
 use crate::digest::Digest;
 use crate::message::{Encoding, Kind, Part, Structure};

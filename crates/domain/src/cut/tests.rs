@@ -143,7 +143,7 @@ fn limits_are_those_of_the_stored_form() {
 
 #[test]
 fn the_same_file_in_two_layouts_is_one_part() {
-    let file: Vec<u8> = (0..60_000u32).map(|at| (at * 31 >> 3) as u8).collect();
+    let file: Vec<u8> = (0..60_000u32).map(|at| ((at * 31) >> 3) as u8).collect();
     let layouts = [
         (76, "\r\n", 0),
         (76, "\n", 1),
@@ -190,9 +190,9 @@ fn what_no_recipe_writes_is_stored_as_it_came() {
             "a footer",
             with(&|body| body.extend(b"-- \r\nlist footer\r\n")),
         ),
-        ("bits behind the end", b"QUJDRB==".repeat(1)),
-        ("no padding", b"QUJDRA".repeat(1)),
-        ("padding inside", b"QQ==QUJDRA==".repeat(1)),
+        ("bits behind the end", b"QUJDRB==".to_vec()),
+        ("no padding", b"QUJDRA".to_vec()),
+        ("padding inside", b"QQ==QUJDRA==".to_vec()),
         (
             "padding at the end of a group",
             [&b"A".repeat(8190)[..], b"==", b"AAAA"].concat(),
