@@ -1,3 +1,7 @@
 //! Roads that mail takes into and out of a store.
 
 pub mod demo;
+pub mod import;
+
+/// The file of an export that lists what it holds; imports pass over it.
+pub const MANIFEST: &str = "manifest.ndjson";

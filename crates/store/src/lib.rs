@@ -1,3 +1,42 @@
-//! The storage engine: vault (bytes), catalog (SQL), index (splits), log, backup, fsck.
+//! The storage engine: vault (bytes), catalog (SQL), index (splits), log.
+//!
+//! ```text
+//! admit → pack (object store) → rows + event (one transaction) → seq
+//!                                                                 ├→ log leaf, tile, checkpoint
+//!                                                                 └→ split → search
+//! read  ← frames by range     ← rows
+//! ```
+//! The public face is [`Store`] (the operator's) and [`Tenant`] (the only way to mail):
+//! admit, read, search, verify, follow, back up.
 
+mod admit;
+mod cache;
+mod catalog;
+mod clock;
+mod copy;
+mod error;
+mod follow;
 pub mod index;
+mod job;
+mod keys;
+mod message;
+mod read;
+mod record;
+mod seal;
+mod search;
+mod status;
+mod store;
+mod tenant;
+mod vault;
+
+pub use admit::{Envelope, Incoming, Outcome, Placement, Prepared, Progress};
+pub use clock::now_us;
+pub use error::{Result, StoreError};
+pub use follow::{IndexProgress, LogHead};
+pub use job::{Counts, JobInfo, JobState};
+pub use keys::{KeySource, MasterKey, RecoveryKey};
+pub use read::{CopyInfo, Place};
+pub use search::{By, Cursor, Order, SearchHit, SearchPage, SearchRequest};
+pub use status::{Status, Usage};
+pub use store::{Opened, Options, Store};
+pub use tenant::Tenant;

@@ -3,7 +3,7 @@
 use everpost_domain::digest::Digest;
 use everpost_domain::identity::{Facts, KeyScope, Origin, PartSet, ServerKey};
 use everpost_domain::log::CaptureRecord;
-use everpost_domain::message::{Head, HeldFrom};
+use everpost_domain::message::{Head, HeldFromSource};
 use everpost_domain::wire::{Damaged, Reader, Writer};
 
 const VERSION: u8 = 1;
@@ -11,7 +11,7 @@ const VERSION: u8 = 1;
 /// See docs/format.md, Sealed columns.
 pub(crate) struct Record {
     pub(crate) origin: Origin,
-    pub(crate) held_source: HeldFrom,
+    pub(crate) held_source: HeldFromSource,
     pub(crate) server_key: Option<ServerKey>,
     pub(crate) parts: PartSet,
 }
@@ -33,7 +33,7 @@ impl Record {
             return Err(Damaged("record of an unknown version"));
         }
         let origin = Origin::from_code(reader.byte()?).ok_or(Damaged("unknown origin"))?;
-        let held_source = HeldFrom::from_code(reader.byte()?).ok_or(Damaged("unknown source of held_from"))?;
+        let held_source = HeldFromSource::from_code(reader.byte()?).ok_or(Damaged("unknown source of held_from"))?;
         let server_key = reader.option(|reader| {
             Ok(ServerKey {
                 issuer: reader.text()?.to_string(),

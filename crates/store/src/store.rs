@@ -12,6 +12,7 @@ use crate::catalog::sql::{self, Columns, values};
 use crate::catalog::{Catalog, Counter, statements, take_ids};
 use crate::clock::now_us;
 use crate::error::{Result, StoreError};
+use crate::index::BlockCache;
 use crate::keys::{self, KeySource, MasterKey, RecoveryKey, TenantKeys};
 use crate::seal::random;
 use crate::tenant::{Tenant, TenantState};
@@ -114,7 +115,8 @@ impl Store {
         };
         let recovery = first_tenant(&catalog, &master, options.create).await?;
         let vault = Vault::new(objects, options.frame_cache);
-        let tenants = open_tenants(&catalog, &master).await?;
+        let blocks = Arc::new(BlockCache::new(options.block_cache));
+        let tenants = open_tenants(&catalog, &master, &blocks).await?;
         let inner = Inner { catalog, vault, data, options, master, session: random()?, tenants, _lock: lock };
         Ok(Opened { store: Store { inner: Arc::new(inner) }, recovery })
     }
@@ -240,7 +242,11 @@ async fn insert_tenant(db: &mut sqlx::AnyConnection, master: &MasterKey, name: &
 
 /// Opens every tenant's keys; fails, having written nothing, if the master key is not the
 /// one that made them.
-async fn open_tenants(catalog: &Catalog, master: &MasterKey) -> Result<Vec<Arc<TenantState>>> {
+async fn open_tenants(
+    catalog: &Catalog,
+    master: &MasterKey,
+    blocks: &Arc<BlockCache>,
+) -> Result<Vec<Arc<TenantState>>> {
     let mut db = catalog.read().await?;
     let rows = sql::fetch(&mut db, statements::TENANTS, vec![]).await?;
     let mut tenants = Vec::new();
@@ -258,7 +264,7 @@ async fn open_tenants(catalog: &Catalog, master: &MasterKey) -> Result<Vec<Arc<T
             .await?
             .ok_or_else(|| StoreError::damaged(format!("tenant {id}"), "it has no bucket"))?
             .int(0)?;
-        tenants.push(Arc::new(TenantState::new(name, keys, bucket)));
+        tenants.push(Arc::new(TenantState::new(name, keys, bucket, blocks.clone())));
     }
     Ok(tenants)
 }

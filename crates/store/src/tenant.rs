@@ -7,7 +7,8 @@ use ring::hmac;
 
 use crate::admit::Queue;
 use crate::cache::Cache;
-use crate::index::FreshDoc;
+use crate::follow::{Building, FreshDoc};
+use crate::index::{BlockCache, Split};
 use crate::keys::TenantKeys;
 use crate::store::Inner;
 
@@ -32,7 +33,13 @@ pub(crate) struct TenantState {
     pub(crate) bucket_key: hmac::Key,
     /// Admissions that wait to be committed together.
     pub(crate) queue: Queue,
-    /// Held by whoever numbers, logs or indexes, so that each follower runs once.
+    /// Splits under construction; held by whoever indexes.
+    pub(crate) building: tokio::sync::Mutex<Building>,
+    /// Opened splits by name.
+    pub(crate) splits: Mutex<HashMap<[u8; 16], Arc<Split>>>,
+    /// Opened blocks of splits.
+    pub(crate) blocks: Arc<BlockCache>,
+    /// Held by whoever moves the log on.
     pub(crate) following: tokio::sync::Mutex<()>,
     /// What was read of copies admitted lately, by event id, until the index took it.
     pub(crate) fresh: Cache<i64, Arc<FreshDoc>>,
@@ -49,7 +56,7 @@ pub(crate) struct Places {
 }
 
 impl TenantState {
-    pub(crate) fn new(name: String, keys: TenantKeys, bucket: i64) -> Self {
+    pub(crate) fn new(name: String, keys: TenantKeys, bucket: i64, blocks: Arc<BlockCache>) -> Self {
         TenantState {
             id: keys.tenant,
             name,
@@ -58,6 +65,9 @@ impl TenantState {
             keys: Arc::new(keys),
             queue: Queue::default(),
             fresh: Cache::new(FRESH),
+            building: tokio::sync::Mutex::default(),
+            splits: Mutex::default(),
+            blocks,
             following: tokio::sync::Mutex::new(()),
             places: Mutex::new(Places::default()),
         }

@@ -8,7 +8,7 @@ use object_store::ObjectStoreExt;
 use sqlx::AnyConnection;
 
 use super::decide::{Chosen, CopyRef, Decision, PartRef, decide};
-use super::fetch::{Known, Wanted, number};
+use super::fetch::{Known, Wanted};
 use super::prepare::{Envelope, Prepared};
 use super::{Outcome, Progress, Request};
 use crate::catalog::sql::{self, Columns, values};
@@ -16,7 +16,7 @@ use crate::catalog::{Counter, statements, take_ids};
 use crate::clock::now_us;
 use crate::copy::{copy_key, seal_head, seal_record, wrap_copy_key};
 use crate::error::{Result, StoreError};
-use crate::index::FreshDoc;
+use crate::follow::FreshDoc;
 use crate::keys::envelope_key;
 use crate::seal::Key;
 use crate::tenant::{Places, Tenant, TenantState, mailbox_key};
@@ -254,6 +254,13 @@ async fn insert_parts(
     Ok(())
 }
 
+/// The number that the next event of a tenant gets. Only inside a transaction that excludes
+/// other writers.
+pub(crate) async fn next_seq(db: &mut AnyConnection, tenant: i64) -> Result<i64> {
+    let last = sql::fetch_optional(db, statements::LAST_SEQ, values![tenant]).await?;
+    last.map_or(Ok(0), |row| Ok(row.int(0)? + 1))
+}
+
 /// One event an item; returns their ids. On a database with one writer they are numbered
 /// here, where no other transaction can come between; elsewhere by the sequencer.
 async fn insert_events(
@@ -263,9 +270,7 @@ async fn insert_events(
     decision: &Decision,
     now: i64,
 ) -> Result<Vec<i64>> {
-    let next = number(db, statements::LAST_SEQ, values![state.id]).await?;
-    let empty = sql::fetch_optional(db, statements::ANY_EVENT, values![state.id]).await?.is_none();
-    let next = if empty { 0 } else { next + 1 };
+    let next = next_seq(db, state.id).await?;
     let rows = decision.items.iter().enumerate().map(|(place, chosen)| {
         let kind = if chosen.new { EventKind::Admitted } else { EventKind::Delivered };
         values![

@@ -7,7 +7,7 @@ use everpost_domain::identity::{Facts, PartSet};
 use sqlx::AnyConnection;
 
 use super::prepare::Prepared;
-use crate::catalog::sql::{self, Columns, Value, values};
+use crate::catalog::sql::{Columns, Value, values};
 use crate::catalog::statements;
 use crate::copy::{copy_key, open_head, open_record};
 use crate::error::Result;
@@ -125,14 +125,4 @@ impl Wanted {
         }
         Ok(guard)
     }
-}
-
-/// Reads one number of a statement that returns at most one row; 0 without a row or for NULL.
-pub(crate) async fn number(db: &mut AnyConnection, sql: &'static str, values: Vec<Value>) -> Result<i64> {
-    use sqlx::Row;
-    let row = sql::fetch_optional(db, sql, values).await?;
-    Ok(match row {
-        Some(row) => row.try_get::<Option<i64>, _>(0)?.unwrap_or(0),
-        None => 0,
-    })
 }

@@ -21,6 +21,7 @@ use tokio::sync::oneshot;
 use crate::error::{Result, StoreError};
 use crate::tenant::Tenant;
 
+pub(crate) use commit::next_seq;
 pub use prepare::{Envelope, Incoming, Placement, Prepared};
 
 /// What became of an admitted item.
@@ -129,5 +130,14 @@ impl Tenant {
                 }
             }
         }
+    }
+}
+
+impl Tenant {
+    /// For each item, whether its very bytes are stored already. What a dry run asks.
+    pub async fn known(&self, items: &[Prepared]) -> Result<Vec<bool>> {
+        let wanted = fetch::Wanted::of(&self.state, items);
+        let known = wanted.fetch(&mut *self.store.catalog.read().await?, &self.state).await?;
+        Ok(items.iter().map(|item| known.copies.contains_key(&item.digest())).collect())
     }
 }

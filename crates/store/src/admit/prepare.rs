@@ -3,8 +3,10 @@
 use bytes::Bytes;
 use everpost_domain::cut::{Cut, Limits, cut};
 use everpost_domain::digest::Digest;
-use everpost_domain::identity::{Origin, PartSet, part_set};
-use everpost_domain::message::{Head, HeldEvidence, HeldFrom, SearchText, day, held_from, scan};
+use everpost_domain::identity::{Origin, PartSet, part_set_of_cut};
+use everpost_domain::message::{
+    Head, HeldEvidence, HeldFromSource, SearchText, day, held_from, received_date, scan,
+};
 
 /// A message on its way in.
 #[derive(Debug, Clone)]
@@ -55,7 +57,7 @@ pub struct Prepared {
     pub(crate) cut: Cut,
     pub(crate) parts: PartSet,
     pub(crate) held_from: i64,
-    pub(crate) held_source: HeldFrom,
+    pub(crate) held_source: HeldFromSource,
 }
 
 impl Prepared {
@@ -66,13 +68,19 @@ impl Prepared {
         let raw = &incoming.raw;
         let structure = scan(raw);
         let head = Head::read(raw, &structure);
-        let (held_from, held_source) = held_from(&incoming.held.with_head(raw, &structure, &head), now);
+        let (held_from, held_source) = held_from(HeldEvidence {
+            received: received_date(raw, &structure),
+            date: head.sent.map(|sent| sent.unix),
+            now,
+            ..incoming.held
+        });
+        let cut = cut(raw, &structure, &Limits::default());
         Prepared {
             digest: Digest::of(raw),
             day: day(head.sent),
             text: SearchText::read(raw, &structure),
-            cut: cut(raw, &structure, &Limits::default()),
-            parts: part_set(raw, &structure, incoming.origin),
+            parts: part_set_of_cut(raw, &structure, incoming.origin, &cut),
+            cut,
             head,
             held_from,
             held_source,

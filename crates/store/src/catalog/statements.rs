@@ -69,6 +69,7 @@ pub(crate) const IDS_BY_HEADER: Batch = Batch {
     after: ") SELECT copy.id FROM wanted CROSS JOIN copy WHERE copy.tenant = wanted.tenant AND copy.header_key = wanted.header_key AND copy.header_key <> 0",
 };
 pub(crate) const DAYS: &str = "SELECT DISTINCT day FROM copy WHERE tenant = $1";
+pub(crate) const COPIES_BETWEEN: &str = "SELECT digest FROM copy WHERE tenant = $1 AND day = $2 AND prefix >= $3 AND prefix <= $4";
 /// Columns of a copy as `CopyRow` reads them.
 pub(crate) const COPY: &str = "SELECT copy.id, copy.day, copy.digest, copy.size, copy.held_from, copy.event, copy.bucket, copy.frame, copy.at, copy.run, copy.key, copy.head, copy.record FROM copy WHERE copy.tenant = $1 AND copy.id = $2";
 pub(crate) const COPY_BY_SEQ: Batch = Batch {
@@ -87,7 +88,8 @@ pub(crate) const LINKS_OF_COPIES: Batch = Batch {
     after: ") SELECT link.copy, link.message FROM wanted CROSS JOIN link WHERE link.tenant = wanted.tenant AND link.copy = wanted.copy AND link.withdrawn = 0",
 };
 pub(crate) const LINKS_OF_MESSAGE: &str = "SELECT copy FROM link WHERE tenant = $1 AND message = $2 AND withdrawn = 0 ORDER BY copy";
-pub(crate) const ALL_LINKS: &str = "SELECT copy, message FROM link WHERE tenant = $1 AND withdrawn = 0";
+/// Both ends of every link in force, as seqs of their admissions.
+pub(crate) const LINKED_SEQS: &str = "SELECT mine.seq, theirs.seq FROM link JOIN copy AS young ON young.id = link.copy JOIN event AS mine ON mine.id = young.event JOIN copy AS old ON old.id = link.message JOIN event AS theirs ON theirs.id = old.event WHERE link.tenant = $1 AND link.withdrawn = 0 AND mine.seq IS NOT NULL AND theirs.seq IS NOT NULL ORDER BY link.id";
 
 // -- deliveries, owners, placements --------------------------------------------------------
 
@@ -111,13 +113,26 @@ pub(crate) const INSERT_PLACEMENTS: Batch = Batch {
     after: "",
 };
 /// Placements of a copy whose delivery was not withdrawn (job state 3).
-pub(crate) const PLACES_OF_COPY: &str = "SELECT placement.folder, placement.flags, placement.keywords, delivery.at FROM placement JOIN delivery ON delivery.tenant = placement.tenant AND delivery.copy = placement.copy AND delivery.id = placement.id LEFT JOIN job ON job.id = delivery.job WHERE placement.tenant = $1 AND placement.copy = $2 AND COALESCE(job.state, 0) <> 3 ORDER BY placement.id";
+pub(crate) const PLACES_OF_COPY: &str = "SELECT placement.folder, placement.flags, placement.keywords, delivery.at, folder.name, mailbox.name FROM placement JOIN folder ON folder.id = placement.folder JOIN mailbox ON mailbox.id = folder.mailbox JOIN delivery ON delivery.tenant = placement.tenant AND delivery.copy = placement.copy AND delivery.id = placement.id LEFT JOIN job ON job.id = delivery.job WHERE placement.tenant = $1 AND placement.copy = $2 AND COALESCE(job.state, 0) <> 3 ORDER BY placement.id";
 pub(crate) const SEQS_OF_FOLDER: &str = "SELECT DISTINCT event.seq FROM placement JOIN delivery ON delivery.tenant = placement.tenant AND delivery.copy = placement.copy AND delivery.id = placement.id LEFT JOIN job ON job.id = delivery.job JOIN copy ON copy.id = placement.copy JOIN event ON event.id = copy.event WHERE placement.tenant = $1 AND placement.folder = $2 AND COALESCE(job.state, 0) <> 3 AND event.seq IS NOT NULL";
 pub(crate) const SEQS_OF_MAILBOX: &str = "SELECT event.seq FROM owner JOIN copy ON copy.id = owner.copy JOIN event ON event.id = copy.event WHERE owner.tenant = $1 AND owner.mailbox = $2 AND event.seq IS NOT NULL";
 /// Copies all of whose deliveries came by withdrawn jobs.
 pub(crate) const HIDDEN_SEQS: &str = "SELECT event.seq FROM copy JOIN event ON event.id = copy.event WHERE copy.tenant = $1 AND event.seq IS NOT NULL AND copy.id IN (SELECT delivery.copy FROM delivery JOIN job ON job.id = delivery.job WHERE delivery.tenant = $1 AND job.state = 3) AND copy.id NOT IN (SELECT delivery.copy FROM delivery LEFT JOIN job ON job.id = delivery.job WHERE delivery.tenant = $1 AND COALESCE(job.state, 0) <> 3)";
-pub(crate) const WITHDRAWN_JOBS: &str = "SELECT COUNT(*) FROM job WHERE tenant = $1 AND state = 3";
-pub(crate) const USAGE_BY_MAILBOX: &str = "SELECT owner.mailbox, COUNT(*), CAST(SUM(copy.size) AS BIGINT) FROM owner JOIN copy ON copy.id = owner.copy WHERE owner.tenant = $1 GROUP BY owner.mailbox";
+pub(crate) const WITHDRAWN_JOBS: &str = "SELECT id FROM job WHERE tenant = $1 AND state = 3 LIMIT 1";
+pub(crate) const USAGE_BY_MAILBOX: &str = "WITH shared (copy, owners) AS (SELECT copy, COUNT(*) FROM owner WHERE tenant = $1 GROUP BY copy) SELECT owner.mailbox, COUNT(*), CAST(SUM(copy.size) AS BIGINT), CAST(SUM(copy.size / shared.owners) AS BIGINT) FROM owner JOIN copy ON copy.id = owner.copy JOIN shared ON shared.copy = owner.copy WHERE owner.tenant = $1 GROUP BY owner.mailbox";
+pub(crate) const COUNT_COPIES: &str = "SELECT COUNT(*) FROM copy WHERE tenant = $1";
+/// Copies that are not the first of their message.
+pub(crate) const COUNT_LINKED: &str = "SELECT COUNT(DISTINCT copy) FROM link WHERE tenant = $1 AND withdrawn = 0";
+pub(crate) const COUNT_DELIVERIES: &str = "SELECT COUNT(*) FROM delivery WHERE tenant = $1";
+pub(crate) const COUNT_MAILBOXES: &str = "SELECT COUNT(*) FROM mailbox WHERE tenant = $1";
+pub(crate) const SUM_DELIVERED: &str = "SELECT CAST(COALESCE(SUM(copy.size), 0) AS BIGINT) FROM delivery JOIN copy ON copy.id = delivery.copy WHERE delivery.tenant = $1";
+pub(crate) const SUM_RAW: &str = "SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM copy WHERE tenant = $1";
+pub(crate) const SUM_PLAIN: &str = "SELECT CAST(COALESCE(SUM(plain), 0) AS BIGINT) FROM frame WHERE tenant = $1";
+pub(crate) const SUM_PACKS: &str = "SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM pack WHERE tenant = $1";
+pub(crate) const COUNT_PACKS: &str = "SELECT COUNT(*) FROM pack WHERE tenant = $1";
+pub(crate) const SUM_SPLITS: &str = "SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM split WHERE tenant = $1";
+pub(crate) const COUNT_SPLITS: &str = "SELECT COUNT(*) FROM split WHERE tenant = $1";
+pub(crate) const LAST_ADMISSION: &str = "SELECT at FROM event WHERE tenant = $1 AND seq IS NOT NULL ORDER BY seq DESC LIMIT 1";
 
 // -- order and log -------------------------------------------------------------------------
 
@@ -126,9 +141,9 @@ pub(crate) const INSERT_EVENTS: Batch = Batch {
     columns: 7,
     after: "",
 };
-pub(crate) const LAST_SEQ: &str = "SELECT MAX(seq) FROM event WHERE tenant = $1";
-pub(crate) const ANY_EVENT: &str = "SELECT id FROM event WHERE tenant = $1 LIMIT 1";
+pub(crate) const LAST_SEQ: &str = "SELECT seq FROM event WHERE tenant = $1 AND seq IS NOT NULL ORDER BY seq DESC LIMIT 1";
 pub(crate) const EVENTS_FROM: &str = "SELECT event.seq, event.id, event.kind, event.at, event.copy, event.note, copy.digest, copy.size, copy.key, copy.record FROM event LEFT JOIN copy ON copy.id = event.copy WHERE event.tenant = $1 AND event.seq >= $2 AND event.seq < $3 ORDER BY event.seq";
+pub(crate) const ADMISSIONS_FROM: &str = "SELECT seq, id, copy, kind FROM event WHERE tenant = $1 AND seq >= $2 AND seq < $3 ORDER BY seq";
 pub(crate) const EVENT: &str = "SELECT event.seq, event.id, event.kind, event.at, event.copy, event.note, copy.digest, copy.size, copy.key, copy.record FROM event LEFT JOIN copy ON copy.id = event.copy WHERE event.tenant = $1 AND event.id = $2";
 pub(crate) const LOG: &str = "SELECT size, tail, checkpoint FROM log WHERE tenant = $1";
 pub(crate) const SET_LOG: &str = "INSERT INTO log (tenant, size, tail, checkpoint) VALUES ($1, $2, $3, $4) ON CONFLICT (tenant) DO UPDATE SET size = excluded.size, tail = excluded.tail, checkpoint = excluded.checkpoint";
@@ -151,6 +166,8 @@ pub(crate) const JOBS: &str = "SELECT id, kind, state, about, cursor, started, u
 pub(crate) const OPEN_JOB: &str = "SELECT id FROM job WHERE tenant = $1 AND source_hash = $2 AND state = 1 ORDER BY id";
 pub(crate) const PROGRESS_JOB: &str = "UPDATE job SET cursor = $3, updated = $4, seen = seen + $5, stored = stored + $6, duplicate = duplicate + $7, rejected = rejected + $8, failed = failed + $9, outside = outside + $10, bytes = bytes + $11 WHERE tenant = $1 AND id = $2 AND state = 1";
 pub(crate) const SET_JOB_STATE: &str = "UPDATE job SET state = $3, updated = $4 WHERE tenant = $1 AND id = $2";
+/// Owners that only a withdrawn job made.
+pub(crate) const DROP_OWNERS_OF_JOB: &str = "DELETE FROM owner WHERE tenant = $1 AND EXISTS (SELECT 1 FROM delivery JOIN placement ON placement.tenant = delivery.tenant AND placement.copy = delivery.copy AND placement.id = delivery.id JOIN folder ON folder.id = placement.folder WHERE delivery.tenant = owner.tenant AND delivery.copy = owner.copy AND delivery.job = $2 AND folder.mailbox = owner.mailbox) AND NOT EXISTS (SELECT 1 FROM delivery JOIN placement ON placement.tenant = delivery.tenant AND placement.copy = delivery.copy AND placement.id = delivery.id JOIN folder ON folder.id = placement.folder LEFT JOIN job ON job.id = delivery.job WHERE delivery.tenant = owner.tenant AND delivery.copy = owner.copy AND folder.mailbox = owner.mailbox AND COALESCE(job.state, 0) <> 3)";
 pub(crate) const INSERT_JOB_ERRORS: Batch = Batch {
     before: "INSERT INTO job_error (tenant, job, position, what) VALUES",
     columns: 4,

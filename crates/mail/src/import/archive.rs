@@ -1,0 +1,132 @@
+//! ZIP and tar files of messages, Maildirs and mboxes.
+
+use std::fs::File;
+use std::io::{BufReader, Cursor as Bytes, Read};
+use std::path::Path;
+
+use everpost_codec::mbox::Dialect;
+
+use super::eml::{failed, judge};
+use super::maildir::place_in_archive;
+use super::mbox::MboxReader;
+use super::source::{Cursor, Ended, Item, Sink, UNIT_DONE, What, source_error};
+
+/// Bytes of an entry that tell what it is.
+const PEEK: usize = 4096;
+/// Entries above this are read only when nothing else is in flight.
+const LARGE: u64 = 4 << 20;
+
+/// The key of entry `index`: its order is the order of entries.
+fn unit(index: u64) -> Vec<u8> {
+    index.to_be_bytes().to_vec()
+}
+
+pub(super) fn read_zip(path: &Path, from: &Cursor, sink: &mut Sink<'_>) -> Result<(), Ended> {
+    let file = File::open(path).map_err(|error| source_error(path, error))?;
+    let mut archive = zip::ZipArchive::new(BufReader::new(file)).map_err(|error| source_error(path, error))?;
+    for index in 0..archive.len() {
+        let unit = unit(index as u64);
+        let Some(start) = from.start_in(&unit) else { continue };
+        match archive.by_index(index) {
+            Ok(entry) if entry.is_dir() => {}
+            Ok(mut entry) => {
+                let name = entry.name().to_string();
+                read_entry(&name, unit, start, &mut entry, sink)?;
+            }
+            Err(error) => sink.give(failed(&format!("entry {index} of {}", path.display()), unit, error))?,
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn read_tar(path: &Path, from: &Cursor, sink: &mut Sink<'_>) -> Result<(), Ended> {
+    let file = BufReader::new(File::open(path).map_err(|error| source_error(path, error))?);
+    let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
+    let input: Box<dyn Read> = match extension.as_deref() {
+        Some("gz" | "tgz") => Box::new(flate2::read::MultiGzDecoder::new(file)),
+        Some("zst" | "tzst") => {
+            let mut decoder = zstd::Decoder::new(file).map_err(|error| source_error(path, error))?;
+            // `zstd --long=27` is common for archives; more memory than that is refused.
+            decoder.window_log_max(27).map_err(|error| source_error(path, error))?;
+            Box::new(decoder)
+        }
+        _ => Box::new(file),
+    };
+    let mut archive = tar::Archive::new(input);
+    let entries = archive.entries().map_err(|error| source_error(path, error))?;
+    for (index, entry) in (0u64..).zip(entries) {
+        let unit = unit(index);
+        let mut entry = match entry {
+            Ok(entry) => entry,
+            Err(error) => {
+                // The stream is broken here: nothing after it can be found.
+                sink.give(failed(&format!("entry {index} of {}", path.display()), unit, error))?;
+                return Ok(());
+            }
+        };
+        let Some(start) = from.start_in(&unit) else { continue };
+        if !entry.header().entry_type().is_file() {
+            continue;
+        }
+        let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        read_entry(&name, unit, start, &mut entry, sink)?;
+    }
+    Ok(())
+}
+
+/// Reads one entry: an mbox if it begins like one, else a message.
+fn read_entry(name: &str, unit: Vec<u8>, start: u64, input: &mut dyn Read, sink: &mut Sink<'_>) -> Result<(), Ended> {
+    let base = name.rsplit('/').next().unwrap_or(name);
+    if base.starts_with('.') || base.is_empty() || base == crate::MANIFEST {
+        return Ok(());
+    }
+    let mut head = Vec::new();
+    if let Err(error) = input.by_ref().take(PEEK as u64).read_to_end(&mut head) {
+        return Ok(sink.give(failed(name, unit, error))?);
+    }
+    let mut whole = Bytes::new(&head).chain(input);
+    if head.starts_with(b"From ") && !base.ends_with(".eml") {
+        let folder = name.strip_suffix(".mbox").unwrap_or(name).to_string();
+        // An entry cannot be sought: what was done before is read and passed over.
+        let skipped = std::io::copy(&mut whole.by_ref().take(start), &mut std::io::sink());
+        if let Err(error) = skipped {
+            return Ok(sink.give(failed(name, unit, error))?);
+        }
+        let mut reader = MboxReader { name: name.to_string(), folder, unit, dialect: Dialect::Auto, whole: true };
+        return reader.read(&mut whole, start, sink);
+    }
+    let limit = sink.max_message as u64;
+    let mut raw = Vec::new();
+    let mut room = None;
+    // An entry's size as the archive tells it is a claim; memory follows what is really there.
+    loop {
+        let wanted = if room.is_none() { LARGE } else { limit + 1 };
+        match whole.by_ref().take(wanted - raw.len() as u64).read_to_end(&mut raw) {
+            Ok(_) => {}
+            Err(error) => return Ok(sink.give(failed(name, unit, error))?),
+        }
+        if (raw.len() as u64) < wanted || room.is_some() {
+            break;
+        }
+        room = sink.room(u64::MAX)?;
+    }
+    let size = raw.len() as u64;
+    let what = if size > limit {
+        What::Rejected(format!("more than the limit of {limit} bytes"))
+    } else {
+        judge(raw, base.ends_with(".emlx"))
+    };
+    let (what, room) = match what {
+        What::Mail(mut found) => {
+            if !place_in_archive(name, &mut found) {
+                let folder = name.rsplit_once('/').map_or("INBOX", |(folder, _)| folder);
+                found.folder = folder.to_string();
+            }
+            let room = room.or_else(|| sink.budget.take(size));
+            (What::Mail(found), room)
+        }
+        other => (other, None),
+    };
+    sink.give(Item { name: name.to_string(), what, unit, offset: UNIT_DONE, source_bytes: size, room })?;
+    Ok(())
+}

@@ -1,0 +1,326 @@
+//! The stages of an import, joined by short queues.
+
+use std::collections::BTreeSet;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use everpost_domain::digest::Digest;
+use everpost_domain::identity::Origin;
+use everpost_store::{Envelope, Incoming, Outcome, Placement, Prepared, Progress, StoreError, Tenant};
+use rayon::prelude::*;
+use tokio::sync::mpsc;
+
+use super::budget::{Budget, Taken};
+use super::source::{Cursor, Ended, Item, Sink, Stop, What, read, total_bytes};
+use super::{ImportError, ImportOptions, ImportProgress, ImportReport, Source};
+
+/// A group is sent on when its messages reach this many bytes or items.
+const GROUP_BYTES: u64 = 12 << 20;
+const GROUP_ITEMS: usize = 2048;
+/// A message above this is a group of its own and so gets its own pack.
+const LARGE: u64 = 4 << 20;
+/// Errors that a report lists; the job keeps all of them.
+const LISTED_ERRORS: usize = 100;
+
+/// Items on their way from the reader.
+#[derive(Default)]
+struct RawGroup {
+    items: Vec<Item>,
+    bytes: u64,
+    read_bytes: u64,
+}
+
+/// A group after all work on its bytes.
+struct ReadyGroup {
+    items: Vec<Prepared>,
+    progress: Progress,
+    errors: Vec<(String, String)>,
+    read_bytes: u64,
+    /// Held until the group is admitted.
+    _room: Vec<Taken>,
+}
+
+/// Imports `source` into the tenant's store. `report` is called after every group.
+///
+/// When this returns `Ok`, everything that the report counts as stored or duplicate is
+/// durable, and (unless `no_wait`) the index has reached it. After a crash or an error the
+/// same call goes on where the last group ended.
+pub async fn import(
+    tenant: &Tenant,
+    source: &Source,
+    options: &ImportOptions,
+    mut report: impl FnMut(&ImportProgress),
+) -> Result<ImportReport, ImportError> {
+    let (job, from) = open_job(tenant, source, options).await?;
+    let resumed = from.count > 0;
+    let mut progress = ImportProgress {
+        counts: job.as_ref().map(|job| job.counts).unwrap_or_default(),
+        ..ImportProgress::default()
+    };
+    let total = tokio::task::spawn_blocking({
+        let source = source.clone();
+        move || total_bytes(&source)
+    });
+    progress.total_bytes = total.await.unwrap_or(0);
+    report(&progress);
+
+    let (raw_out, raw_in) = mpsc::channel::<RawGroup>(1);
+    let (ready_out, mut ready_in) = mpsc::channel::<ReadyGroup>(1);
+    let reader = tokio::task::spawn_blocking({
+        let (source, options, from) = (source.clone(), options.clone(), from.clone());
+        move || read_all(&source, &options, &from, raw_out)
+    });
+    let preparer = tokio::spawn(prepare_all(
+        options.clone(),
+        from.count,
+        job.as_ref().map_or(0, |job| job.id),
+        raw_in,
+        ready_out,
+    ));
+    let (index_out, index_in) = mpsc::channel::<()>(1);
+    let indexer = tokio::spawn(index_all(tenant.clone(), index_in));
+
+    let mut errors = Vec::new();
+    let mut known = DryRun::default();
+    while let Some(group) = ready_in.recv().await {
+        progress.read_bytes += group.read_bytes;
+        let outcomes = match &job {
+            Some(_) => {
+                for (name, reason) in group.errors.iter().take(LISTED_ERRORS - errors.len().min(LISTED_ERRORS)) {
+                    errors.push((name.clone(), reason.clone()));
+                }
+                count_unread(&mut progress, &group.progress);
+                let sizes: Vec<u64> = group.items.iter().map(Prepared::size).collect();
+                let outcomes = tenant.admit(group.items, Some(group.progress)).await?;
+                // Waits while the index is a group behind, so that it finds what admission
+                // left in memory.
+                index_out.send(()).await.ok();
+                outcomes.into_iter().zip(sizes).collect::<Vec<_>>()
+            }
+            None => {
+                errors.extend(group.errors);
+                errors.truncate(LISTED_ERRORS);
+                count_unread(&mut progress, &group.progress);
+                known.look(tenant, &group.items).await?
+            }
+        };
+        for (outcome, size) in outcomes {
+            progress.counts.seen += 1;
+            progress.counts.bytes += size;
+            match outcome {
+                Outcome::Stored(_) => progress.counts.stored += 1,
+                Outcome::Duplicate(_) => progress.counts.duplicate += 1,
+            }
+        }
+        report(&progress);
+    }
+    drop(index_out);
+    preparer.await.map_err(|_| ImportError::Store(StoreError::Stopped))?;
+    match reader.await {
+        Ok(Ok(())) => {}
+        Ok(Err(Ended::Error(error))) => return Err(error),
+        Ok(Err(Ended::Stopped)) | Err(_) => return Err(ImportError::Store(StoreError::Stopped)),
+    }
+    let Some(job) = job else {
+        return Ok(ImportReport { job: None, resumed: false, counts: progress.counts, errors });
+    };
+    progress.indexing = true;
+    report(&progress);
+    indexer.await.map_err(|_| ImportError::Store(StoreError::Stopped))??;
+    tenant.advance_log().await?;
+    if !options.no_wait {
+        tenant.advance_index(true).await?;
+    }
+    let job = tenant.finish_job(job.id).await?;
+    Ok(ImportReport { resumed, counts: job.counts, job: Some(job), errors })
+}
+
+async fn open_job(
+    tenant: &Tenant,
+    source: &Source,
+    options: &ImportOptions,
+) -> Result<(Option<everpost_store::JobInfo>, Cursor), ImportError> {
+    if options.dry_run {
+        return Ok((None, Cursor::default()));
+    }
+    // Everything that makes this the same work as an earlier run that did not finish.
+    let place = match source {
+        Source::Mbox { path, .. }
+        | Source::Maildir { path }
+        | Source::Eml { path }
+        | Source::Zip { path }
+        | Source::Tar { path } => std::fs::canonicalize(path)
+            .map_err(|error| ImportError::Source { path: path.display().to_string(), what: error.to_string() })?
+            .display()
+            .to_string(),
+        Source::Demo { seed, messages } => format!("{seed} {messages}"),
+    };
+    let identity = format!(
+        "{}\n{place}\n{}\n{:?}\n{:?}\n{:?}",
+        source.kind(),
+        options.mailbox,
+        options.folder,
+        options.since,
+        options.until
+    );
+    let about = match source {
+        Source::Demo { .. } => source.describe(),
+        _ => format!("{} → {}", source.describe(), options.mailbox),
+    };
+    let job = tenant.start_job(&about, &identity).await?;
+    let from = Cursor::decode(&job.cursor).map_err(StoreError::from)?;
+    Ok((Some(job), from))
+}
+
+fn read_all(
+    source: &Source,
+    options: &ImportOptions,
+    from: &Cursor,
+    out: mpsc::Sender<RawGroup>,
+) -> Result<(), Ended> {
+    let mut group = RawGroup::default();
+    let mut give = |item: Option<Item>| -> Result<(), Stop> {
+        let Some(item) = item else { return send(&out, &mut group) };
+        let bytes = match &item.what {
+            What::Mail(found) => found.raw.len() as u64,
+            _ => 0,
+        };
+        if bytes > LARGE {
+            send(&out, &mut group)?;
+        }
+        group.bytes += bytes;
+        group.read_bytes += item.source_bytes;
+        group.items.push(item);
+        if bytes > LARGE || group.bytes >= GROUP_BYTES || group.items.len() >= GROUP_ITEMS {
+            send(&out, &mut group)?;
+        }
+        Ok(())
+    };
+    let mut sink = Sink { budget: Budget::new(), give: &mut give, max_message: options.max_message };
+    let ended = read(source, options, from, &mut sink);
+    send(&out, &mut group)?;
+    ended
+}
+
+fn send(out: &mpsc::Sender<RawGroup>, group: &mut RawGroup) -> Result<(), Stop> {
+    if group.items.is_empty() {
+        return Ok(());
+    }
+    out.blocking_send(std::mem::take(group)).map_err(|_| Stop)
+}
+
+/// Reads, hashes and cuts messages on all cores, group by group.
+async fn prepare_all(
+    options: ImportOptions,
+    mut count: u64,
+    job: i64,
+    mut groups: mpsc::Receiver<RawGroup>,
+    out: mpsc::Sender<ReadyGroup>,
+) {
+    while let Some(group) = groups.recv().await {
+        let options = options.clone();
+        let first = count;
+        count += group.items.len() as u64;
+        let ready = tokio::task::spawn_blocking(move || prepare(&options, first, job, group)).await;
+        let Ok(ready) = ready else { return };
+        if out.send(ready).await.is_err() {
+            return;
+        }
+    }
+}
+
+fn prepare(options: &ImportOptions, first: u64, job: i64, group: RawGroup) -> ReadyGroup {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs().cast_signed());
+    let mut ready = ReadyGroup {
+        items: Vec::with_capacity(group.items.len()),
+        progress: Progress { job, ..Progress::default() },
+        errors: Vec::new(),
+        read_bytes: group.read_bytes,
+        _room: Vec::new(),
+    };
+    if let Some(last) = group.items.last() {
+        let count = first + group.items.len() as u64;
+        ready.progress.cursor = Cursor { unit: last.unit.clone(), offset: last.offset, count }.encode();
+    }
+    let read: Vec<(String, u64, Result<Prepared, (bool, String)>, Option<Taken>)> = group
+        .items
+        .into_par_iter()
+        .enumerate()
+        .map(|(index, item)| {
+            let position = first + index as u64;
+            let done = match item.what {
+                What::Mail(found) => Ok(prepare_one(options, position, *found, now)),
+                What::Rejected(reason) => Err((true, reason)),
+                What::Failed(reason) => Err((false, reason)),
+            };
+            (item.name, position, done, item.room)
+        })
+        .collect();
+    for (name, position, done, room) in read {
+        ready._room.extend(room);
+        match done {
+            Ok(item) if !options.holds(item.held_from()) => ready.progress.outside += 1,
+            Ok(item) => {
+                ready.items.push(item);
+            }
+            Err((rejected, reason)) => {
+                match rejected {
+                    true => ready.progress.rejected += 1,
+                    false => ready.progress.failed += 1,
+                }
+                ready.progress.errors.push((position, format!("{name}: {reason}")));
+                ready.errors.push((name, reason));
+            }
+        }
+    }
+    ready
+}
+
+fn prepare_one(options: &ImportOptions, position: u64, found: super::source::Found, now: i64) -> Prepared {
+    let mailbox = found.mailbox.unwrap_or_else(|| options.mailbox.clone());
+    let folder = options.folder.clone().unwrap_or(found.folder);
+    let envelope = found.sender.map(|sender| Envelope { sender, recipients: Vec::new() });
+    let incoming = Incoming {
+        raw: Bytes::from(found.raw),
+        origin: Origin::Other,
+        held: found.held,
+        position,
+        envelope,
+        places: vec![Placement { mailbox, folder, flags: found.flags, keywords: found.keywords }],
+    };
+    Prepared::new(incoming, now)
+}
+
+fn count_unread(progress: &mut ImportProgress, group: &Progress) {
+    progress.counts.seen += group.rejected + group.failed;
+    progress.counts.rejected += group.rejected;
+    progress.counts.failed += group.failed;
+    progress.counts.outside += group.outside;
+}
+
+/// Follows admission with the index, a group behind at most.
+async fn index_all(tenant: Tenant, mut groups: mpsc::Receiver<()>) -> Result<(), StoreError> {
+    while groups.recv().await.is_some() {
+        tenant.advance_index(false).await?;
+    }
+    Ok(())
+}
+
+/// What a dry run has seen: it stores nothing, so it remembers digests itself.
+#[derive(Default)]
+struct DryRun(BTreeSet<[u8; 16]>);
+
+impl DryRun {
+    async fn look(&mut self, tenant: &Tenant, items: &[Prepared]) -> Result<Vec<(Outcome, u64)>, ImportError> {
+        let stored = tenant.known(items).await?;
+        let outcome = |item: &Prepared, known: bool| {
+            let digest: Digest = item.digest();
+            let first = digest.0.first_chunk::<16>().copied().unwrap_or_default();
+            let new = self.0.insert(first) && !known;
+            let outcome = if new { Outcome::Stored(digest) } else { Outcome::Duplicate(digest) };
+            (outcome, item.size())
+        };
+        let mut outcome = outcome;
+        Ok(items.iter().zip(stored).map(|(item, known)| outcome(item, known)).collect())
+    }
+}

@@ -1,0 +1,16 @@
+//! Followers of `seq`: work that is derived from admitted events, done in their order,
+//! each with a cursor of its own. None of them can refuse mail.
+
+mod index;
+mod log;
+
+pub use index::IndexProgress;
+pub(crate) use index::{Building, FreshDoc, blocking, split_path};
+pub use log::LogHead;
+pub(crate) use log::{event_leaf, log_name, read_event};
+
+/// Numbers of followers in the table `follower`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Follower {
+    Index = 1,
+}

@@ -1,0 +1,242 @@
+//! Reading a copy: exact bytes, head, places.
+
+use everpost_domain::cut::{Encoder, Piece, Plan};
+use everpost_domain::digest::{Digest, Hasher};
+use everpost_domain::message::Head;
+use sqlx::AnyConnection;
+
+use crate::catalog::sql::{self, Columns, values};
+use crate::catalog::statements;
+use crate::copy::CopyRow;
+use crate::error::{Result, StoreError};
+use crate::message::copies_of_message;
+use crate::tenant::Tenant;
+use crate::vault::Run;
+
+/// A copy as people see it.
+#[derive(Debug, Clone)]
+pub struct CopyInfo {
+    /// SHA-256 of its bytes.
+    pub id: Digest,
+    /// The id of its message: that of the message's first copy.
+    pub message: Digest,
+    /// Every copy of the message, oldest first.
+    pub copies: Vec<Digest>,
+    /// Size of the raw bytes.
+    pub size: u64,
+    /// Since when it is held, µs since 1970.
+    pub held_from: i64,
+    /// Where that time is from.
+    pub held_source: everpost_domain::message::HeldFromSource,
+    /// How it came.
+    pub origin: everpost_domain::identity::Origin,
+    /// The place of its admission in the log.
+    pub seq: Option<u64>,
+    /// What its header says.
+    pub head: Head,
+    /// Where it lies.
+    pub places: Vec<Place>,
+}
+
+/// A mailbox and folder that holds a copy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The mailbox's address.
+    pub mailbox: String,
+    /// The folder's full name.
+    pub folder: String,
+    /// See [`Placement`](crate::admit::Placement).
+    pub flags: u32,
+    /// IMAP keywords.
+    pub keywords: Vec<String>,
+    /// When it was delivered there, µs since 1970.
+    pub delivered: i64,
+}
+
+impl Tenant {
+    /// Finds a copy's row by its id: by probing each day that exists.
+    pub(crate) async fn find_copy(&self, db: &mut AnyConnection, id: &Digest) -> Result<CopyRow> {
+        let days = sql::fetch(db, statements::DAYS, values![self.id()]).await?;
+        let wanted = days
+            .iter()
+            .map(|row| Ok(values![self.id(), row.int(0)?, id.prefix()]))
+            .collect::<Result<Vec<_>>>()?;
+        for row in statements::FIND_COPIES.fetch(db, wanted).await? {
+            if row.array::<32>(1)? == id.0 {
+                return self.copy_row(db, row.int(0)?).await;
+            }
+        }
+        Err(StoreError::NotFound(format!("message {id}")))
+    }
+
+    pub(crate) async fn copy_row(&self, db: &mut AnyConnection, id: i64) -> Result<CopyRow> {
+        let row = sql::fetch_optional(db, statements::COPY, values![self.id(), id])
+            .await?
+            .ok_or_else(|| StoreError::damaged(format!("copy {id}"), "its row is missing"))?;
+        CopyRow::read(&row)
+    }
+
+    /// The one id that begins with `prefix` (at least 8 hexadecimal digits).
+    pub async fn resolve(&self, prefix: &str) -> Result<Digest> {
+        if let Ok(whole) = prefix.parse() {
+            return Ok(whole);
+        }
+        let wrong = || StoreError::Invalid(format!("`{prefix}` is not an id; give at least 8 hexadecimal digits"));
+        if prefix.len() < 8 || prefix.len() > 64 || !prefix.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(wrong());
+        }
+        let prefix = prefix.to_ascii_lowercase();
+        let bound = |fill: char| -> Result<i64> {
+            let first: String = prefix.chars().chain(std::iter::repeat(fill)).take(16).collect();
+            Ok(u64::from_str_radix(&first, 16).map_err(|_| wrong())?.cast_signed())
+        };
+        let (low, high) = (bound('0')?, bound('f')?);
+        let mut db = self.store.catalog.read().await?;
+        let mut found = Vec::new();
+        for day in sql::fetch(&mut db, statements::DAYS, values![self.id()]).await? {
+            let range = values![self.id(), day.int(0)?, low, high];
+            for row in sql::fetch(&mut db, statements::COPIES_BETWEEN, range).await? {
+                let digest = Digest(row.array(0)?);
+                if digest.to_string().starts_with(&prefix) {
+                    found.push(digest);
+                }
+            }
+        }
+        match found.as_slice() {
+            [one] => Ok(*one),
+            [] => Err(StoreError::NotFound(format!("message {prefix}"))),
+            _ => Err(StoreError::Invalid(format!("`{prefix}` begins several ids; give more digits"))),
+        }
+    }
+
+    /// Everything about a copy but its bytes.
+    pub async fn show(&self, id: &Digest) -> Result<CopyInfo> {
+        let mut db = self.store.catalog.read().await?;
+        let row = self.find_copy(&mut db, id).await?;
+        self.info(&mut db, &row).await
+    }
+
+    pub(crate) async fn info(&self, db: &mut AnyConnection, row: &CopyRow) -> Result<CopyInfo> {
+        let members = copies_of_message(db, self.id(), row.id).await?;
+        let mut copies = Vec::with_capacity(members.len());
+        for member in members {
+            copies.push(if member == row.id { row.digest } else { self.copy_row(db, member).await?.digest });
+        }
+        let record = crate::record::Record::decode(&row.record(&self.state.keys)?)?;
+        let event = sql::fetch_optional(db, statements::EVENT, values![self.id(), row.event]).await?;
+        let seq = event.map(|event| event.int(0)).transpose()?;
+        Ok(CopyInfo {
+            id: row.digest,
+            message: copies.first().copied().unwrap_or(row.digest),
+            copies,
+            size: row.size,
+            held_from: row.held_from,
+            held_source: record.held_source,
+            origin: record.origin,
+            seq: seq.and_then(|seq| u64::try_from(seq).ok()),
+            head: row.head(&self.state.keys)?,
+            places: self.places_of(db, row.id).await?,
+        })
+    }
+
+    pub(crate) async fn places_of(&self, db: &mut AnyConnection, copy: i64) -> Result<Vec<Place>> {
+        let rows = sql::fetch(db, statements::PLACES_OF_COPY, values![self.id(), copy]).await?;
+        let mut places = Vec::with_capacity(rows.len());
+        for row in rows {
+            let keywords = match row.blob_or_null(2)? {
+                Some(sealed) => self.open_name(b"keywords", &sealed)?.split('\n').map(String::from).collect(),
+                None => Vec::new(),
+            };
+            places.push(Place {
+                mailbox: self.open_name(b"mailbox", &row.blob(5)?)?,
+                folder: self.open_name(b"folder", &row.blob(4)?)?,
+                flags: u32::try_from(row.int(1)?).unwrap_or(0),
+                keywords,
+                delivered: row.int(3)?,
+            });
+        }
+        Ok(places)
+    }
+
+    pub(crate) fn open_name(&self, kind: &[u8], sealed: &[u8]) -> Result<String> {
+        let damaged = || StoreError::damaged(String::from_utf8_lossy(kind), "its name does not open");
+        let plain = self.state.keys.names.open(kind, sealed).ok_or_else(damaged)?;
+        String::from_utf8(plain).map_err(|_| damaged())
+    }
+
+    /// Hands a copy's exact bytes to `out` in pieces, and checks their digest at the end:
+    /// an error then means that what was handed out is not the copy.
+    pub async fn read_raw(&self, id: &Digest, out: impl FnMut(&[u8]) -> std::io::Result<()>) -> Result<()> {
+        let mut db = self.store.catalog.read().await?;
+        let row = self.find_copy(&mut db, id).await?;
+        self.read_copy(&mut db, &row, out).await
+    }
+
+    /// A copy's exact bytes, held whole.
+    pub async fn raw(&self, id: &Digest) -> Result<Vec<u8>> {
+        let mut raw = Vec::new();
+        self.read_raw(id, |bytes| {
+            raw.extend_from_slice(bytes);
+            Ok(())
+        })
+        .await?;
+        Ok(raw)
+    }
+
+    pub(crate) async fn read_copy(
+        &self,
+        db: &mut AnyConnection,
+        row: &CopyRow,
+        mut out: impl FnMut(&[u8]) -> std::io::Result<()>,
+    ) -> Result<()> {
+        let vault = &self.store.vault;
+        let keys = &self.state.keys;
+        let item = || format!("copy {}", row.digest);
+        let mut skeleton = Vec::new();
+        let gather = |bytes: &[u8]| {
+            skeleton.extend_from_slice(bytes);
+            Ok(())
+        };
+        vault.read_run(db, keys, row.skeleton, gather).await?;
+        let plan = Plan::parse(&skeleton).map_err(|error| StoreError::damaged(item(), error.0))?;
+        let mut hasher = Hasher::new();
+        let mut emit = |bytes: &[u8]| {
+            hasher.update(bytes);
+            out(bytes).map_err(|error| StoreError::file("output", error))
+        };
+        let mut parts = Vec::new();
+        if plan.pieces().iter().any(|piece| matches!(piece, Piece::Part { .. })) {
+            for part in sql::fetch(db, statements::PARTS_OF_COPY, values![self.id(), row.id]).await? {
+                let natural = |column| part.int(column).map(|value| u64::try_from(value).unwrap_or(0));
+                parts.push(Run { frame: part.int(1)?, at: natural(2)?, length: natural(3)? });
+            }
+        }
+        for piece in plan.pieces() {
+            match piece {
+                Piece::Literal(range) => emit(skeleton.get(range.clone()).unwrap_or_default())?,
+                Piece::Part { ordinal, recipe, size } => {
+                    let run = parts
+                        .get(*ordinal)
+                        .filter(|run| run.length == *size)
+                        .ok_or_else(|| StoreError::damaged(item(), format!("part {ordinal} is missing")))?;
+                    let mut encoder = Encoder::new(*recipe);
+                    let mut encoded = Vec::new();
+                    vault
+                        .read_run(db, keys, *run, |stored| {
+                            encoder.push(stored, &mut encoded);
+                            emit(&encoded)?;
+                            encoded.clear();
+                            Ok(())
+                        })
+                        .await?;
+                    encoder.finish(&mut encoded);
+                    emit(&encoded)?;
+                }
+            }
+        }
+        if hasher.finish() != row.digest {
+            return Err(StoreError::damaged(item(), "what was put together is not what came in"));
+        }
+        Ok(())
+    }
+}

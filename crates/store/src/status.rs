@@ -1,0 +1,163 @@
+//! Status: counts, sizes, lag, last checkpoint; storage by mailbox.
+
+use everpost_domain::message::format_rfc3339;
+
+use crate::catalog::sql::{self, Columns, Value, values};
+use crate::catalog::statements;
+use crate::error::Result;
+use crate::store::Store;
+use crate::tenant::Tenant;
+
+/// The state of a tenant's archive.
+#[derive(Debug, Clone, Default)]
+pub struct Status {
+    /// Messages, copies, deliveries.
+    pub messages: u64,
+    /// Distinct byte strings.
+    pub copies: u64,
+    /// Times mail came.
+    pub deliveries: u64,
+    /// Mailboxes that hold mail.
+    pub mailboxes: u64,
+    /// Events in order.
+    pub events: u64,
+    /// Bytes that came in, every delivery counted.
+    pub delivered_bytes: u64,
+    /// Bytes of distinct copies.
+    pub raw_bytes: u64,
+    /// Bytes left after parts were stored once and attachments decoded.
+    pub distinct_bytes: u64,
+    /// Bytes of live packs.
+    pub pack_bytes: u64,
+    /// Bytes of index splits.
+    pub index_bytes: u64,
+    /// Splits.
+    pub splits: u64,
+    /// Packs.
+    pub packs: u64,
+    /// Events that search does not show yet.
+    pub index_lag: u64,
+    /// Events that are not leaves of the log yet.
+    pub log_lag: u64,
+    /// Leaves of the log.
+    pub log_size: u64,
+    /// Root of the log, hexadecimal; empty before the first checkpoint.
+    pub log_root: String,
+    /// The key that signs the log.
+    pub log_key: String,
+    /// Admission of the newest copy, RFC 3339; empty if there is none.
+    pub last_admission: String,
+}
+
+/// What a mailbox holds.
+#[derive(Debug, Clone)]
+pub struct Usage {
+    /// The mailbox's address.
+    pub mailbox: String,
+    /// Copies it owns.
+    pub copies: u64,
+    /// Raw bytes of those copies. Copies that several mailboxes own count in each.
+    pub bytes: u64,
+    /// Raw bytes with every copy shared out evenly among its owners, rounded down: these
+    /// add up to the bytes of all owned copies (less than one byte a copy and owner).
+    pub share: u64,
+}
+
+impl Tenant {
+    /// The state of the tenant's archive.
+    pub async fn status(&self) -> Result<Status> {
+        let mut db = self.store.catalog.read().await?;
+        let one = |row: Option<sqlx::any::AnyRow>, column: usize| -> Result<u64> {
+            row.map_or(Ok(0), |row| Ok(u64::try_from(row.int(column)?).unwrap_or(0)))
+        };
+        let tenant: Vec<Value> = values![self.id()];
+        let mut numbers = Vec::new();
+        for statement in [
+            statements::COUNT_COPIES,
+            statements::COUNT_LINKED,
+            statements::COUNT_DELIVERIES,
+            statements::COUNT_MAILBOXES,
+            statements::SUM_DELIVERED,
+            statements::SUM_RAW,
+            statements::SUM_PLAIN,
+            statements::SUM_PACKS,
+            statements::COUNT_PACKS,
+            statements::SUM_SPLITS,
+            statements::COUNT_SPLITS,
+            statements::LAST_ADMISSION,
+        ] {
+            numbers.push(one(sql::fetch_optional(&mut db, statement, tenant.clone()).await?, 0)?);
+        }
+        drop(db);
+        let progress = self.index_progress().await?;
+        let head = self.log_head().await?;
+        let mut numbers = numbers.into_iter();
+        let mut take = || numbers.next().unwrap_or(0);
+        let copies = take();
+        let linked = take();
+        let mut status = Status {
+            copies,
+            messages: copies.saturating_sub(linked),
+            deliveries: take(),
+            mailboxes: take(),
+            delivered_bytes: take(),
+            raw_bytes: take(),
+            distinct_bytes: take(),
+            pack_bytes: take(),
+            packs: take(),
+            index_bytes: take(),
+            splits: take(),
+            events: progress.events,
+            index_lag: progress.events.saturating_sub(progress.indexed),
+            ..Status::default()
+        };
+        let last = take();
+        if last > 0 {
+            status.last_admission = format_rfc3339(i64::try_from(last / 1_000_000).unwrap_or(0));
+        }
+        if let Some(head) = head {
+            status.log_size = head.size;
+            status.log_root = head.root.to_string();
+            status.log_key = head.key.to_string();
+        }
+        status.log_lag = progress.events.saturating_sub(status.log_size);
+        Ok(status)
+    }
+
+    /// What each mailbox holds.
+    pub async fn usage(&self) -> Result<Vec<Usage>> {
+        let mut db = self.store.catalog.read().await?;
+        let mut names = std::collections::HashMap::new();
+        for row in sql::fetch(&mut db, statements::MAILBOXES, values![self.id()]).await? {
+            names.insert(row.int(0)?, self.open_name(b"mailbox", &row.blob(2)?)?);
+        }
+        let mut usage = Vec::new();
+        for row in sql::fetch(&mut db, statements::USAGE_BY_MAILBOX, values![self.id()]).await? {
+            let natural = |column| row.int(column).map(|value| u64::try_from(value).unwrap_or(0));
+            usage.push(Usage {
+                mailbox: names.get(&row.int(0)?).cloned().unwrap_or_default(),
+                copies: natural(1)?,
+                bytes: natural(2)?,
+                share: natural(3)?,
+            });
+        }
+        usage.sort_by(|a, b| a.mailbox.cmp(&b.mailbox));
+        Ok(usage)
+    }
+}
+
+impl Store {
+    /// Bytes of the catalog's files, write-ahead log included; 0 where the catalog is a server.
+    pub fn catalog_bytes(&self) -> u64 {
+        ["catalog.db", "catalog.db-wal"]
+            .iter()
+            .filter_map(|name| std::fs::metadata(self.inner.data.join(name)).ok())
+            .map(|meta| meta.len())
+            .sum()
+    }
+
+    /// Rewrites the catalog without free pages; part of compaction.
+    pub async fn vacuum(&self) -> Result<()> {
+        self.inner.catalog.vacuum().await
+    }
+}
