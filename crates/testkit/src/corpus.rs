@@ -56,8 +56,8 @@ impl fmt::Debug for CorpusError {
 /// The 6,046 SpamAssassin mails of 2002, ham and spam, in the order of their names.
 ///
 /// The package holds each as a text file with its original bytes: the MD5 in the file's name is
-/// that of its content, for all but one. 5,453 begin with the
-/// separator line of the mbox they were cut from; it is no part of the mail and is taken off.
+/// that of its content, for all but one. 5,453 begin with the separator line of the mbox they
+/// were cut from; it is no part of the mail and is taken off.
 ///
 /// # Errors
 /// Where the mails were not fetched or cannot be read.
