@@ -19,9 +19,10 @@ fn is_rust(path: &str) -> bool {
     path.ends_with(".rs")
 }
 
-/// A file that holds nothing but tests or benches.
+/// A file that holds nothing but tests, benches or examples.
 fn is_test(path: &str) -> bool {
-    path.ends_with("/tests.rs") || path.contains("/tests/") || path.contains("/benches/")
+    let folders = ["/tests/", "/benches/", "/examples/"];
+    path.ends_with("/tests.rs") || folders.iter().any(|folder| path.contains(folder))
 }
 
 /// Every Rust file says first what it is for.

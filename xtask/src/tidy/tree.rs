@@ -36,7 +36,11 @@ fn module(path: &str) -> Option<(&str, impl Fn(&str) -> bool)> {
         "mod" => folder.rsplit_once('/')?,
         name => (folder, name),
     };
-    let root = folder.ends_with("/tests") || folder.ends_with("/benches");
+    // A folder `tests` below `src` is a module like any other.
+    let root = !folder.contains("/src/")
+        && ["/tests", "/benches", "/examples"]
+            .iter()
+            .any(|end| folder.ends_with(end));
     if root && !path.ends_with("/mod.rs") || folder.ends_with("/src/bin") {
         return None;
     }
@@ -117,6 +121,7 @@ mod tests {
         let files = [
             ("crates/a/build.rs", ""),
             ("crates/a/benches/speed.rs", ""),
+            ("crates/a/examples/show.rs", ""),
             ("crates/a/src/lib.rs", "pub mod b;\nmod c;\n"),
             ("crates/a/src/b.rs", "pub(crate) mod deep;\n"),
             ("crates/a/src/b/deep.rs", ""),
@@ -139,6 +144,7 @@ mod tests {
             ("crates/a/src/bb.rs", ""),
             ("crates/a/src/c/mod.rs", ""),
             ("crates/a/src/c/bb.rs", ""),
+            ("crates/a/src/c/tests/lost.rs", ""),
             ("crates/a/tests/whole.rs", ""),
             ("crates/a/tests/common/mod.rs", ""),
             ("crates/z/src/lib.rs", "mod b;\n"),
@@ -148,6 +154,7 @@ mod tests {
             [
                 "crates/a/src/b.rs",
                 "crates/a/src/c/bb.rs",
+                "crates/a/src/c/tests/lost.rs",
                 "crates/a/tests/common/mod.rs",
             ]
         );
