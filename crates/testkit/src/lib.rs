@@ -1,3 +1,6 @@
 //! Development only: corpora for tests, faults, real peers.
+//!
+//! **Invariant.** No crate depends on this one outside of its tests; `cargo xtask layers` sees
+//! to it.
 
 pub mod corpus;
