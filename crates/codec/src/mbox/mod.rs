@@ -27,6 +27,7 @@
 //! Files of lone CRs (classic Mac OS) are not read.
 
 mod from_line;
+mod length;
 mod quote;
 mod split;
 

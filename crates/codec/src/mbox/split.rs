@@ -2,11 +2,9 @@
 //! the pieces.
 
 use super::from_line::{MAX_LINE, Place, Verdict, judge};
+use super::length::{MAX_HEADER, content_length, header_end};
 use super::{Dialect, Item, unquote_rd};
-use memchr::memmem::{self, Finder};
-
-/// A header longer than this is not searched for Content-Length.
-const MAX_HEADER: usize = 1 << 20;
+use memchr::memmem::Finder;
 
 /// Bytes behind a place that suffice to judge a `From_` line there: a line break, the
 /// line, the name of a field.
@@ -147,13 +145,13 @@ impl Splitter {
         }
     }
 
-    fn from_byte(&self, at: usize) -> &[u8] {
+    fn rest(&self, at: usize) -> &[u8] {
         self.buffer.get(at..).unwrap_or_default()
     }
 
     fn start(&mut self) -> Step {
         const BOM: &[u8] = b"\xEF\xBB\xBF";
-        let rest = self.from_byte(self.head);
+        let rest = self.rest(self.head);
         if self.base == 0 && self.head == 0 {
             if rest.len() < BOM.len() && BOM.starts_with(rest) && !self.end {
                 return Step::Wait;
@@ -207,43 +205,25 @@ impl Splitter {
 
     /// Looks for the end of the header and a Content-Length in it.
     fn header(&mut self, content: usize, scan: usize) -> Step {
-        let limit = content.saturating_add(MAX_HEADER);
-        // A blank line: LF, then LF or CR LF. `scan` is at an LF or where one may come.
-        let mut at = scan;
-        let body = loop {
-            let Some(lf) = memchr::memchr(b'\n', self.from_byte(at)).map(|found| at + found) else {
-                at = self.buffer.len();
-                break None;
-            };
-            match self.from_byte(lf + 1) {
-                [b'\n', ..] => break Some(lf + 2),
-                [b'\r', b'\n', ..] => break Some(lf + 3),
-                [] | [b'\r'] => {
-                    at = lf;
-                    break None;
-                }
-                _ => at = lf + 1,
-            }
-            if at > limit {
-                break None;
-            }
-        };
-        let Some(body) = body.filter(|&body| body <= limit) else {
-            if self.end || at > limit || self.buffer.len() > limit + 4 {
+        // Positions in the search count from the line break before the header.
+        let before = content - 1;
+        let all = self.rest(before);
+        let header = match header_end(all.get(..MAX_HEADER).unwrap_or(all), scan - before) {
+            Ok(end) => all.get(..end).unwrap_or_default(),
+            Err(_) if self.end || all.len() >= MAX_HEADER => {
                 self.state = lines_from(content);
                 return Step::On;
             }
-            self.state = State::Header { content, scan: at };
-            return Step::Wait;
+            Err(scan) => {
+                self.state = State::Header {
+                    content,
+                    scan: before + scan,
+                };
+                return Step::Wait;
+            }
         };
-        // With a `From_` line before the first empty line, the field may be the next message's.
-        let said = match self
-            .from
-            .find(self.buffer.get(content - 1..body).unwrap_or_default())
-        {
-            None => content_length(self.buffer.get(content..body).unwrap_or_default()),
-            Some(_) => None,
-        };
+        let body = before + header.len();
+        let said = content_length(header);
         let stop = said.and_then(|length| body.checked_add(length));
         self.state = match stop {
             // A length above the limit cannot be checked without holding that much.
@@ -374,7 +354,7 @@ impl Splitter {
     /// The next `From_` line at or after the line break at `scan`, in a message whose
     /// first line starts at `content`.
     fn find(&self, content: usize, scan: usize) -> Search {
-        let Some(found) = self.from.find(self.from_byte(scan)) else {
+        let Some(found) = self.from.find(self.rest(scan)) else {
             let scan = self.buffer.len().saturating_sub(FROM.len() - 1).max(scan);
             return Search::None { scan };
         };
@@ -387,7 +367,7 @@ impl Splitter {
             [.., b'\n'] | [.., b'\n', b'\r'] => Place::AfterBlank,
             _ => Place::InText,
         };
-        match judge(self.from_byte(lf + 1), place, self.end) {
+        match judge(self.rest(lf + 1), place, self.end) {
             Verdict::Yes(line) => Search::Found { at: lf + 1, line },
             Verdict::No => Search::Text { scan: lf + 1 },
             Verdict::Wait => Search::None { scan: lf },
@@ -475,36 +455,4 @@ fn without_separator(stored: &[u8]) -> &[u8] {
         }
     }
     stored
-}
-
-/// The Content-Length of a header, if it stands there exactly once and is a number.
-fn content_length(header: &[u8]) -> Option<usize> {
-    const NAME: &[u8] = b"content-length:";
-    let mut said = None;
-    let mut seen = 0;
-    let mut take = |line: &[u8]| {
-        let Some((name, value)) = line.split_at_checked(NAME.len()) else {
-            return;
-        };
-        if name.eq_ignore_ascii_case(NAME) {
-            seen += 1;
-            said = std::str::from_utf8(value.trim_ascii())
-                .ok()
-                .and_then(|value| value.parse().ok());
-        }
-    };
-    // Most headers have few lines that start with C.
-    take(
-        header
-            .split(|&byte| byte == b'\n')
-            .next()
-            .unwrap_or_default(),
-    );
-    for initial in [b"\nC", b"\nc"] {
-        for at in memmem::find_iter(header, initial) {
-            let line = header.get(at + 1..).unwrap_or_default();
-            take(line.split(|&byte| byte == b'\n').next().unwrap_or_default());
-        }
-    }
-    said.filter(|_| seen == 1)
 }
