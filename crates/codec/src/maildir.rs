@@ -1,1 +1,0 @@
-//! Maildir names, flags and folders.

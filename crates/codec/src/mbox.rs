@@ -1,1 +1,0 @@
-//! The mbox family of formats.
