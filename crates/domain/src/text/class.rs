@@ -17,28 +17,47 @@ pub(super) enum Class {
     Gap,
 }
 
-const fn ascii_words() -> [bool; 256] {
-    let mut table = [false; 256];
-    let mut byte = 0u8;
-    while byte < 128 {
-        #[allow(
-            clippy::indexing_slicing,
-            reason = "evaluated by the compiler, which checks it"
-        )]
-        {
-            table[byte as usize] = byte.is_ascii_alphanumeric();
-        }
-        byte += 1;
-    }
-    table
+/// Bit 7 of every byte.
+const HIGH: u64 = 0x8080_8080_8080_8080;
+
+/// Bit 7 of each byte of `low` (all below 128) that is at least `least`.
+#[inline]
+fn at_least(low: u64, least: u8) -> u64 {
+    (low + u64::from(128 - least) * 0x0101_0101_0101_0101) & HIGH
 }
 
-static ASCII_WORDS: [bool; 256] = ascii_words();
-
-/// True for ASCII letters and digits.
+/// Length of the run of ASCII letters and digits at the start of `bytes`, and whether one
+/// is upper case. Eight bytes at a time and without a branch in the eight: words are short,
+/// and a mispredicted end of a loop costs more than all the rest.
 #[inline]
-pub(super) fn is_ascii_word(byte: u8) -> bool {
-    ASCII_WORDS.get(usize::from(byte)).copied().unwrap_or(false)
+pub(super) fn ascii_run(bytes: &[u8]) -> (usize, bool) {
+    let (mut length, mut any_upper) = (0, 0);
+    let mut rest = bytes;
+    while let Some((eight, after)) = rest.split_first_chunk::<8>() {
+        let word = u64::from_le_bytes(*eight);
+        let low = word & !HIGH;
+        let digit = at_least(low, b'0') & !at_least(low, b'9' + 1);
+        let upper = at_least(low, b'A') & !at_least(low, b'Z' + 1) & !word;
+        let lower = at_least(low, b'a') & !at_least(low, b'z' + 1);
+        let outside = ((digit | upper | lower) & !word & HIGH) ^ HIGH;
+        if outside != 0 {
+            let before = outside & outside.wrapping_neg();
+            any_upper |= upper & (before - 1);
+            return (
+                length + (outside.trailing_zeros() / 8) as usize,
+                any_upper != 0,
+            );
+        }
+        any_upper |= upper;
+        length += 8;
+        rest = after;
+    }
+    let last = rest
+        .iter()
+        .take_while(|b| b.is_ascii_alphanumeric())
+        .count();
+    let upper = rest.iter().take(last).any(u8::is_ascii_uppercase);
+    (length + last, any_upper != 0 || upper)
 }
 
 /// True for a folded character of a script without spaces.

@@ -1,5 +1,7 @@
 //! Folding of case, width and accents, one character at a time.
 
+use std::sync::LazyLock;
+
 use unicode_normalization::char::{compose, decompose_compatible};
 
 use super::class::{Class, class};
@@ -8,8 +10,7 @@ use super::class::{Class, class};
 /// [`class`] to say. Not for ASCII, which callers lower-case themselves.
 pub(super) fn fold_char(c: char, out: &mut String) {
     match c as u32 {
-        // Already folded: taking these apart would only be undone by `join`.
-        0x4e00..=0x9fff | 0xac00..=0xd7a3 | 0x3041..=0x3096 | 0x30a1..=0x30fa => out.push(c),
+        code if is_folded(code) => out.push(c),
         _ => decompose_compatible(c, |part| {
             // Upper, then lower: both cases of a letter meet, `ς` and `σ` too, and `ß` is `SS`.
             for upper in part.to_uppercase() {
@@ -18,6 +19,48 @@ pub(super) fn fold_char(c: char, out: &mut String) {
                 }
             }
         }),
+    }
+}
+
+/// Han, Hangul and Kana: taking these apart would only be undone by [`join`].
+pub(super) fn is_folded(code: u32) -> bool {
+    matches!(code, 0x4e00..=0x9fff | 0xac00..=0xd7a3 | 0x3041..=0x3096 | 0x30a1..=0x30fa)
+}
+
+/// What the alphabets of most mail fold to, looked up instead of worked out: for each
+/// character from U+0080 one or two word characters, dropped marks left out; none where
+/// the rules must be asked.
+static ALPHABETS: LazyLock<Vec<Option<(char, Option<char>)>>> = LazyLock::new(|| {
+    let mut parts = String::new();
+    ('\u{80}'..'\u{590}')
+        .map(|c| {
+            parts.clear();
+            fold_char(c, &mut parts);
+            if parts
+                .chars()
+                .any(|c| !matches!(class(c), Class::Word | Class::Dropped))
+            {
+                return None;
+            }
+            let mut words = parts.chars().filter(|&c| class(c) == Class::Word);
+            match (words.next(), words.next(), words.next()) {
+                (Some(first), second, None) => Some((first, second)),
+                _ => None,
+            }
+        })
+        .collect()
+});
+
+/// Folded word characters of the character at the start of `bytes` (UTF-8 of two bytes),
+/// where the table has them.
+#[inline]
+pub(super) fn alphabetic(bytes: &[u8]) -> Option<(char, Option<char>)> {
+    match bytes {
+        [first @ 0xc2..=0xd6, second, ..] => {
+            let code = (usize::from(first & 0x1f) << 6) | usize::from(second & 0x3f);
+            *ALPHABETS.get(code.checked_sub(0x80)?)?
+        }
+        _ => None,
     }
 }
 
@@ -53,11 +96,12 @@ fn ascii_digit(c: char) -> Option<char> {
     char::from_digit(code.checked_sub(*zero)?, 10)
 }
 
-/// `before` and `c` as one character, where `c` is of a script that is compared composed
-/// (Hangul syllables, voiced Kana).
-pub(super) fn join(before: char, c: char, kind: Class) -> Option<char> {
-    match kind {
-        Class::Unspaced | Class::Voice => compose(before, c),
+/// `before` and `c` as one character, where `c` is of a script that is compared composed:
+/// voiced Kana, Hangul syllables, one Myanmar vowel.
+#[inline]
+pub(super) fn join(before: char, c: char) -> Option<char> {
+    match c as u32 {
+        0x3099 | 0x309a | 0x1161..=0x11ff | 0x102e => compose(before, c),
         _ => None,
     }
 }
@@ -76,11 +120,7 @@ pub fn fold_exact(text: &str) -> String {
         fold_char(c, &mut parts);
         for part in parts.chars() {
             let kind = class(part);
-            if let Some(joined) = out
-                .chars()
-                .next_back()
-                .and_then(|last| join(last, part, kind))
-            {
+            if let Some(joined) = out.chars().next_back().and_then(|last| join(last, part)) {
                 out.pop();
                 out.push(joined);
             } else if !matches!(kind, Class::Dropped | Class::Voice) {

@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use super::LONGEST;
-use super::class::{Class, class, is_ascii_word};
-use super::fold::{fold_char, join};
+use super::class::{Class, ascii_run, class};
+use super::fold::{alphabetic, fold_char, is_folded, join};
 
 /// A stream of terms over a text. Nothing is allocated per term: the buffers are reused.
 ///
@@ -21,7 +21,10 @@ pub struct Terms<'a> {
     text: &'a str,
     /// Next byte of the text.
     at: usize,
+    /// The term, unless it is `plain`.
     term: String,
+    /// True when the text itself, at `range`, is the term: lower-case ASCII.
+    plain: bool,
     range: Range<usize>,
     position: u32,
     next_position: u32,
@@ -54,6 +57,7 @@ impl<'a> Terms<'a> {
             text,
             at: 0,
             term: String::new(),
+            plain: false,
             range: 0..0,
             position: 0,
             next_position: 0,
@@ -71,48 +75,60 @@ impl<'a> Terms<'a> {
     pub fn advance(&mut self) -> bool {
         self.tail = false;
         loop {
-            self.term.clear();
             if let Some(first) = self.run.take() {
                 self.pair(first);
                 return true;
             }
-            match self.next_unit() {
-                Some(unit) => match unit.class {
+            if let Some(unit) = self.next_unit() {
+                match unit.class {
                     Class::Gap | Class::Dropped | Class::Voice => {}
                     Class::Unspaced => {
                         self.run = Some(self.joined(unit));
                         self.paired = false;
                     }
                     Class::Word => {
+                        self.start(unit.start..unit.end);
                         self.term.push(unit.c);
-                        self.range = unit.start..unit.end;
-                        if self.word() {
-                            return true;
-                        }
-                    }
-                },
-                None => {
-                    let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-                    let Some(skip) = rest.iter().position(|&b| is_ascii_word(b) || b >= 0x80)
-                    else {
-                        self.at = self.text.len();
-                        return false;
-                    };
-                    self.at += skip;
-                    if rest.get(skip).is_some_and(|&b| b < 0x80) {
-                        self.range = self.at..self.at;
                         if self.word() {
                             return true;
                         }
                     }
                 }
+                continue;
+            }
+            let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+            let gap = |b: &u8| b.is_ascii() && !b.is_ascii_alphanumeric();
+            let Some(skip) = rest.iter().position(|b| !gap(b)) else {
+                self.at = self.text.len();
+                return false;
+            };
+            self.at += skip;
+            let rest = rest.get(skip..).unwrap_or_default();
+            let (run, upper) = ascii_run(rest);
+            if run == 0 && alphabetic(rest).is_none() {
+                continue;
+            }
+            if !upper && run <= LONGEST && rest.get(run).is_none_or(u8::is_ascii) {
+                self.range = self.at..self.at + run;
+                self.at += run;
+                self.plain = true;
+                self.place();
+                return true;
+            }
+            self.start(self.at..self.at);
+            if self.word() {
+                return true;
             }
         }
     }
 
     /// The term, folded.
     pub fn term(&self) -> &str {
-        &self.term
+        if self.plain {
+            self.text.get(self.range()).unwrap_or_default()
+        } else {
+            &self.term
+        }
     }
 
     /// Position of the term; a phrase is terms at consecutive positions. Positions grow,
@@ -132,7 +148,14 @@ impl<'a> Terms<'a> {
         self.tail
     }
 
-    /// Takes the next position, and what is left of it.
+    /// Begins a term that is not `plain`.
+    fn start(&mut self, range: Range<usize>) {
+        self.plain = false;
+        self.term.clear();
+        self.range = range;
+    }
+
+    /// Takes the next position.
     fn place(&mut self) {
         self.position = self.next_position;
         self.next_position = self.next_position.saturating_add(1);
@@ -144,25 +167,7 @@ impl<'a> Terms<'a> {
         let mut long = false;
         loop {
             if self.parts_at == self.parts.len() {
-                let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-                let run = rest
-                    .iter()
-                    .position(|&b| !is_ascii_word(b))
-                    .unwrap_or(rest.len());
-                if run > 0 {
-                    let end = self.at + run;
-                    let old = self.term.len();
-                    if old + run > LONGEST {
-                        long = true;
-                    } else if let Some(part) = self.text.get(self.at..end) {
-                        self.term.push_str(part);
-                        if let Some(new) = self.term.get_mut(old..) {
-                            new.make_ascii_lowercase();
-                        }
-                    }
-                    self.at = end;
-                    self.range.end = end;
-                }
+                long |= !self.letters();
             }
             let Some(unit) = self.next_unit() else {
                 break;
@@ -188,10 +193,52 @@ impl<'a> Terms<'a> {
         !long
     }
 
+    /// Appends ASCII and what the table of alphabets knows, up to anything else. False when
+    /// the term would be too long.
+    #[inline]
+    fn letters(&mut self) -> bool {
+        let mut fits = true;
+        let begin = self.at;
+        let mut rest = self.text.as_bytes().get(begin..).unwrap_or_default();
+        loop {
+            let (run, _) = ascii_run(rest);
+            let old = self.term.len();
+            if old + run > LONGEST {
+                fits = false;
+            } else if let Some(part) = self.text.get(self.at..self.at + run) {
+                self.term.push_str(part);
+                if let Some(new) = self.term.get_mut(old..) {
+                    new.make_ascii_lowercase();
+                }
+            }
+            self.at += run;
+            rest = rest.get(run..).unwrap_or_default();
+            while let Some((first, second)) = alphabetic(rest) {
+                if self.term.len() + 8 > LONGEST {
+                    fits &= self.term.len() + first.len_utf8() + second.map_or(0, char::len_utf8)
+                        <= LONGEST;
+                }
+                if fits {
+                    self.term.push(first);
+                    self.term.extend(second);
+                }
+                self.at += 2;
+                rest = rest.get(2..).unwrap_or_default();
+            }
+            if !rest.first().is_some_and(u8::is_ascii_alphanumeric) {
+                break;
+            }
+        }
+        if self.at > begin {
+            self.range.end = self.at;
+        }
+        fits
+    }
+
     /// The pair that begins with `first`, or `first` alone at the end of its run.
     fn pair(&mut self, first: Unit) {
+        self.start(first.start..first.end);
         self.term.push(first.c);
-        self.range = first.start..first.end;
         match self.next_unit() {
             Some(unit) if unit.class == Class::Unspaced => {
                 let second = self.joined(unit);
@@ -215,7 +262,7 @@ impl<'a> Terms<'a> {
     /// `unit` with all that follows and joins it.
     fn joined(&mut self, mut unit: Unit) -> Unit {
         while let Some(next) = self.next_unit() {
-            if let Some(c) = join(unit.c, next.c, next.class) {
+            if let Some(c) = join(unit.c, next.c) {
                 unit.c = c;
             } else if !matches!(next.class, Class::Dropped | Class::Voice) {
                 self.held = Some(next);
@@ -226,17 +273,18 @@ impl<'a> Terms<'a> {
         unit
     }
 
-    /// The next folded character that is not plain ASCII of the text; none before ASCII
-    /// and at the end.
+    /// The next folded character; none at the end, and before ASCII and the alphabets.
     #[inline]
     fn next_unit(&mut self) -> Option<Unit> {
         if let Some(held) = self.held.take() {
             return Some(held);
         }
-        if self.parts_at == self.parts.len()
-            && self.text.as_bytes().get(self.at).is_none_or(u8::is_ascii)
-        {
-            return None;
+        if self.parts_at == self.parts.len() {
+            let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+            // ASCII and the alphabets are read by `advance` and `letters`, faster.
+            if rest.first().is_none_or(u8::is_ascii) || alphabetic(rest).is_some() {
+                return None;
+            }
         }
         self.next_folded()
     }
@@ -250,6 +298,15 @@ impl<'a> Terms<'a> {
             self.parts_at = 0;
             self.parts_range = self.at..end;
             self.at = end;
+            if is_folded(c as u32) {
+                let range = self.parts_range.clone();
+                return Some(Unit {
+                    c,
+                    class: Class::Unspaced,
+                    start: range.start,
+                    end: range.end,
+                });
+            }
             fold_char(c, &mut self.parts);
         }
         let c = self.parts.get(self.parts_at..)?.chars().next()?;

@@ -111,6 +111,14 @@ fn every_character_folds_once_and_without_case() {
         let terms = terms_of(&text);
         assert_eq!(terms_of(&terms.join(" ")), terms, "{c:?} {:x}", c as u32);
         assert_eq!(terms_of(&upper), terms, "{c:?} {:x}", c as u32);
+        // The table of alphabets and the rules agree, inside words too.
+        let inside = format!("Xy{c}z{c}");
+        assert_eq!(
+            terms_of(&inside),
+            terms_of(&fold_exact(&inside)),
+            "{c:?} {:x}",
+            c as u32
+        );
         for term in &terms {
             assert!(!term.contains(|c: char| c.is_whitespace() || c.is_ascii_punctuation()));
         }
