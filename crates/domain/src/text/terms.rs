@@ -137,6 +137,12 @@ impl<'a> Terms<'a> {
         self.position
     }
 
+    /// Positions taken so far, those of dropped terms included: once [`advance`](Self::advance)
+    /// gave false, the length of the text in positions.
+    pub fn positions(&self) -> u32 {
+        self.next_position
+    }
+
     /// Bytes of the source text that the term came from.
     pub fn range(&self) -> Range<usize> {
         self.range.clone()
