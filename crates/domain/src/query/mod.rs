@@ -17,6 +17,8 @@ mod size;
 mod value;
 
 #[cfg(test)]
+mod props;
+#[cfg(test)]
 mod tests;
 
 pub use ast::{Field, Query, Test};

@@ -212,7 +212,11 @@ impl Parser<'_> {
             self.field = None;
             return Ok(query);
         }
-        let sign = |token: &Token| matches!(token, Token::Word(w) if w.trim_start_matches(['<', '>', '=']).is_empty());
+        // `size>` alone.
+        let sign = |token: &Token| {
+            target.is_compared()
+                && matches!(token, Token::Word(w) if w.trim_start_matches(['<', '>', '=']).is_empty())
+        };
         let Some((token, value_span)) = self.lexer.value()?.filter(|(token, _)| !sign(token))
         else {
             return Err(

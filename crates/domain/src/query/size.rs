@@ -95,9 +95,10 @@ pub(super) fn print(span: Span) -> String {
     }
 }
 
-/// True where a unit says the size in fewer digits than its neighbour below, or it has none.
+/// True where the size is written as well as the byte below it: `>=5MB`, but `>5MB` for
+/// the size above.
 fn fits(size: u64) -> bool {
-    size == 0 || name(size).len() <= name(size - 1).len()
+    size == 0 || name(size).ends_with('B') || !name(size - 1).ends_with('B')
 }
 
 /// The size in the largest unit that leaves it whole.

@@ -27,10 +27,13 @@ pub(super) fn is_folded(code: u32) -> bool {
     matches!(code, 0x4e00..=0x9fff | 0xac00..=0xd7a3 | 0x3041..=0x3096 | 0x30a1..=0x30fa)
 }
 
+/// One or two folded word characters.
+type Letters = (char, Option<char>);
+
 /// What the alphabets of most mail fold to, looked up instead of worked out: for each
 /// character from U+0080 one or two word characters, dropped marks left out; none where
 /// the rules must be asked.
-static ALPHABETS: LazyLock<Vec<Option<(char, Option<char>)>>> = LazyLock::new(|| {
+static ALPHABETS: LazyLock<Vec<Option<Letters>>> = LazyLock::new(|| {
     let mut parts = String::new();
     ('\u{80}'..'\u{590}')
         .map(|c| {
@@ -54,7 +57,7 @@ static ALPHABETS: LazyLock<Vec<Option<(char, Option<char>)>>> = LazyLock::new(||
 /// Folded word characters of the character at the start of `bytes` (UTF-8 of two bytes),
 /// where the table has them.
 #[inline]
-pub(super) fn alphabetic(bytes: &[u8]) -> Option<(char, Option<char>)> {
+pub(super) fn alphabetic(bytes: &[u8]) -> Option<Letters> {
     match bytes {
         [first @ 0xc2..=0xd6, second, ..] => {
             let code = (usize::from(first & 0x1f) << 6) | usize::from(second & 0x3f);
