@@ -1,0 +1,321 @@
+//! Tokens become a query.
+//!
+//! ```text
+//! or      = and { "OR" and }
+//! and     = unary { [ "AND" ] unary }
+//! unary   = { "-" | "NOT" } primary
+//! primary = "(" or ")" | [ field ":" ] ( word | phrase ) | field ":" "(" or ")"
+//! ```
+
+use super::error::Fault;
+use super::field::{self, Target};
+use super::lex::{Lexer, Span, Token};
+use super::{Query, QueryError, Test, limit, print, value};
+
+/// Reads a query. Empty text is everything. The result is in normal form.
+pub fn parse(text: &str) -> Result<Query, QueryError> {
+    let mut parser = Parser {
+        lexer: Lexer::new(text),
+        next: None,
+        last_end: 0,
+        after_phrase: None,
+        field: None,
+        depth: 0,
+        tests: 0,
+        terms: 0,
+    };
+    parser.query(text).map_err(|fault| fault.locate(text))
+}
+
+struct Parser<'a> {
+    lexer: Lexer<'a>,
+    next: Option<(Token, Span)>,
+    /// End of the token taken last.
+    last_end: usize,
+    /// End of the phrase taken last.
+    after_phrase: Option<usize>,
+    /// The field whose values in parentheses are being read.
+    field: Option<Target>,
+    depth: usize,
+    tests: usize,
+    terms: usize,
+}
+
+/// What a limit is for, said with each.
+const WHY: &str = "limits keep one query from holding up all others; split it in two";
+
+impl Parser<'_> {
+    fn query(&mut self, text: &str) -> Result<Query, Fault> {
+        let too_long = || {
+            let what = format!("the query is longer than {} bytes", limit::BYTES);
+            Fault::new((0, text.len()), what).hint(WHY)
+        };
+        if text.len() > limit::BYTES {
+            return Err(too_long());
+        }
+        self.step()?;
+        if self.next.is_none() {
+            return Ok(Query::And(Vec::new()));
+        }
+        let query = self.or()?;
+        if let Some((_, span)) = self.next {
+            return Err(
+                Fault::new(span, "this `)` closes nothing").hint("remove it, or open it with `(`")
+            );
+        }
+        // Saved queries are kept as printed, and must be readable again.
+        if print(&query).len() > limit::BYTES {
+            return Err(too_long());
+        }
+        Ok(query)
+    }
+
+    /// Takes the next token and looks at the one after.
+    fn step(&mut self) -> Result<Option<(Token, Span)>, Fault> {
+        let taken = self.next.take();
+        if let Some((token, span)) = &taken {
+            self.last_end = span.1;
+            // What follows a field name is read as its value, not as a token.
+            if matches!(token, Token::Field(_)) {
+                return Ok(taken);
+            }
+        }
+        self.next = self.lexer.token()?;
+        Ok(taken)
+    }
+
+    fn peek(&self) -> Option<&Token> {
+        self.next.as_ref().map(|(token, _)| token)
+    }
+
+    fn or(&mut self) -> Result<Query, Fault> {
+        let mut list = vec![self.and()?];
+        while self.peek() == Some(&Token::Or) {
+            self.step()?;
+            list.push(self.and()?);
+        }
+        Ok(Query::any(list))
+    }
+
+    fn and(&mut self) -> Result<Query, Fault> {
+        let mut list = vec![self.unary()?];
+        loop {
+            match self.peek() {
+                None | Some(Token::Or | Token::Close) => return Ok(Query::all(list)),
+                Some(Token::And) => {
+                    self.step()?;
+                }
+                Some(_) => {}
+            }
+            list.push(self.unary()?);
+        }
+    }
+
+    fn unary(&mut self) -> Result<Query, Fault> {
+        let (depth, mut negative) = (self.depth, false);
+        while matches!(self.peek(), Some(Token::Minus | Token::Not)) {
+            self.deeper()?;
+            negative = !negative;
+            self.step()?;
+        }
+        let query = self.primary()?;
+        self.depth = depth;
+        Ok(if negative {
+            Query::negate(query)
+        } else {
+            query
+        })
+    }
+
+    /// One level down; the caller comes back up.
+    fn deeper(&mut self) -> Result<(), Fault> {
+        self.depth += 1;
+        if self.depth <= limit::DEPTH {
+            return Ok(());
+        }
+        let span = self
+            .next
+            .as_ref()
+            .map_or((self.last_end, self.last_end), |&(_, span)| span);
+        let what = format!(
+            "more than {} parentheses and negations inside one another",
+            limit::DEPTH
+        );
+        Err(Fault::new(span, what).hint(WHY))
+    }
+
+    fn primary(&mut self) -> Result<Query, Fault> {
+        match self.next.as_ref().map(|(token, span)| (token, *span)) {
+            Some((Token::Open, span)) => self.group(span),
+            Some((Token::Field(_), span)) => {
+                let Some((Token::Field(name), _)) = self.step()? else {
+                    return Err(Fault::new(span, "a field is missing"));
+                };
+                self.field_value(&name, span)
+            }
+            Some((Token::Word(_) | Token::Phrase(_), _)) => match self.step()? {
+                Some((token, span)) => self.leaf(self.field, token, span),
+                None => Err(self.missing("something to look for is missing")),
+            },
+            Some((Token::Close, span)) => {
+                Err(Fault::new(span, "something is missing before this `)`")
+                    .hint("empty parentheses mean nothing; leave them out"))
+            }
+            Some((Token::And | Token::Or, span)) => Err(Fault::new(
+                span,
+                "`AND` and `OR` need something on both sides",
+            )
+            .hint("to look for the word itself, write it in lower case")),
+            Some((Token::Minus | Token::Not, span)) => {
+                Err(Fault::new(span, "nothing is negated here"))
+            }
+            None => Err(self.missing("the query ends where something should follow")),
+        }
+    }
+
+    fn missing(&self, what: &str) -> Fault {
+        Fault::new((self.last_end, self.last_end), what)
+    }
+
+    fn group(&mut self, open: Span) -> Result<Query, Fault> {
+        self.deeper()?;
+        self.step()?;
+        if self.next.is_none() {
+            return Err(never_closed(open));
+        }
+        let query = self.or()?;
+        if self.peek() != Some(&Token::Close) {
+            return Err(never_closed(open));
+        }
+        self.depth -= 1;
+        self.step()?;
+        Ok(query)
+    }
+
+    fn field_value(&mut self, name: &str, span: Span) -> Result<Query, Fault> {
+        let Some(target) = field::find(name) else {
+            let fault = Fault::new((span.0, span.1 + 1), unknown(name));
+            return Err(fault.hint(hint_for(name)));
+        };
+        if self.field.is_some() {
+            return Err(Fault::new(
+                (span.0, span.1 + 1),
+                format!("`{name}` stands inside the values of another field"),
+            )
+            .hint("close the parentheses first"));
+        }
+        if self.lexer.group_follows() {
+            self.next = self.lexer.token()?;
+            let open = self.next.as_ref().map_or(span, |&(_, span)| span);
+            self.field = Some(target);
+            let query = self.group(open)?;
+            self.field = None;
+            return Ok(query);
+        }
+        // `size>` alone.
+        let sign = |token: &Token| {
+            target.is_compared()
+                && matches!(token, Token::Word(w) if w.trim_start_matches(['<', '>', '=']).is_empty())
+        };
+        let Some((token, value_span)) = self.lexer.value()?.filter(|(token, _)| !sign(token))
+        else {
+            return Err(
+                Fault::new((span.0, span.1 + 1), format!("nothing follows `{name}:`")).hint(
+                    format!("write its value at once: `{name}:value` or `{name}:\"some words\"`"),
+                ),
+            );
+        };
+        let compared = matches!(&token, Token::Word(word) if word.starts_with(['<', '>']));
+        if compared && value_span.0 == span.1 && !target.is_compared() {
+            return Err(
+                Fault::new((span.0, span.1 + 1), format!("`{name}` cannot be compared")).hint(
+                    format!("write `{name}:value`; `sent` and `size` take `<` and `>`"),
+                ),
+            );
+        }
+        self.last_end = value_span.1;
+        self.next = self.lexer.token()?;
+        self.leaf(Some(target), token, value_span)
+    }
+
+    /// One test.
+    fn leaf(&mut self, target: Option<Target>, token: Token, span: Span) -> Result<Query, Fault> {
+        let (text, quoted) = match token {
+            Token::Phrase(text) => {
+                self.after_phrase = Some(span.1);
+                (text, true)
+            }
+            Token::Word(text) => (text, false),
+            _ => return Err(Fault::new(span, "a value is missing")),
+        };
+        let query = if target.is_none() && !quoted && text == "*" {
+            if self.after_phrase == Some(span.0) {
+                return Err(Fault::new(span, "this `*` belongs to nothing")
+                    .hint("the star of a phrase stands inside its quotes: `\"annual rep*\"`"));
+            }
+            Query::And(Vec::new())
+        } else if target.is_none() && !quoted && is_near(&text) {
+            return Err(Fault::new(span, "`NEAR` is not part of the language yet")
+                .hint("in lower case or in quotes it is a word like any other"));
+        } else {
+            value::read(target, &text, quoted, span)?
+        };
+        self.count(&query, span)?;
+        Ok(query)
+    }
+
+    fn count(&mut self, query: &Query, span: Span) -> Result<(), Fault> {
+        let (tests, terms) = match query {
+            Query::Or(list) => (list.len(), list.iter().map(terms).sum()),
+            other => (1, terms(other)),
+        };
+        self.tests += tests;
+        self.terms += terms;
+        for (have, most, what) in [
+            (self.tests, limit::TESTS, "tests"),
+            (self.terms, limit::TERMS, "words"),
+        ] {
+            if have > most {
+                return Err(
+                    Fault::new(span, format!("the query has more than {most} {what}")).hint(WHY),
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+fn terms(query: &Query) -> usize {
+    match query {
+        Query::Test(Test::Words { terms, .. } | Test::Prefix { terms, .. }) => terms.len(),
+        _ => 0,
+    }
+}
+
+fn never_closed(open: Span) -> Fault {
+    Fault::new(open, "this `(` is never closed").hint("close it with `)`")
+}
+
+fn is_near(word: &str) -> bool {
+    word.strip_prefix("NEAR").is_some_and(|rest| {
+        rest.is_empty()
+            || rest
+                .strip_prefix('/')
+                .is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()))
+    })
+}
+
+fn unknown(name: &str) -> String {
+    match field::suggest(name) {
+        Some(meant) => format!("unknown field `{name}:`; did you mean `{meant}:`?"),
+        None => format!("unknown field `{name}:`"),
+    }
+}
+
+fn hint_for(name: &str) -> String {
+    let names: Vec<&str> = field::FIELDS.iter().map(|&(name, _)| name).collect();
+    format!(
+        "the fields are {}; to look for the text itself, put it in quotes: `\"{name}:…\"`",
+        names.join(", ")
+    )
+}

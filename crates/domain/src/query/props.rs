@@ -1,0 +1,158 @@
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::string_slice,
+    reason = "tests may panic"
+)]
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn word() -> impl Strategy<Value = String> {
+    let text = prop_oneof![
+        "[a-z0-9]{1,6}",
+        "[日本語猫]{1,4}",
+        "[а-яé]{1,5}",
+        "(and|or|not|near|हिन्दी)"
+    ];
+    text.prop_filter_map("has a term", |text: String| {
+        let list = crate::text::terms_of(&text);
+        (!list.is_empty()).then(|| list.join(" "))
+    })
+}
+
+/// Tests that can be typed, through the text of each.
+fn leaf() -> impl Strategy<Value = String> {
+    let field = prop::sample::select(vec![
+        "",
+        "from:",
+        "to:",
+        "to-only:",
+        "cc:",
+        "bcc:",
+        "any:",
+        "subject:",
+        "body:",
+        "filename:",
+    ]);
+    let address = prop::sample::select(vec!["from:", "to:", "cc:", "any:"]);
+    let name = "[ -~é“”（]{1,12}".prop_map(|s| s.replace('\\', "\\\\").replace('"', "\\\""));
+    let date = prop_oneof![
+        "[0-9]{4}",
+        "[0-9]{4}-(0[1-9]|1[0-2])",
+        "[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])",
+        "[12][0-9]{3}-0[1-9]-1[0-9]T1[0-9]:[0-5][0-9]:[0-5][0-9](Z|\\+0[0-9]:30|-11:00)",
+    ];
+    let size = "[0-9]{1,9}(|[.][0-9]{1,3})(|B|kB|MB|GB|KiB|MiB|GiB)";
+    prop_oneof![
+        4 => (field.clone(), prop::collection::vec(word(), 1..4)).prop_map(|(f, w)| format!("{f}\"{}\"", w.join(" "))),
+        2 => (field.clone(), word(), word()).prop_map(|(f, a, b)| format!("{f}\"{a} x{b}*\"")),
+        3 => (field, word()).prop_map(|(f, w)| format!("{f}{}", w.replace(' ', "-"))),
+        2 => (address, "[a-zA-Z.+é_/-]{0,5}", "[a-z]{1,4}(\\.[a-z]{2})?").prop_map(|(f, l, d)| format!("{f}{l}@{d}")),
+        2 => (prop::sample::select(vec!["in:", "mailbox:", "msgid:", "filename:"]), name).prop_map(|(f, n)| format!("{f}\"{n}\"")),
+        1 => "filename:[a-z*?.]{1,8}",
+        3 => (prop::sample::select(vec!["sent:", "sent:..", "sent>", "sent:<=", "before:", "after:"]), date.clone()).prop_map(|(f, d)| f.to_owned() + &d),
+        1 => (date.clone(), date).prop_map(|(a, b)| format!("sent:{a}..{b}")),
+        2 => (prop::sample::select(vec!["size:", "size>", "size<=", "size<", "size:>=", "size:.."]), size).prop_map(|(f, s)| f.to_owned() + &s),
+        1 => (size, size).prop_map(|(a, b)| format!("size:{a}..{b}")),
+        1 => Just("has:attachment".to_owned()),
+        1 => Just("*".to_owned()),
+    ]
+}
+
+fn tree() -> impl Strategy<Value = Query> {
+    let leaf = leaf().prop_filter_map("is a query", |text| parse(&text).ok());
+    leaf.prop_recursive(5, 40, 5, |inner| {
+        let list = prop::collection::vec(inner.clone(), 1..5);
+        prop_oneof![
+            list.clone().prop_map(Query::all),
+            list.prop_map(Query::any),
+            inner.prop_map(Query::negate),
+        ]
+    })
+}
+
+/// Text near the language: its signs and words in any order.
+fn soup() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        leaf(),
+        prop::sample::select(vec![
+            "(",
+            ")",
+            "\"",
+            "-",
+            " ",
+            " ",
+            " OR ",
+            " AND ",
+            "NOT ",
+            ":",
+            "*",
+            "..",
+            "<",
+            ">",
+            "\\",
+            "from:",
+            "size>",
+            "sent:",
+            "日",
+            "“",
+            "é",
+            "@",
+            "NEAR/3",
+            "filename:",
+            "\u{3000}",
+            "\u{301}",
+            "２０２４",
+            "http://",
+        ])
+        .prop_map(str::to_owned),
+    ];
+    prop_oneof![
+        any::<String>(),
+        prop::collection::vec(piece, 0..12).prop_map(|p| p.concat())
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 4 * ProptestConfig::default().cases, ..ProptestConfig::default() })]
+
+    #[test]
+    fn printed_trees_are_read_as_they_were(query in tree()) {
+        let text = print(&query);
+        prop_assert_eq!(parse(&text), Ok(query), "{}", text);
+    }
+
+    #[test]
+    fn any_text_is_read_or_refused(text in soup()) {
+        match parse(&text) {
+            Ok(query) => {
+                let printed = print(&query);
+                prop_assert_eq!(parse(&printed), Ok(query), "{} as {}", text, printed);
+            }
+            Err(error) => {
+                prop_assert!(error.at + error.len <= text.chars().count(), "{:?}", error);
+                prop_assert!(error.pretty(&text).contains('^'));
+            }
+        }
+    }
+
+    #[test]
+    fn marks_lie_in_the_text(text in any::<String>(), words in prop::collection::vec(word(), 1..4), width in 0usize..200) {
+        let mixed = format!("{text} {} {text} {}\n{text}", words.concat(), words.join("  "));
+        let query = Query::any(words.iter().filter_map(|w| parse(&format!("\"{w}\"")).ok()).collect());
+        let hits = highlight(&mixed, &query, 50);
+        prop_assert!(!hits.is_empty());
+        prop_assert!(hits.windows(2).all(|pair| pair[0].end <= pair[1].start));
+        prop_assert!(hits.iter().all(|hit| mixed.get(hit.clone()).is_some_and(|s| !s.is_empty())));
+        let snippet = snippet(&mixed, &query, width);
+        prop_assert!(snippet.text.len() <= width + 2 * '…'.len_utf8());
+        prop_assert!(snippet.hits.windows(2).all(|pair| pair[0].end <= pair[1].start));
+        prop_assert!(snippet.hits.iter().all(|hit| snippet.text.get(hit.clone()).is_some_and(|s| !s.is_empty())));
+        prop_assert!(!snippet.text.contains(['\n', '\r', '\t']));
+        prop_assert!(width < 100 || !snippet.hits.is_empty());
+    }
+}
