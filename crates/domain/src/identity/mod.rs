@@ -20,6 +20,8 @@ mod build;
 #[cfg(test)]
 mod cases;
 mod facts;
+#[cfg(test)]
+mod laws;
 mod matching;
 mod parts;
 mod profile;
