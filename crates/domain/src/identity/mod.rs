@@ -26,6 +26,8 @@ mod matching;
 mod parts;
 mod profile;
 #[cfg(test)]
+mod rebuilt;
+#[cfg(test)]
 mod tests;
 mod trace;
 
