@@ -13,9 +13,9 @@ pub struct AttachmentPresence {
     pub present: bool,
 }
 
-/// Asks `stored` for each attachment of a message. The answer is empty
-/// if there is none, which says nothing about the message. An attachment found absent
-/// because it is stored in another form costs an upload, never a loss.
+/// Asks `stored` for each attachment of a message. The answer is empty if there is none,
+/// which says nothing about the message. An attachment found absent because it is stored
+/// in another form costs an upload, never a loss.
 pub fn attachments_present(
     set: &PartSet,
     mut stored: impl FnMut(&Digest) -> bool,

@@ -20,9 +20,13 @@ mod build;
 #[cfg(test)]
 mod cases;
 mod facts;
+#[cfg(test)]
+mod laws;
 mod matching;
 mod parts;
 mod profile;
+#[cfg(test)]
+mod rebuilt;
 #[cfg(test)]
 mod tests;
 mod trace;

@@ -1,18 +1,25 @@
 //! What a message says: its MIME structure, head, dates and text, read from any bytes
 //! without ever failing.
 
+mod bytes;
+mod charset;
 mod date;
 mod decode;
+mod encoded;
+mod entity;
+mod fields;
 mod head;
 mod html;
+mod params;
 mod scan;
 mod structure;
+mod transfer;
 mod words;
 
-pub use date::{Sent, parse_date};
+pub use date::{Sent, civil, day, format_rfc3339, mbox_from_date, parse_date};
 pub use decode::{decode, text_of};
 pub use head::{Address, Head};
 pub use html::html_to_text;
-pub use scan::scan;
-pub use structure::{Encoding, Kind, Part, Structure};
+pub use scan::{MAX_DEPTH, MAX_PARTS, scan};
+pub use structure::{Disposition, Encoding, Kind, Part, Structure, Transfer};
 pub use words::SearchText;

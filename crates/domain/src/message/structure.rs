@@ -17,6 +17,52 @@ pub enum Encoding {
     QuotedPrintable,
 }
 
+/// Content-Transfer-Encoding as the field says it: IMAP tells these apart.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Transfer {
+    /// `7bit`, or no field.
+    #[default]
+    SevenBit,
+    /// `8bit`.
+    EightBit,
+    /// `binary`.
+    Binary,
+    /// `quoted-printable`.
+    QuotedPrintable,
+    /// `base64`.
+    Base64,
+    /// Anything else (x-uuencode, typing errors).
+    Other,
+}
+
+impl Transfer {
+    /// By its name, lower case.
+    pub(super) fn named(name: &str) -> Transfer {
+        match name.trim_matches(['"', '\'', ',']) {
+            "" | "7bit" | "7-bit" => Transfer::SevenBit,
+            "8bit" | "8-bit" => Transfer::EightBit,
+            "binary" => Transfer::Binary,
+            "quoted-printable" => Transfer::QuotedPrintable,
+            "base64" => Transfer::Base64,
+            _ => Transfer::Other,
+        }
+    }
+}
+
+/// Content-Disposition (RFC 2183).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Disposition {
+    /// No field.
+    #[default]
+    None,
+    /// `inline`.
+    Inline,
+    /// `attachment`.
+    Attachment,
+    /// Any other word.
+    Other,
+}
+
 /// What a part is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {

@@ -1,0 +1,86 @@
+//! A header block as fields in the order they stand.
+
+use super::bytes::{is_blank, line, line_ending};
+
+/// One header field.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Field<'a> {
+    /// The name as written.
+    pub(super) name: &'a [u8],
+    /// The value with its folding.
+    pub(super) value: &'a [u8],
+}
+
+impl Field<'_> {
+    /// True if the field has this name, whatever its case.
+    pub(super) fn is(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name.as_bytes())
+    }
+}
+
+/// Longest field name that counts as one. RFC 5322 sets no limit, IANA's longest is 40;
+/// a longer run of letters before a colon is a line of text.
+const NAME: usize = 76;
+
+/// The length of the field name that `content` (one line) opens with.
+pub(super) fn field_name(content: &[u8]) -> Option<usize> {
+    let length = content
+        .iter()
+        .take(NAME)
+        .position(|b| !matches!(b, 33..=57 | 59..=126))?;
+    let after = content.get(length..)?.iter().find(|&&b| !is_blank(b))?;
+    (length > 0 && *after == b':').then_some(length)
+}
+
+/// True for a line an mbox puts before a header.
+pub(super) fn is_mbox_from(content: &[u8]) -> bool {
+    content.starts_with(b"From ") || content.starts_with(b">From ")
+}
+
+/// The fields of a header block. A line that is neither a field nor a continuation
+/// continues the field above it: senders that break lines without a blank exist.
+pub(super) fn fields(header: &[u8]) -> Fields<'_> {
+    Fields {
+        header,
+        at: 0,
+        eol: line_ending(header),
+    }
+}
+
+/// Iterator of [`fields`].
+pub(super) struct Fields<'a> {
+    header: &'a [u8],
+    at: usize,
+    eol: u8,
+}
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = Field<'a>;
+
+    fn next(&mut self) -> Option<Field<'a>> {
+        while self.at < self.header.len() {
+            let start = self.at;
+            let (mut end, mut next) = line(self.header, start, self.eol);
+            let content = self.header.get(start..end)?;
+            let name = field_name(content);
+            while name.is_some() && next < self.header.len() {
+                let (more, after) = line(self.header, next, self.eol);
+                let content = self.header.get(next..more)?;
+                let blank = content.first().is_some_and(|&b| is_blank(b));
+                if content.is_empty() || (!blank && field_name(content).is_some()) {
+                    break;
+                }
+                (end, next) = (more, after);
+            }
+            self.at = next;
+            let Some(length) = name else { continue };
+            let (name, rest) = self.header.get(start..end)?.split_at_checked(length)?;
+            let colon = rest.iter().position(|&b| b == b':')?;
+            return Some(Field {
+                name,
+                value: rest.get(colon + 1..)?,
+            });
+        }
+        None
+    }
+}
