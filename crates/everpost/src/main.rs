@@ -1,2 +1,36 @@
-//! The everpost program.
-fn main() {}
+//! The everpost program: one command line for every role and task.
+
+mod cli;
+mod commands;
+mod failure;
+mod output;
+
+use clap::Parser;
+
+use cli::{Cli, Command};
+use failure::{Exit, Failure};
+
+fn main() -> std::process::ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return failure::print(&Failure::from(anyhow::Error::from(error)), cli.json),
+    };
+    let json = cli.json;
+    match runtime.block_on(run(cli)) {
+        Ok(exit) => exit.code(),
+        Err(error) => failure::print(&error, json),
+    }
+}
+
+/// Names every command once.
+async fn run(cli: Cli) -> Result<Exit, Failure> {
+    let global = cli.global();
+    match cli.command {
+        Command::Import(command) => commands::import::run(&global, command).await,
+        Command::Search(command) => commands::search::run(&global, command).await,
+        Command::Show(command) => commands::show::run(&global, command).await,
+        Command::Status(command) => commands::status::run(&global, command).await,
+        Command::Reindex => commands::status::reindex(&global).await,
+    }
+}

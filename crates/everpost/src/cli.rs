@@ -1,0 +1,216 @@
+//! The command line as data: what can be asked, with examples.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Keeps an organization's email kept, findable and flowing.
+#[derive(Parser)]
+#[command(name = "everpost", version, about, propagate_version = true, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// The data directory
+    #[arg(long, global = true, value_name = "DIR", default_value = "everpost-data", env = "EVERPOST_DATA")]
+    pub(crate) data: PathBuf,
+    /// Whose mail; default: the only tenant
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) tenant: Option<String>,
+    /// The master key: FILE or env:NAME; default: DIR.key beside the data directory
+    #[arg(long, global = true, value_name = "FILE|env:NAME")]
+    pub(crate) key: Option<String>,
+    /// Print one JSON object a line, the last one a summary
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command knows.
+pub(crate) struct Global {
+    pub(crate) data: PathBuf,
+    pub(crate) tenant: Option<String>,
+    pub(crate) key: Option<String>,
+    pub(crate) json: bool,
+}
+
+impl Cli {
+    pub(crate) fn global(&self) -> Global {
+        Global {
+            data: self.data.clone(),
+            tenant: self.tenant.clone(),
+            key: self.key.clone(),
+            json: self.json,
+        }
+    }
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Take in mail from files; makes the archive if there is none
+    #[command(after_help = IMPORT_EXAMPLES)]
+    Import(ImportCommand),
+    /// Find mail
+    #[command(after_help = SEARCH_EXAMPLES)]
+    Search(SearchCommand),
+    /// Show one message
+    Show(ShowCommand),
+    /// Counts, sizes, lag, last checkpoint
+    Status(StatusCommand),
+    /// Build the index again from the stored mail
+    Reindex,
+}
+
+const IMPORT_EXAMPLES: &str = "Examples:
+  everpost import demo
+  everpost import mbox ~/mail/archive.mbox --mailbox alice@example.org
+  everpost import maildir ~/Maildir --mailbox alice@example.org --since 2024-01-01
+  everpost import eml ./letters --mailbox alice@example.org --dry-run
+  everpost import list
+  everpost import withdraw 3 --reason 'wrong mailbox'";
+
+const SEARCH_EXAMPLES: &str = "Examples:
+  everpost search 'invoice from:ann@example.org sent:2024'
+  everpost search 'subject:(merger OR acquisition) has:attachment -draft'
+  everpost search '\"out of memory\"' --limit 50 --json
+  everpost search ''                       everything, newest first
+
+The language: docs/query.md";
+
+#[derive(Args)]
+pub(crate) struct ImportCommand {
+    #[command(subcommand)]
+    pub(crate) source: ImportSource,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum ImportSource {
+    /// A generated organization: the same every time for the same seed
+    Demo {
+        /// Same seed, same mail
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Messages to generate
+        #[arg(long, default_value_t = 2000)]
+        messages: usize,
+        #[command(flatten)]
+        how: ImportHow,
+    },
+    /// An mbox file, an Apple package, or a directory of them
+    Mbox {
+        /// The file or directory
+        path: PathBuf,
+        /// How it quotes From lines: auto, o, rd, cl, cl2
+        #[arg(long, default_value = "auto")]
+        dialect: everpost_codec::mbox::Dialect,
+        #[command(flatten)]
+        to: ImportTo,
+    },
+    /// A Maildir with flags and Maildir++ folders
+    Maildir {
+        /// The directory that holds cur and new
+        path: PathBuf,
+        #[command(flatten)]
+        to: ImportTo,
+    },
+    /// A message file, or a directory tree of them
+    Eml {
+        /// The file or directory
+        path: PathBuf,
+        #[command(flatten)]
+        to: ImportTo,
+    },
+    /// A ZIP file of message files, Maildirs or mboxes
+    Zip {
+        /// The file
+        path: PathBuf,
+        #[command(flatten)]
+        to: ImportTo,
+    },
+    /// A tar file (plain, .gz or .zst) of message files, Maildirs or mboxes
+    Tar {
+        /// The file
+        path: PathBuf,
+        #[command(flatten)]
+        to: ImportTo,
+    },
+    /// List import jobs
+    List,
+    /// List what a job could not import
+    Errors {
+        /// The job's number
+        job: i64,
+    },
+    /// Undo an import: what only it brought is hidden; nothing is destroyed
+    Withdraw {
+        /// The job's number
+        job: i64,
+        /// Why; kept in the log
+        #[arg(long)]
+        reason: String,
+    },
+}
+
+#[derive(Args)]
+pub(crate) struct ImportTo {
+    /// The mailbox that gets the mail
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) mailbox: String,
+    /// The folder, instead of the one that the source names
+    #[arg(long)]
+    pub(crate) folder: Option<String>,
+    #[command(flatten)]
+    pub(crate) how: ImportHow,
+}
+
+#[derive(Args)]
+pub(crate) struct ImportHow {
+    /// Only messages held at or after this date (2024-01-31 or 2024-01-31T08:00:00Z)
+    #[arg(long, value_name = "DATE")]
+    pub(crate) since: Option<String>,
+    /// Only messages held before this date
+    #[arg(long, value_name = "DATE")]
+    pub(crate) until: Option<String>,
+    /// Read and count, store nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Return as soon as everything is stored; the index follows on the next command
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+    /// Reject messages above this many MiB
+    #[arg(long, value_name = "MIB", default_value_t = 256)]
+    pub(crate) max_message: usize,
+}
+
+#[derive(Args)]
+pub(crate) struct SearchCommand {
+    /// The query; '' is everything
+    #[arg(default_value = "", allow_hyphen_values = true)]
+    pub(crate) query: String,
+    /// Hits to show
+    #[arg(long, default_value_t = 20)]
+    pub(crate) limit: usize,
+    /// What a hit is
+    #[arg(long, default_value = "message", value_parser = ["message", "copy"])]
+    pub(crate) by: String,
+    /// Which hits come first
+    #[arg(long, default_value = "newest", value_parser = ["newest", "oldest"])]
+    pub(crate) order: String,
+    /// Go on after this cursor (`next` of the summary)
+    #[arg(long, value_name = "CURSOR", allow_hyphen_values = true)]
+    pub(crate) after: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct ShowCommand {
+    /// The id, or its first 8 or more digits
+    pub(crate) id: String,
+    /// Print the exact bytes
+    #[arg(long)]
+    pub(crate) raw: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct StatusCommand {
+    /// Storage by mailbox as well
+    #[arg(long)]
+    pub(crate) mailboxes: bool,
+}

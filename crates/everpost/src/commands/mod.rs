@@ -1,0 +1,57 @@
+//! One file a command: parse what was asked, ask the store, print the answer.
+
+pub(crate) mod import;
+pub(crate) mod search;
+pub(crate) mod show;
+pub(crate) mod status;
+
+use everpost_store::{KeySource, Options, RecoveryKey, Store, Tenant};
+
+use crate::cli::Global;
+use crate::failure::Failure;
+
+/// How to open the store that the command line names.
+pub(crate) fn options(global: &Global) -> Options {
+    let mut options = Options::new(&global.data);
+    options.key = global.key.as_deref().map(KeySource::parse);
+    options
+}
+
+/// Opens the store and the tenant; makes both if `create` says so.
+pub(crate) async fn open(global: &Global, create: bool) -> Result<(Store, Tenant), Failure> {
+    let mut options = options(global);
+    options.create = create;
+    let opened = Store::open(options).await?;
+    if let Some(recovery) = &opened.recovery {
+        show_recovery_key(global, recovery);
+    }
+    let tenant = opened.store.tenant(global.tenant.as_deref())?;
+    Ok((opened.store, tenant))
+}
+
+/// The one time a recovery key is shown. It goes to standard error, so that it is seen
+/// even when the output is a file or a program.
+pub(crate) fn show_recovery_key(global: &Global, recovery: &RecoveryKey) {
+    if global.json {
+        eprintln!("{}", serde_json::json!({ "recovery_key": recovery.display() }));
+        return;
+    }
+    eprintln!("A new archive was made in {}.", global.data.display());
+    eprintln!("Recovery key (shown once; write it down and keep it away from this machine):");
+    eprintln!("\n    {}\n", recovery.display());
+}
+
+/// A date of the command line as seconds since 1970: a day (its beginning, UTC) or an instant.
+pub(crate) fn instant(text: &str) -> Result<i64, Failure> {
+    let bound = everpost_domain::query::parse(&format!("sent:{text}")).ok();
+    let from = bound.and_then(|query| match query {
+        everpost_domain::query::Query::Test(everpost_domain::query::Test::Sent { from: Some(from), .. }) => Some(from),
+        _ => None,
+    });
+    from.ok_or_else(|| Failure::usage(format!("`{text}` is not a date"), "write 2024-01-31 or 2024-01-31T08:00:00Z"))
+}
+
+/// µs since 1970 as RFC 3339.
+pub(crate) fn time(us: i64) -> String {
+    everpost_domain::message::format_rfc3339(us.div_euclid(1_000_000))
+}

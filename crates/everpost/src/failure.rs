@@ -1,0 +1,92 @@
+//! How the program ends: exit codes and errors, as the command line promises them.
+
+use std::process::ExitCode;
+
+use everpost_mail::import::ImportError;
+use everpost_store::StoreError;
+
+/// A run that did what it could.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// All well.
+    Well = 0,
+    /// The counts balance, but some item failed.
+    SomeFailed = 3,
+    /// The counts do not balance, or a verification failed.
+    Wrong = 4,
+    /// Consistent, but nobody vouched for the signer.
+    SignerUnchecked = 5,
+}
+
+impl Exit {
+    pub(crate) fn code(self) -> ExitCode {
+        ExitCode::from(self as u8)
+    }
+}
+
+/// A run that could not go on.
+pub(crate) struct Failure {
+    code: &'static str,
+    what: String,
+    hint: String,
+    exit: u8,
+}
+
+impl Failure {
+    /// The command line asks for something that makes no sense.
+    pub(crate) fn usage(what: impl Into<String>, hint: impl Into<String>) -> Self {
+        Failure { code: "E-USAGE", what: what.into(), hint: hint.into(), exit: 2 }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let hint = match &error {
+            StoreError::NotFound(what) if what.starts_with("archive") => {
+                "`everpost import …` makes one; --data DIR names another place"
+            }
+            _ => error.hint(),
+        };
+        Failure { code: error.code(), what: error.to_string(), hint: hint.into(), exit: 1 }
+    }
+}
+
+impl From<ImportError> for Failure {
+    fn from(error: ImportError) -> Self {
+        match error {
+            ImportError::Store(error) => error.into(),
+            ImportError::Source { .. } => {
+                Failure { code: "E-SOURCE", what: error.to_string(), hint: String::new(), exit: 1 }
+            }
+        }
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Failure { code: "E-IO", what: format!("{error:#}"), hint: String::new(), exit: 1 }
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        anyhow::Error::from(error).into()
+    }
+}
+
+/// Prints `error[CODE]: what; hint` to standard error, as one JSON object if asked.
+pub(crate) fn print(failure: &Failure, json: bool) -> ExitCode {
+    // A reader that closed our output wants no more of it, and no complaint either.
+    if failure.what.contains("Broken pipe") {
+        return ExitCode::SUCCESS;
+    }
+    if json {
+        let line = serde_json::json!({"error": failure.code, "what": failure.what, "hint": failure.hint});
+        eprintln!("{line}");
+    } else if failure.hint.is_empty() {
+        eprintln!("error[{}]: {}", failure.code, failure.what);
+    } else {
+        eprintln!("error[{}]: {}; {}", failure.code, failure.what, failure.hint);
+    }
+    ExitCode::from(failure.exit)
+}
