@@ -17,8 +17,16 @@ fn split(dialect: Dialect, limit: usize, file: &[u8], piece: usize) -> Vec<Item>
 }
 
 fuzz_target!(|input: &[u8]| {
-    let [dialect, limit, piece, file @ ..] = input else { return };
-    let dialects = [Dialect::Auto, Dialect::O, Dialect::Rd, Dialect::Cl, Dialect::Cl2];
+    let [dialect, limit, piece, file @ ..] = input else {
+        return;
+    };
+    let dialects = [
+        Dialect::Auto,
+        Dialect::O,
+        Dialect::Rd,
+        Dialect::Cl,
+        Dialect::Cl2,
+    ];
     let dialect = dialects[usize::from(*dialect) % dialects.len()];
     // Small limits are reached by small inputs; large ones let Content-Length be believed.
     let limit = usize::from(*limit) * 16;
@@ -26,7 +34,8 @@ fuzz_target!(|input: &[u8]| {
     assert_eq!(whole, split(dialect, limit, file, usize::from(*piece) + 1));
     let mut end = None;
     for item in &whole {
-        let (Item::Message { offset, length, .. } | Item::TooLarge { offset, length }) = item else {
+        let (Item::Message { offset, length, .. } | Item::TooLarge { offset, length }) = item
+        else {
             assert_eq!(whole.len(), 1);
             continue;
         };

@@ -14,17 +14,28 @@ fuzz_target!(|input: &[u8]| {
     }
     mails.push(rest);
     let mut file = Vec::new();
-    let entries: Vec<_> =
-        mails.iter().map(|mail| write_rd(&mut file, mails[0], 1_700_000_000, mail)).collect();
+    let entries: Vec<_> = mails
+        .iter()
+        .map(|mail| write_rd(&mut file, mails[0], 1_700_000_000, mail))
+        .collect();
     let mut splitter = Splitter::new(Dialect::Rd, usize::MAX);
     splitter.push(&file);
     splitter.finish();
     for (mail, entry) in mails.iter().zip(entries) {
         let stored = &file[entry.offset as usize..][..entry.length as usize];
         assert_eq!(unquote_rd(stored), *mail);
-        let Some(Item::Message { message, from_line, .. }) = splitter.next() else { panic!("missing") };
+        let Some(Item::Message {
+            message, from_line, ..
+        }) = splitter.next()
+        else {
+            panic!("missing")
+        };
         assert_eq!(from_line_date(&from_line), Some(1_700_000_000));
-        let terminator = if mail.last().is_some_and(|&last| last != b'\n') { "\n" } else { "" };
+        let terminator = if mail.last().is_some_and(|&last| last != b'\n') {
+            "\n"
+        } else {
+            ""
+        };
         assert_eq!(message, [mail, terminator.as_bytes()].concat());
     }
     assert_eq!(splitter.next(), None);

@@ -1,7 +1,9 @@
 //! Names survive decoding and encoding.
 #![no_main]
 
-use everpost_codec::maildir::{Name, dir_of_folder, folder_of_dir, keywords, mutf7_decode, mutf7_encode};
+use everpost_codec::maildir::{
+    Name, dir_of_folder, folder_of_dir, keywords, mutf7_decode, mutf7_encode,
+};
 use everpost_codec::{apple, eml, mbox, segment};
 use libfuzzer_sys::fuzz_target;
 
@@ -17,7 +19,9 @@ fuzz_target!(|input: &[u8]| {
     if let Some(path) = folder_of_dir(input) {
         assert!(dir_of_folder(&path).len() <= 200);
     }
-    let Ok(text) = std::str::from_utf8(input) else { return };
+    let Ok(text) = std::str::from_utf8(input) else {
+        return;
+    };
     assert_eq!(mutf7_decode(&mutf7_encode(text)).as_deref(), Some(text));
     if let Some(decoded) = mutf7_decode(text) {
         assert_eq!(mutf7_encode(&decoded), text);

@@ -1,7 +1,7 @@
 //! The mbox family: many messages in one file, each behind a `From_` line.
 //!
 //! **Where a message ends.** A `From_` line starts with `From ` and is told from prose by
-//! its shape and its surroundings ([`from_line`]): after an empty line a date of the
+//! its shape and its surroundings: after an empty line a date of the
 //! asctime or RFC 822 kind is enough; a lone word (`From -`, `From 1844@xxx`, `From ???@???`)
 //! needs a header field on the next line; without an empty line before it both are needed.
 //! So "From here on we split" never cuts a message, and files of writers that forget the

@@ -15,9 +15,11 @@ const FROM: &[u8] = b"\nFrom ";
 /// Splits an mbox into messages.
 ///
 /// Push bytes, take items with [`next`](Splitter::next) until `None`, push more; call
-/// [`finish`](Splitter::finish) at the end of the file and take the rest. Memory stays
-/// below twice the message limit plus what is pushed at once. To resume a file, start a
-/// new splitter [`at`](Splitter::at) the offset where an item ended.
+/// [`finish`](Splitter::finish) at the end of the file and take the rest. To resume a file,
+/// start a new splitter [`at`](Splitter::at) the offset where an item ended.
+///
+/// Memory: what is pushed at once, one message of the limit, as much again of bytes given
+/// away but not dropped yet, and the message given.
 #[derive(Debug)]
 pub struct Splitter {
     dialect: Dialect,
