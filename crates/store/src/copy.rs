@@ -84,7 +84,7 @@ pub(crate) fn copy_key(keys: &TenantKeys, digest: &Digest, wrapped: &[u8]) -> Re
 /// Seals a head: 0 and the encoded head, or 1, its length and its zstd frame.
 pub(crate) fn seal_head(key: &Key, digest: &Digest, head: &Head) -> Result<Vec<u8>> {
     let encoded = head.encode();
-    let packed = zstd::bulk::compress(&encoded, 19).unwrap_or_default();
+    let packed = zstd::bulk::compress(&encoded, 9).unwrap_or_default();
     let mut plain = Vec::with_capacity(encoded.len() + 1);
     if packed.is_empty() || packed.len() >= encoded.len() {
         plain.push(0);

@@ -152,6 +152,19 @@ impl From<object_store::Error> for StoreError {
     }
 }
 
+impl From<crate::index::IndexError> for StoreError {
+    fn from(error: crate::index::IndexError) -> Self {
+        use crate::index::IndexError;
+        match error {
+            IndexError::Damaged(damage) => {
+                StoreError::damaged(format!("split {}", damage.split), format!("{} is damaged", damage.part))
+            }
+            IndexError::Io(error) if is_full(&error) => StoreError::Disk("the index".into()),
+            other => StoreError::Index(other.to_string()),
+        }
+    }
+}
+
 impl From<everpost_domain::wire::Damaged> for StoreError {
     fn from(error: everpost_domain::wire::Damaged) -> Self {
         StoreError::damaged("record", error.0)

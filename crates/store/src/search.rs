@@ -230,7 +230,7 @@ impl Tenant {
         /// Larger copies are not opened for a snippet.
         const LIMIT: u64 = 4 << 20;
         if row.size > LIMIT {
-            return Snippet::default();
+            return nothing();
         }
         let mut raw = Vec::new();
         let read = self.read_copy(db, row, |bytes| {
@@ -238,7 +238,7 @@ impl Tenant {
             Ok(())
         });
         if read.await.is_err() {
-            return Snippet::default();
+            return nothing();
         }
         let query = query.clone();
         let made = blocking(move || {
@@ -246,7 +246,7 @@ impl Tenant {
             let text = SearchText::read(&raw, &structure);
             snippet(&text.body, &query, WIDTH)
         });
-        made.await.unwrap_or_default()
+        made.await.unwrap_or_else(|_| nothing())
     }
 
     async fn copies_at(&self, db: &mut AnyConnection, seqs: &[u64]) -> Result<HashMap<u64, CopyRow>> {
@@ -314,6 +314,10 @@ impl Tenant {
         }
         Ok(Sets(sets))
     }
+}
+
+fn nothing() -> Snippet {
+    Snippet { text: String::new(), hits: Vec::new() }
 }
 
 struct Sets(Vec<(Test, Arc<RoaringTreemap>)>);

@@ -30,7 +30,7 @@ pub(super) fn read_zip(path: &Path, from: &Cursor, sink: &mut Sink<'_>) -> Resul
         match archive.by_index(index) {
             Ok(entry) if entry.is_dir() => {}
             Ok(mut entry) => {
-                let name = entry.name().to_string();
+                let name = String::from_utf8_lossy(entry.name_raw()).into_owned();
                 read_entry(&name, unit, start, &mut entry, sink)?;
             }
             Err(error) => sink.give(failed(&format!("entry {index} of {}", path.display()), unit, error))?,
@@ -75,13 +75,13 @@ pub(super) fn read_tar(path: &Path, from: &Cursor, sink: &mut Sink<'_>) -> Resul
 }
 
 /// Reads one entry: an mbox if it begins like one, else a message.
-fn read_entry(name: &str, unit: Vec<u8>, start: u64, input: &mut dyn Read, sink: &mut Sink<'_>) -> Result<(), Ended> {
+fn read_entry(name: &str, unit: Vec<u8>, start: u64, mut input: &mut dyn Read, sink: &mut Sink<'_>) -> Result<(), Ended> {
     let base = name.rsplit('/').next().unwrap_or(name);
     if base.starts_with('.') || base.is_empty() || base == crate::MANIFEST {
         return Ok(());
     }
     let mut head = Vec::new();
-    if let Err(error) = input.by_ref().take(PEEK as u64).read_to_end(&mut head) {
+    if let Err(error) = Read::by_ref(&mut input).take(PEEK as u64).read_to_end(&mut head) {
         return Ok(sink.give(failed(name, unit, error))?);
     }
     let mut whole = Bytes::new(&head).chain(input);

@@ -211,7 +211,7 @@ fn read_demo(seed: u64, messages: usize, from: &Cursor, sink: &mut Sink<'_>) -> 
             raw: item.raw,
             folder: item.folder,
             mailbox: Some(item.mailbox),
-            flags: crate::import::maildir::flags_of_letters(item.flags.as_bytes()),
+            flags: demo_flags(item.flags),
             held: HeldEvidence { maildir: Some(item.delivered), ..HeldEvidence::default() },
             ..Found::default()
         };
@@ -225,4 +225,9 @@ fn read_demo(seed: u64, messages: usize, from: &Cursor, sink: &mut Sink<'_>) -> 
         })?;
     }
     Ok(())
+}
+
+fn demo_flags(flags: crate::demo::Flags) -> u32 {
+    let bits = [(flags.seen, flag::SEEN), (flags.answered, flag::ANSWERED), (flags.flagged, flag::FLAGGED)];
+    bits.iter().filter(|(set, _)| *set).map(|(_, bit)| bit).sum()
 }

@@ -75,7 +75,9 @@ const GROUPS: [usize; 5] = [512, 128, 32, 8, 1];
 const PLACES: usize = 30_000;
 
 impl Batch {
-    fn sql(&self, groups: usize) -> String {
+    /// `places`: `$1, $2, …` as PostgreSQL wants them, or plain `?`. SQLite understands
+    /// both, but takes `$1` for a name and looks every name up in a list of all before it.
+    fn sql(&self, groups: usize, numbered: bool) -> String {
         let mut sql = String::from(self.before);
         let mut place = 0;
         for group in 0..groups {
@@ -85,8 +87,10 @@ impl Batch {
                 if column > 0 {
                     sql.push_str(", ");
                 }
-                sql.push('$');
-                sql.push_str(&place.to_string());
+                match numbered {
+                    true => sql.push_str(&format!("${place}")),
+                    false => sql.push('?'),
+                }
             }
             sql.push(')');
         }
@@ -95,14 +99,14 @@ impl Batch {
     }
 
     /// Splits `rows` into prepared sizes and hands each with its SQL to `each`.
-    fn chunks(&self, rows: Vec<Vec<Value>>) -> Vec<(String, Vec<Vec<Value>>)> {
+    fn chunks(&self, rows: Vec<Vec<Value>>, numbered: bool) -> Vec<(String, Vec<Vec<Value>>)> {
         let mut rest = rows;
         let mut chunks = Vec::new();
         while !rest.is_empty() {
             let fits = |groups: usize| groups <= rest.len() && groups * self.columns <= PLACES;
             let groups = GROUPS.into_iter().find(|groups| fits(*groups)).unwrap_or(1);
             let tail = rest.split_off(groups);
-            chunks.push((self.sql(groups), rest));
+            chunks.push((self.sql(groups, numbered), rest));
             rest = tail;
         }
         chunks
@@ -111,7 +115,7 @@ impl Batch {
     /// Runs the statement for all `rows`; returns how many rows it changed.
     pub(crate) async fn execute(&self, db: &mut AnyConnection, rows: Vec<Vec<Value>>) -> Result<u64> {
         let mut changed = 0;
-        for (sql, rows) in self.chunks(rows) {
+        for (sql, rows) in self.chunks(rows, numbered(db)) {
             let query = bind(sqlx::query(AssertSqlSafe(sql)), rows.into_iter().flatten());
             changed += query.execute(&mut *db).await?.rows_affected();
         }
@@ -121,12 +125,16 @@ impl Batch {
     /// Runs the statement for all `rows` and collects what it returns.
     pub(crate) async fn fetch(&self, db: &mut AnyConnection, rows: Vec<Vec<Value>>) -> Result<Vec<AnyRow>> {
         let mut found = Vec::new();
-        for (sql, rows) in self.chunks(rows) {
+        for (sql, rows) in self.chunks(rows, numbered(db)) {
             let query = bind(sqlx::query(AssertSqlSafe(sql)), rows.into_iter().flatten());
             found.extend(query.fetch_all(&mut *db).await?);
         }
         Ok(found)
     }
+}
+
+fn numbered(db: &AnyConnection) -> bool {
+    db.backend_name() != "SQLite"
 }
 
 /// Runs one statement; returns how many rows it changed.
@@ -189,8 +197,9 @@ mod tests {
     #[test]
     fn groups_are_numbered_through() {
         let batch = Batch { before: "INSERT INTO t (tenant, a) VALUES", columns: 2, after: "" };
-        assert_eq!(batch.sql(2), "INSERT INTO t (tenant, a) VALUES ($1, $2), ($3, $4)");
-        let sizes: Vec<usize> = batch.chunks(vec![values![1, 2]; 700]).iter().map(|(_, rows)| rows.len()).collect();
+        assert_eq!(batch.sql(2, true), "INSERT INTO t (tenant, a) VALUES ($1, $2), ($3, $4)");
+        assert_eq!(batch.sql(2, false), "INSERT INTO t (tenant, a) VALUES (?, ?), (?, ?)");
+        let sizes: Vec<usize> = batch.chunks(vec![values![1, 2]; 700], true).iter().map(|(_, rows)| rows.len()).collect();
         assert_eq!(sizes.iter().sum::<usize>(), 700);
         assert_eq!(sizes.first(), Some(&512));
     }

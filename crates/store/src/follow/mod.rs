@@ -5,9 +5,8 @@ mod index;
 mod log;
 
 pub use index::IndexProgress;
-pub(crate) use index::{Building, FreshDoc, blocking, split_path};
+pub(crate) use index::{Building, FreshDoc, blocking};
 pub use log::LogHead;
-pub(crate) use log::{event_leaf, log_name, read_event};
 
 /// Numbers of followers in the table `follower`.
 #[derive(Debug, Clone, Copy)]
