@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 /// Offset of the first `byte` in `hay`.
 pub(super) fn find(byte: u8, hay: &[u8]) -> Option<usize> {
-    hay.iter().position(|&b| b == byte)
+    memchr::memchr(byte, hay)
 }
 
 /// `hay` up to the first `byte`, and what follows it.
@@ -66,7 +66,7 @@ pub(super) fn line_ending(raw: &[u8]) -> u8 {
 /// A field's value on one line: line breaks go, and the blank after them stays (RFC 5322
 /// §2.2.3). A break without a blank (a broken sender's continuation) becomes a space.
 pub(super) fn unfold(value: &[u8]) -> Cow<'_, [u8]> {
-    if !value.iter().any(|b| matches!(b, b'\r' | b'\n')) {
+    if memchr::memchr2(b'\r', b'\n', value).is_none() {
         return Cow::Borrowed(value);
     }
     let mut out = Vec::with_capacity(value.len());

@@ -9,9 +9,9 @@ use super::structure::{Disposition, Encoding, Transfer};
 /// Longest file name kept, in bytes. File systems end at 255 characters; four bytes each.
 pub(super) const FILE_NAME: usize = 1_020;
 
-/// Longest boundary that is looked for. RFC 2046 allows 70, some senders exceed it; the
-/// limit keeps the comparison at each line that opens with `--` small.
-const BOUNDARY: usize = 512;
+/// Longest boundary that is looked for. RFC 2046 allows 70, some senders use hundreds;
+/// the limit keeps the comparison at each line that opens with `--` small.
+const BOUNDARY: usize = 8 * 1024;
 
 /// Longest media type, charset and Content-ID. Longer ones mean nothing to anyone.
 const TYPE: usize = 127;

@@ -37,6 +37,15 @@ pub(super) fn is_mbox_from(content: &[u8]) -> bool {
     content.starts_with(b"From ") || content.starts_with(b">From ")
 }
 
+/// Length of the byte order mark that text editors put before a header.
+pub(super) fn bom(header: &[u8]) -> usize {
+    if header.starts_with(b"\xef\xbb\xbf") {
+        3
+    } else {
+        0
+    }
+}
+
 /// The fields of a header block. A line that is neither a field nor a continuation
 /// continues the field above it: senders that break lines without a blank exist.
 pub(super) fn fields(header: &[u8]) -> Fields<'_> {

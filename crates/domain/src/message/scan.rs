@@ -2,9 +2,8 @@
 
 use super::bytes::{find, line, line_ending};
 use super::entity::Entity;
-use super::fields::{field_name, is_mbox_from};
-use super::structure::Disposition;
-use super::{Encoding, Kind, Part, Structure};
+use super::fields::{bom, field_name, is_mbox_from};
+use super::{Disposition, Encoding, Kind, Part, Structure, Transfer};
 use std::ops::Range;
 
 /// Most containers around a part. Real mail nests some 10 deep (forwards of forwards);
@@ -17,6 +16,10 @@ pub const MAX_DEPTH: usize = 64;
 /// 50 MB. The last part allowed is a leaf that holds all the rest.
 pub const MAX_PARTS: usize = 10_000;
 
+/// Lines that are looked at after one that cannot belong to a header. Signatures and
+/// traces, the longest fields, take about as many; the number bounds the work.
+const AHEAD: usize = 10;
+
 /// Reads the MIME tree of `raw`. Never fails: whatever is broken becomes content.
 ///
 /// One pass over the bytes, whatever the nesting, without recursion:
@@ -24,8 +27,10 @@ pub const MAX_PARTS: usize = 10_000;
 /// - A line ends with LF or CRLF; with CR in mail that holds no LF at all.
 /// - A header ends with an empty line. It also ends before a boundary of an open
 ///   multipart, and before a line that cannot be a header line (no field, no
-///   continuation) unless the line after it is a field again. At the start of a message a
-///   `From ` or `>From ` line of an mbox belongs to the header.
+///   continuation), unless the line before it ends with `;` or one of the ten lines after
+///   it is a field: programs that strip blanks from header lines exist, and their mail
+///   is whole otherwise. A byte order mark before the header, and at the start of a
+///   message a `From ` or `>From ` line of an mbox, belong to it.
 /// - A boundary line is `--`, the boundary, `--` at the end of the multipart, blanks and
 ///   nothing else. Boundaries of inner multiparts are looked for first; a boundary of an
 ///   outer one ends all that is open inside.
@@ -94,8 +99,8 @@ impl Scanner<'_> {
         loop {
             let message =
                 parent.is_none_or(|p| self.parts.get(p).is_some_and(|p| p.kind == Kind::Message));
-            let body = self.header_end(start, message);
-            let entity = Entity::read(self.raw.get(start..body).unwrap_or_default());
+            let (content, body) = self.header_end(start, message);
+            let entity = Entity::read(self.raw.get(content..body).unwrap_or_default());
             let index = self.parts.len();
             let open = self.push(parent, start..body, entity, default);
             self.open.push(open);
@@ -146,6 +151,8 @@ impl Scanner<'_> {
             content_type,
             charset: entity.charset,
             encoding,
+            transfer: entity.transfer,
+            disposition: entity.disposition,
             attachment: entity.disposition == Disposition::Attachment,
             filename: entity.filename,
             content_id: entity.content_id,
@@ -153,33 +160,51 @@ impl Scanner<'_> {
         open
     }
 
-    /// Where the header that starts at `start` ends.
-    fn header_end(&self, start: usize, message: bool) -> usize {
-        let mut at = start;
+    /// Where the header that starts at `start` ends, and where its first Content field
+    /// (or another that begins with C) starts.
+    fn header_end(&self, start: usize, message: bool) -> (usize, usize) {
+        let mut at = start + bom(self.raw.get(start..).unwrap_or_default());
+        let first = at;
+        let mut content_fields = None;
+        let mut unfinished = false;
         while at < self.raw.len() {
             let (end, next) = line(self.raw, at, self.eol);
             let content = self.raw.get(at..end).unwrap_or_default();
-            if content.is_empty() {
-                return next;
+            match content.first() {
+                None => return (content_fields.unwrap_or(next), next),
+                Some(b'-') if self.boundary_at(at).is_some() => break,
+                Some(b'c' | b'C') if content_fields.is_none() => content_fields = Some(at),
+                _ => {}
             }
-            if self.boundary_at(at).is_some() {
-                return at;
+            if !self.is_header_line(content, at == first, message)
+                && (at == first || !(unfinished || self.field_follows(next)))
+            {
+                break;
             }
-            if !self.is_header_line(content, at == start, message) {
-                let (end, _) = line(self.raw, next, self.eol);
-                let after = self.raw.get(next..end).unwrap_or_default();
-                if field_name(after).is_none() || at == start {
-                    return at;
-                }
-            }
+            unfinished = content.trim_ascii_end().ends_with(b";");
             at = next;
         }
-        at
+        let at = if at == first { start } else { at };
+        (content_fields.unwrap_or(at).min(at), at)
+    }
+
+    /// True if one of the lines at `at`, before an empty one, is a field.
+    fn field_follows(&self, at: usize) -> bool {
+        let mut at = at;
+        for _ in 0..AHEAD {
+            let (end, next) = line(self.raw, at, self.eol);
+            match self.raw.get(at..end) {
+                None | Some([]) => return false,
+                Some(content) if field_name(content).is_some() => return true,
+                Some(_) => at = next,
+            }
+        }
+        false
     }
 
     fn is_header_line(&self, content: &[u8], first: bool, message: bool) -> bool {
-        field_name(content).is_some()
-            || (!first && matches!(content.first(), Some(b' ' | b'\t')))
+        (!first && matches!(content.first(), Some(b' ' | b'\t')))
+            || field_name(content).is_some()
             || (first && message && is_mbox_from(content))
     }
 
@@ -262,6 +287,7 @@ fn close(parts: &mut [Part], open: &Open, end: usize) -> usize {
     if part.kind == Kind::Multipart {
         if open.children {
             part.encoding = Encoding::Identity;
+            part.transfer = Transfer::SevenBit;
         } else {
             part.kind = Kind::Leaf;
             part.content_type = "text/plain".to_string();

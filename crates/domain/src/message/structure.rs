@@ -92,6 +92,10 @@ pub struct Part {
     pub charset: Option<String>,
     /// Content-Transfer-Encoding.
     pub encoding: Encoding,
+    /// Content-Transfer-Encoding as written; 7bit for a container.
+    pub transfer: Transfer,
+    /// Content-Disposition.
+    pub disposition: Disposition,
     /// True for Content-Disposition: attachment.
     pub attachment: bool,
     /// File name (filename, else name), RFC 2231 and RFC 2047 decoded.

@@ -1,11 +1,29 @@
 //! The text of a message that search looks at.
 
-use super::Structure;
+use super::body::{is_attachment, is_machinery};
+use super::bytes::cap;
+use super::decode::text;
+use super::{Address, Head, Kind, Structure, decode, html_to_text, scan};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Most decoded bytes of one text part that are read. Text that people wrote is smaller;
+/// what is larger is a log or a table, and a term index of it would outweigh the mail of
+/// a month.
+const PART: usize = 8 << 20;
+
+/// Most bytes of text of one message: the index builds a document in memory.
+const MESSAGE: usize = 64 << 20;
+
+/// Depth to which nested messages are opened that `scan` left closed, because they are
+/// encoded (base64) or beyond its depth. Each level scans its content again, so hostile
+/// nesting must end.
+const ENCODED: u32 = 3;
 
 /// Text for the index, before it becomes terms.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SearchText {
-    /// Body text: plain parts, HTML rendered, headers and text of nested messages.
+    /// Body text: plain parts, HTML rendered, headers and text of nested messages. Parts
+    /// are divided by an empty line.
     pub body: String,
     /// True if the message has parts whose text was not read (attachments that are
     /// neither text nor messages): what they hold is unknown to search.
@@ -14,7 +32,219 @@ pub struct SearchText {
 
 impl SearchText {
     /// Collects the text of a message. Never fails.
-    pub fn read(_raw: &[u8], _structure: &Structure) -> SearchText {
-        SearchText::default()
+    ///
+    /// - Every `text/*` part is read, attachments too (patches, tables, calendars);
+    ///   text/html is rendered; text/rtf is not text and stays unread.
+    /// - HTML that has a text/plain sibling under the nearest multipart/alternative adds
+    ///   only its lines that hold a word which the plain text does not, so that nothing
+    ///   is unfindable and the index does not hold everything twice.
+    /// - A nested message adds its Subject, From, To, Cc and file names as lines, then
+    ///   its text. One that is transfer-encoded is decoded and read the same way, three
+    ///   levels deep.
+    /// - Of delivery reports, the machine-readable parts are read as text.
+    /// - Images, audio and video hold no text (until somebody recognises it) and
+    ///   signatures none that people wrote: they do not make a message unread. Every
+    ///   other leaf does, and so do text beyond 8 MiB of a part or 64 MiB of a message
+    ///   and structure beyond the limits of `scan`.
+    pub fn read(raw: &[u8], structure: &Structure) -> SearchText {
+        let mut out = SearchText::default();
+        out.add(raw, structure, ENCODED);
+        out
+    }
+
+    fn add(&mut self, raw: &[u8], structure: &Structure, encoded: u32) {
+        self.unread |= structure.parts.len() >= super::MAX_PARTS;
+        let mut plain = Plain::default();
+        for (index, part) in structure.parts.iter().enumerate() {
+            if let Some(parent) = part.parent
+                && structure
+                    .parts
+                    .get(parent)
+                    .is_some_and(|parent| parent.kind == Kind::Message)
+            {
+                self.header_lines(raw, structure, index);
+            }
+            if part.kind != Kind::Leaf {
+                continue;
+            }
+            match part.content_type.as_str() {
+                "text/html" => {
+                    let rendered = html_to_text(&self.part_text(raw, structure, index));
+                    match nearest_alternative(structure, index) {
+                        Some(group) => plain.add_new_lines(raw, structure, group, &rendered, self),
+                        None => self.paragraph(&rendered),
+                    }
+                }
+                "text/rtf" => self.unread = true,
+                "message/rfc822" | "message/global" if encoded > 0 => {
+                    let inner = decode(raw, part);
+                    let tree = scan(&inner);
+                    self.header_lines(&inner, &tree, 0);
+                    self.add(&inner, &tree, encoded - 1);
+                }
+                kind if is_text(kind) => {
+                    let text = self.part_text(raw, structure, index);
+                    self.paragraph(&text);
+                }
+                kind if is_silent(kind) || is_machinery(part) => {}
+                _ => self.unread = true,
+            }
+        }
+    }
+
+    /// The text of a leaf, within its limit.
+    fn part_text(&mut self, raw: &[u8], structure: &Structure, index: usize) -> String {
+        let Some(part) = structure.parts.get(index) else {
+            return String::new();
+        };
+        let bytes = decode(raw, part);
+        self.unread |= bytes.len() > PART;
+        text(cap(&bytes, PART), part.charset.as_deref())
+    }
+
+    fn paragraph(&mut self, text: &str) {
+        let text = text.trim_matches(|c: char| c.is_whitespace());
+        if text.is_empty() {
+            return;
+        }
+        if self.body.len().saturating_add(text.len()) > MESSAGE {
+            self.unread = true;
+            return;
+        }
+        if !self.body.is_empty() {
+            self.body.push_str("\n\n");
+        }
+        self.body.push_str(text);
+    }
+
+    /// Header lines of the nested message whose content is part `index`.
+    fn header_lines(&mut self, raw: &[u8], structure: &Structure, index: usize) {
+        let Some(part) = structure.parts.get(index) else {
+            return;
+        };
+        let head = Head::of_header(raw.get(part.header.clone()).unwrap_or_default());
+        let mut lines = vec![head.subject.clone()];
+        for list in [&head.from, &head.to, &head.cc] {
+            lines.extend(list.iter().map(show));
+        }
+        // The file names of what this message encloses, but not of what that encloses.
+        let children = structure.parts.iter().enumerate().skip(index);
+        let ours = children.take_while(|(_, child)| {
+            child.header.start < part.body.end || child.header == part.header
+        });
+        for (at, child) in ours {
+            if is_attachment(structure, at)
+                && enclosing(structure, at) == enclosing(structure, index)
+            {
+                lines.extend(child.filename.clone());
+            }
+        }
+        lines.retain(|line| !line.is_empty());
+        self.paragraph(&lines.join("\n"));
     }
 }
+
+fn show(address: &Address) -> String {
+    format!("{} {}", address.name, address.email)
+        .trim()
+        .to_string()
+}
+
+/// The nested message that part `index` belongs to.
+fn enclosing(structure: &Structure, index: usize) -> Option<usize> {
+    let mut at = structure.parts.get(index)?.parent;
+    while let Some(part) = at.and_then(|at| structure.parts.get(at)) {
+        if part.kind == Kind::Message {
+            return at;
+        }
+        at = part.parent;
+    }
+    None
+}
+
+fn is_text(kind: &str) -> bool {
+    kind.starts_with("text/")
+        || matches!(
+            kind,
+            "message/delivery-status"
+                | "message/global-delivery-status"
+                | "message/disposition-notification"
+                | "message/global-disposition-notification"
+                | "message/feedback-report"
+        )
+}
+
+/// Types that hold no text.
+fn is_silent(kind: &str) -> bool {
+    ["image/", "audio/", "video/"]
+        .iter()
+        .any(|major| kind.starts_with(major))
+}
+
+/// The nearest multipart/alternative around a part, within its message.
+fn nearest_alternative(structure: &Structure, index: usize) -> Option<usize> {
+    let mut at = structure.parts.get(index)?.parent;
+    while let Some(part) = at.and_then(|at| structure.parts.get(at)) {
+        match part.kind {
+            Kind::Message => return None,
+            _ if part.content_type == "multipart/alternative" => return at,
+            _ => at = part.parent,
+        }
+    }
+    None
+}
+
+/// The words of the plain text of each multipart/alternative, read once.
+#[derive(Default)]
+struct Plain(BTreeMap<usize, String>);
+
+impl Plain {
+    /// Adds the lines of `rendered` that hold a word which is not in the plain text of
+    /// the multipart/alternative `group`.
+    fn add_new_lines(
+        &mut self,
+        raw: &[u8],
+        structure: &Structure,
+        group: usize,
+        rendered: &str,
+        out: &mut SearchText,
+    ) {
+        let text = self
+            .0
+            .entry(group)
+            .or_insert_with(|| plain_text(raw, structure, group));
+        let known: BTreeSet<&str> = words(text).collect();
+        let lower = rendered.to_lowercase();
+        // Lower case keeps line breaks, so the lines of both correspond.
+        let new: Vec<&str> = rendered
+            .lines()
+            .zip(lower.lines())
+            .filter(|(_, lower)| words(lower).any(|word| !known.contains(word)))
+            .map(|(line, _)| line)
+            .collect();
+        out.paragraph(&new.join("\n"));
+    }
+}
+
+/// The lower-case text of the text/plain leaves under `group` whose nearest
+/// multipart/alternative it is.
+fn plain_text(raw: &[u8], structure: &Structure, group: usize) -> String {
+    let mut reader = SearchText::default();
+    for (index, part) in structure.parts.iter().enumerate().skip(group) {
+        let plain = part.kind == Kind::Leaf && part.content_type == "text/plain";
+        if plain && nearest_alternative(structure, index) == Some(group) {
+            let text = reader.part_text(raw, structure, index);
+            reader.paragraph(&text);
+        }
+    }
+    reader.body.to_lowercase()
+}
+
+/// Runs of letters and digits.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+}
+
+#[cfg(test)]
+mod tests;

@@ -388,7 +388,25 @@ fn piece() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![8 => fixed.prop_map(|text| text.as_bytes().to_vec()), 1 => prop::collection::vec(any::<u8>(), 0..8)]
 }
 
+/// A mail with most of what mail has.
+const MAIL: &str = "Return-Path: <ann@x.org>\r\nReceived: from a by b;\r\n\tTue, 2 Jan 2024 03:04:05 +0000\r\nSubject: =?utf-8?Q?caf=C3=A9?=\r\nFrom: \"Lee, Ann\" <ann@x.org>\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed;\r\n boundary=\"b\"\r\n\r\npreamble\r\n--b\r\nContent-Type: multipart/alternative; boundary=\"b2\"\r\n\r\n--b2\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\ncaf=C3=A9 =\r\nau lait\r\n--b2\r\nContent-Type: text/html\r\n\r\n<p>caf&eacute;</p>\r\n--b2--\r\n\r\n--b\r\nContent-Type: application/pdf\r\nContent-Transfer-Encoding: base64\r\nContent-Disposition: attachment; filename*0*=utf-8''%E2%82%AC; filename*1=.pdf\r\n\r\nJVBERi0=\r\n--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: inner\r\nContent-Type: text/plain; charset=iso-8859-1\r\n\r\ninner\r\n--b--\r\nepilogue\r\n";
+
 proptest! {
+    #[test]
+    fn mutated_mail_is_read(edits in prop::collection::vec((any::<prop::sample::Index>(), 0usize..40, prop::option::of(piece())), 1..12)) {
+        let mut raw = MAIL.as_bytes().to_vec();
+        for (at, length, with) in edits {
+            let start = at.index(raw.len() + 1).min(raw.len());
+            let end = (start + length).min(raw.len());
+            raw.splice(start..end, with.unwrap_or_default());
+        }
+        let structure = scan(&raw);
+        check(&raw, &structure);
+        let head = crate::message::Head::read(&raw, &structure);
+        prop_assert_eq!(crate::message::Head::decode(&head.encode()), Ok(head));
+        crate::message::SearchText::read(&raw, &structure);
+    }
+
     #[test]
     fn any_bytes_have_a_sound_tree(raw: Vec<u8>) {
         check(&raw, &scan(&raw));
