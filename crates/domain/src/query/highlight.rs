@@ -278,7 +278,7 @@ fn collapse(text: &str, window: Range<usize>, hits: &[Range<usize>]) -> Snippet 
         .iter()
         .skip_while(|hit| hit.end <= window.start)
         .peekable();
-    let mut gap = false;
+    let (mut gap, mut begun) = (false, false);
     let mut open = None;
     for (at, c) in shown.char_indices() {
         let at = window.start + at;
@@ -292,10 +292,10 @@ fn collapse(text: &str, window: Range<usize>, hits: &[Range<usize>]) -> Snippet 
             gap = true;
             continue;
         }
-        if gap && !out.text.is_empty() {
+        if gap && begun {
             out.text.push(' ');
         }
-        gap = false;
+        (gap, begun) = (false, true);
         if open.is_none() && hits.peek().is_some_and(|hit| hit.start <= at) {
             open = Some(out.text.len());
         }
