@@ -44,7 +44,8 @@ pub enum Test {
         /// Folded terms.
         terms: Vec<String>,
     },
-    /// As `Words`, and the last term is a prefix (`pre*`).
+    /// As `Words`, and the last term is a prefix (`pre*`). A single character of a script
+    /// without spaces comes as a prefix too, star or not: see [`text`](crate::text).
     Prefix {
         /// Where.
         field: Field,

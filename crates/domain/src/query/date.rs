@@ -82,11 +82,14 @@ pub(super) fn parse(value: &str) -> Result<Span, BadDate> {
     check(span)
 }
 
-/// Reads the value of `after:` or `before:`: the start of what it names.
-pub(super) fn start(value: &str) -> Result<i64, BadDate> {
-    let (from, _) = unit(value)?;
-    check((Some(from), None))?;
-    Ok(from)
+/// Reads the value of `after:`: from the start of what it names.
+pub(super) fn after(value: &str) -> Result<Span, BadDate> {
+    check((Some(unit(value)?.0), None))
+}
+
+/// Reads the value of `before:`: until the start of what it names.
+pub(super) fn before(value: &str) -> Result<Span, BadDate> {
+    check((None, Some(unit(value)?.0)))
 }
 
 fn check(span: Span) -> Result<Span, BadDate> {

@@ -10,6 +10,11 @@ use crate::text::{Terms, is_unspaced};
 /// hostile body can ask for.
 const MOST: usize = 10_000;
 
+/// Phrases under way at once, so that time grows with the text alone. It takes a phrase of
+/// more than so many equal words, or so many phrases that begin alike, to meet it; then
+/// some matches are not marked.
+const UNDER_WAY: usize = 64;
+
 /// Bytes a snippet gives up at an edge to begin or end between words.
 const EDGE: usize = 24;
 
@@ -29,7 +34,8 @@ pub fn highlight(text: &str, query: &Query, max: usize) -> Vec<Range<usize>> {
 }
 
 /// Bytes of a field's text that meet the words of `query` asked of that field or of any:
-/// ascending, apart, at most `max`. What is negated marks nothing. Time grows with the text.
+/// ascending, apart, at most `max`. What is negated marks nothing. Time grows with the
+/// text alone, and no more than 10,000 matches are looked at.
 pub fn highlight_field(text: &str, query: &Query, field: Field, max: usize) -> Vec<Range<usize>> {
     let needles = needles(query, field);
     let mut ranges = apart(&find(text, &needles));
@@ -103,24 +109,22 @@ fn find(text: &str, needles: &[Needle]) -> Vec<Hit> {
             map.entry(first).or_default().push(index);
         }
     }
-    // Phrases under way; bounded by the terms of all needles, two for each position.
+    // Most terms begin like none of the needles, and need no look at the maps.
+    let mut initials = [false; 256];
+    for initial in open
+        .keys()
+        .chain(closed.keys())
+        .filter_map(|key| key.as_bytes().first())
+    {
+        if let Some(flag) = initials.get_mut(usize::from(*initial)) {
+            *flag = true;
+        }
+    }
     let mut begun: Vec<Begun> = Vec::new();
     let mut next: Vec<Begun> = Vec::new();
     let mut terms = Terms::new(text);
     while hits.len() < MOST && terms.advance() {
         let (term, position, range) = (terms.term(), terms.position(), terms.range());
-        let starts = std::iter::once(term.len()).chain(term.char_indices().map(|(at, _)| at));
-        let prefixes = if open.is_empty() { None } else { Some(starts) };
-        for prefix in prefixes
-            .into_iter()
-            .flatten()
-            .filter_map(|end| term.get(..end))
-        {
-            for &needle in open.get(prefix).into_iter().flatten() {
-                let range = range.start..end_of(text, term, prefix, &range);
-                hits.push(Hit { range, needle });
-            }
-        }
         begun.retain(|phrase| phrase.position >= position);
         for phrase in begun.iter().filter(|phrase| phrase.position == position) {
             let Some(needle) = needles.get(phrase.needle) else {
@@ -150,13 +154,30 @@ fn find(text: &str, needles: &[Needle]) -> Vec<Hit> {
             }
         }
         begun.append(&mut next);
+        let initial = term.as_bytes().first().copied().unwrap_or_default();
+        if !initials.get(usize::from(initial)).is_some_and(|&flag| flag) {
+            continue;
+        }
+        if !open.is_empty() {
+            let prefixes = term
+                .char_indices()
+                .map(|(at, _)| at)
+                .skip(1)
+                .chain([term.len()]);
+            for prefix in prefixes.filter_map(|end| term.get(..end)) {
+                for &needle in open.get(prefix).into_iter().flatten() {
+                    let range = range.start..end_of(text, term, prefix, &range);
+                    hits.push(Hit { range, needle });
+                }
+            }
+        }
         for &needle in closed.get(term).into_iter().flatten() {
             if needles.get(needle).is_some_and(|n| n.terms.len() == 1) {
                 hits.push(Hit {
                     range: range.clone(),
                     needle,
                 });
-            } else {
+            } else if begun.len() < UNDER_WAY {
                 let position = position.saturating_add(1);
                 begun.push(Begun {
                     needle,
@@ -278,7 +299,7 @@ fn collapse(text: &str, window: Range<usize>, hits: &[Range<usize>]) -> Snippet 
         .iter()
         .skip_while(|hit| hit.end <= window.start)
         .peekable();
-    let mut gap = false;
+    let (mut gap, mut begun) = (false, false);
     let mut open = None;
     for (at, c) in shown.char_indices() {
         let at = window.start + at;
@@ -292,10 +313,10 @@ fn collapse(text: &str, window: Range<usize>, hits: &[Range<usize>]) -> Snippet 
             gap = true;
             continue;
         }
-        if gap && !out.text.is_empty() {
+        if gap && begun {
             out.text.push(' ');
         }
-        gap = false;
+        (gap, begun) = (false, true);
         if open.is_none() && hits.peek().is_some_and(|hit| hit.start <= at) {
             open = Some(out.text.len());
         }

@@ -101,7 +101,8 @@ impl<'a> Lexer<'a> {
             let name = rest.get(..index).unwrap_or_default();
             let after = rest.get(index + c.len_utf8()..).unwrap_or_default();
             // `http://…` is a word, and so is 12:30.
-            if c == ':' && is_name(name) && !after.starts_with("//") {
+            let address = after.starts_with("//") && field::find(name).is_none();
+            if c == ':' && is_name(name) && !address {
                 let (_, span) = self.take(index);
                 self.at += 1;
                 return (Token::Field(name.to_owned()), span);

@@ -175,6 +175,7 @@ fn fields() {
     assert_eq!(test("in:inbox"), Test::Folder("INBOX".into()));
     same("in:\"Old (2019)\\\\x\"", "in:\"Old (2019)\\\\x\"");
     same("in:< in:>x in:\"\\\"\"", "in:< in:>x in:\"\\\"\"");
+    same("msgid:// http://x", "msgid:// \"http x\"");
     same("in:Archive/2024", "in:Archive/2024");
 }
 
@@ -229,6 +230,7 @@ fn dates() {
     wrong("sent:>9999", 5, 5, "outside");
     wrong("before:0000-01-01T00:00:00+05:00", 7, 25, "outside");
     wrong("sent:<0000", 5, 5, "outside");
+    wrong("before:0000", 7, 4, "outside");
     wrong("after:2024..2025", 6, 10, "not a date");
 }
 
@@ -423,5 +425,51 @@ fn snippets() {
     );
     // Both words together beat one word three times.
     let text = format!("alpha alpha alpha {} alpha beta", "x ".repeat(100));
-    assert_eq!(snip(&text, "alpha beta", 24), "…x x x x [alpha] [beta]");
+    assert_eq!(snip(&text, "alpha beta", 24), "…x x x x x x [alpha] [beta]");
+}
+
+#[test]
+fn the_examples_of_the_documentation_are_read() {
+    let page = include_str!("../../../../docs/query.md");
+    let mut seen = 0;
+    for row in page.lines().filter_map(|line| line.strip_prefix("| `")) {
+        canonical(row.split_once('`').unwrap().0);
+        seen += 1;
+    }
+    assert!(seen > 40, "{seen} examples");
+    let source = "budget form:ann";
+    let shown = parse(source).unwrap_err().pretty(source);
+    let (shown, _) = shown.split_once("\nhint").unwrap();
+    assert!(page.contains(shown), "{shown}");
+}
+
+/// Prints the speed; run by hand: `cargo test --release -p everpost-domain speed -- --ignored --nocapture`.
+#[test]
+#[ignore = "a measurement"]
+fn speed() {
+    let sample =
+        "On Monday the committee met again, and Mr. Harris said: the budget is $1,250.00.\n";
+    let text = sample.repeat(10_000_000 / sample.len());
+    let deep = format!("\"{}b\"", "a ".repeat(1000));
+    let same = "a ".repeat(500_000);
+    for (name, text, query) in [
+        (
+            "nothing found",
+            text.as_str(),
+            "merger \"letter of intent\" contr*",
+        ),
+        ("everywhere", &text, "budget comm*"),
+        ("a phrase of 1000 equal words", &same, &deep),
+    ] {
+        let query = parse(query).unwrap();
+        let begin = std::time::Instant::now();
+        let shown = snippet(text, &query, 200);
+        let seconds = begin.elapsed().as_secs_f64();
+        println!(
+            "{name}: {:.1} ms, {:.0} MB/s, {} hits shown",
+            seconds * 1e3,
+            text.len() as f64 / 1e6 / seconds,
+            shown.hits.len()
+        );
+    }
 }

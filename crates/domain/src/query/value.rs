@@ -14,7 +14,10 @@ pub(super) fn read(
     span: Span,
 ) -> Result<Query, Fault> {
     let fault = |what: String| Fault::new(span, what);
-    let bad_date = |date::BadDate(what, hint)| Fault::new(span, what).hint(hint);
+    let sent = |read: Result<date::Span, date::BadDate>| match read {
+        Ok((from, until)) => Ok(Test::Sent { from, until }),
+        Err(date::BadDate(what, hint)) => Err(Fault::new(span, what).hint(hint)),
+    };
     let test = match target {
         None => words(Field::Any, text, quoted, span)?,
         Some(Target::Words(field)) => field_value(field, text, quoted, span)?,
@@ -38,18 +41,9 @@ pub(super) fn read(
             Test::Folder(if inbox { "INBOX".into() } else { folder })
         }
         Some(Target::MessageId) => Test::MessageId(name(unbracketed(text), span)?),
-        Some(Target::Sent) => {
-            let (from, until) = date::parse(text).map_err(bad_date)?;
-            Test::Sent { from, until }
-        }
-        Some(Target::Before) => Test::Sent {
-            from: None,
-            until: Some(date::start(text).map_err(bad_date)?),
-        },
-        Some(Target::After) => Test::Sent {
-            from: Some(date::start(text).map_err(bad_date)?),
-            until: None,
-        },
+        Some(Target::Sent) => sent(date::parse(text))?,
+        Some(Target::Before) => sent(date::before(text))?,
+        Some(Target::After) => sent(date::after(text))?,
         Some(Target::Size) => {
             let (from, until) = size::parse(text).map_err(|what| {
                 fault(what).hint("write a number and B, kB, MB, GB, KiB, MiB or GiB: `size>5MB`")
