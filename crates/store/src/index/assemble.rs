@@ -84,7 +84,9 @@ pub(crate) fn assemble(
     let mut plain = 0u64;
     for (path, file) in &files {
         let end = plain + HasLen::len(&**file) as u64;
-        footer.files.push((path.to_string_lossy().into_owned(), plain..end));
+        footer
+            .files
+            .push((path.to_string_lossy().into_owned(), plain..end));
         plain = end;
     }
     let cipher = Cipher::new(key, id)?;
@@ -94,7 +96,13 @@ pub(crate) fn assemble(
         Sink::create(out_dir.join(format!("{id}.split")))?
     };
     let written = (|| {
-        let mut blocks = Blocks { sink: &mut sink, cipher: &cipher, number: 0, left: plain, block: Vec::new() };
+        let mut blocks = Blocks {
+            sink: &mut sink,
+            cipher: &cipher,
+            number: 0,
+            left: plain,
+            block: Vec::new(),
+        };
         blocks.sink.put(MAGIC)?;
         blocks.sink.put(&id.0)?;
         for (_, file) in &files {
@@ -104,7 +112,13 @@ pub(crate) fn assemble(
         cipher.seal(FOOTER_NUMBER, plain, &mut record)?;
         let length = u32::try_from(record.len()).map_err(io::Error::other)?;
         sink.put(&record)?;
-        sink.put(&Trailer { plain, footer: length }.encode())?;
+        sink.put(
+            &Trailer {
+                plain,
+                footer: length,
+            }
+            .encode(),
+        )?;
         sink.close()
     })();
     let (data, bytes) = match (written, sink) {
@@ -117,8 +131,19 @@ pub(crate) fn assemble(
             return Err(error.into());
         }
     };
-    let Summary { docs, seq_min, seq_max } = *summary;
-    Ok(Built { id, docs, seq_min, seq_max, bytes, data })
+    let Summary {
+        docs,
+        seq_min,
+        seq_max,
+    } = *summary;
+    Ok(Built {
+        id,
+        docs,
+        seq_min,
+        seq_max,
+        bytes,
+        data,
+    })
 }
 
 /// Cuts the plain stream into blocks and seals them.
@@ -138,10 +163,14 @@ impl Blocks<'_> {
                 .split_at_checked(BLOCK - self.block.len())
                 .unwrap_or((bytes, &[]));
             self.block.extend_from_slice(now);
-            self.left = self.left.checked_sub(now.len() as u64).ok_or_else(overrun)?;
+            self.left = self
+                .left
+                .checked_sub(now.len() as u64)
+                .ok_or_else(overrun)?;
             bytes = rest;
             if self.block.len() == BLOCK || self.left == 0 {
-                self.cipher.seal(self.number, u64::from(self.left == 0), &mut self.block)?;
+                self.cipher
+                    .seal(self.number, u64::from(self.left == 0), &mut self.block)?;
                 self.sink.put(&self.block)?;
                 self.block.clear();
                 self.number += 1;
@@ -157,14 +186,26 @@ fn overrun() -> io::Error {
 
 enum Sink {
     Memory(Vec<u8>),
-    Disk { path: PathBuf, file: File, length: u64 },
+    Disk {
+        path: PathBuf,
+        file: File,
+        length: u64,
+    },
 }
 
 impl Sink {
     fn create(path: PathBuf) -> io::Result<Self> {
         let mut options = OpenOptions::new();
-        let file = options.write(true).create_new(true).mode(0o600).open(&path)?;
-        Ok(Sink::Disk { path, file, length: 0 })
+        let file = options
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)?;
+        Ok(Sink::Disk {
+            path,
+            file,
+            length: 0,
+        })
     }
 
     fn put(&mut self, bytes: &[u8]) -> io::Result<()> {

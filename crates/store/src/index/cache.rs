@@ -51,8 +51,12 @@ impl BlockCache {
     pub fn forget(&self, split: SplitId) {
         for shard in &self.shards {
             let mut shard = lock(shard);
-            let gone: Vec<Key> =
-                shard.blocks.keys().filter(|(id, _)| *id == split).copied().collect();
+            let gone: Vec<Key> = shard
+                .blocks
+                .keys()
+                .filter(|(id, _)| *id == split)
+                .copied()
+                .collect();
             for key in gone {
                 shard.drop_block(&key);
             }
@@ -109,8 +113,14 @@ impl Shard {
         self.bytes += bytes.len();
         self.blocks.insert(key, Slot { bytes, stamp });
         while self.bytes > limit {
-            let Some((oldest, stamp)) = self.uses.pop_front() else { break };
-            if self.blocks.get(&oldest).is_some_and(|slot| slot.stamp == stamp) {
+            let Some((oldest, stamp)) = self.uses.pop_front() else {
+                break;
+            };
+            if self
+                .blocks
+                .get(&oldest)
+                .is_some_and(|slot| slot.stamp == stamp)
+            {
                 self.drop_block(&oldest);
             }
         }
@@ -126,9 +136,8 @@ impl Shard {
     fn tidy(&mut self) {
         if self.uses.len() > 2 * self.blocks.len() + 64 {
             let blocks = &self.blocks;
-            self.uses.retain(|(key, stamp)| {
-                blocks.get(key).is_some_and(|slot| slot.stamp == *stamp)
-            });
+            self.uses
+                .retain(|(key, stamp)| blocks.get(key).is_some_and(|slot| slot.stamp == *stamp));
         }
     }
 }

@@ -8,11 +8,11 @@ use std::io::{self, BufWriter, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tantivy::HasLen;
 use tantivy::directory::error::{DeleteError, OpenReadError, OpenWriteError};
 use tantivy::directory::{
     AntiCallToken, Directory, FileHandle, OwnedBytes, TerminatingWrite, WatchCallback, WatchHandle,
 };
-use tantivy::HasLen;
 
 /// Files under construction. Full blocks go sealed to the scratch file; what does not
 /// fill a block stays in memory, less than 64 KiB a file.
@@ -42,7 +42,10 @@ impl SealedDirectory {
 
     /// The finished files by name.
     pub(crate) fn files(&self) -> Vec<(PathBuf, Arc<Stored>)> {
-        self.lock().iter().map(|(path, file)| (path.clone(), Arc::clone(file))).collect()
+        self.lock()
+            .iter()
+            .map(|(path, file)| (path.clone(), Arc::clone(file)))
+            .collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<PathBuf, Arc<Stored>>> {
@@ -57,7 +60,11 @@ impl SealedDirectory {
     }
 
     fn store(&self, path: &Path, pieces: Vec<Piece>, tail: Vec<u8>) {
-        let stored = Stored { scratch: Arc::clone(&self.0.scratch), pieces, tail };
+        let stored = Stored {
+            scratch: Arc::clone(&self.0.scratch),
+            pieces,
+            tail,
+        };
         self.lock().insert(path.to_owned(), Arc::new(stored));
     }
 }
@@ -126,9 +133,11 @@ struct Pen {
 impl Write for Pen {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let take = bytes.len().min(BLOCK - self.tail.len());
-        self.tail.extend_from_slice(bytes.get(..take).unwrap_or_default());
+        self.tail
+            .extend_from_slice(bytes.get(..take).unwrap_or_default());
         if self.tail.len() == BLOCK {
-            self.pieces.push(self.directory.0.scratch.append(&mut self.tail)?);
+            self.pieces
+                .push(self.directory.0.scratch.append(&mut self.tail)?);
         }
         Ok(take)
     }
@@ -140,7 +149,10 @@ impl Write for Pen {
 
 impl TerminatingWrite for Pen {
     fn terminate_ref(&mut self, _: AntiCallToken) -> io::Result<()> {
-        let (pieces, tail) = (std::mem::take(&mut self.pieces), std::mem::take(&mut self.tail));
+        let (pieces, tail) = (
+            std::mem::take(&mut self.pieces),
+            std::mem::take(&mut self.tail),
+        );
         self.directory.store(&self.path, pieces, tail);
         Ok(())
     }
@@ -165,7 +177,7 @@ impl Directory for SealedDirectory {
     fn open_write(
         &self,
         path: &Path,
-    ) -> Result<BufWriter<Box<dyn TerminatingWrite>>, OpenWriteError> {
+    ) -> Result<BufWriter<Box<dyn TerminatingWrite + Send + Sync>>, OpenWriteError> {
         if self.lock().contains_key(path) {
             return Err(OpenWriteError::FileAlreadyExists(path.to_owned()));
         }

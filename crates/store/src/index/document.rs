@@ -1,9 +1,9 @@
 //! A copy as the engine takes it.
 
 use super::schema::{ATTACHED, Fields, UNREAD};
-use super::tokens::fold;
 use super::writer::Doc;
 use everpost_domain::message::Address;
+use everpost_domain::text::fold_exact;
 use tantivy::TantivyDocument;
 use tantivy::schema::Field;
 
@@ -17,15 +17,24 @@ pub(crate) fn document(fields: &Fields, doc: &Doc<'_>) -> TantivyDocument {
     let mut out = TantivyDocument::new();
     out.add_text(fields.body, &doc.text.body);
     out.add_text(fields.subject, &head.subject);
-    addresses(&mut out, fields.from, fields.from_x, head.from.iter().chain(&head.sender));
+    addresses(
+        &mut out,
+        fields.from,
+        fields.from_x,
+        head.from.iter().chain(&head.sender),
+    );
     addresses(&mut out, fields.to, fields.to_x, head.to.iter());
     addresses(&mut out, fields.cc, fields.cc_x, head.cc.iter());
     addresses(&mut out, fields.bcc, fields.bcc_x, head.bcc.iter());
     for name in &head.filenames {
         out.add_text(fields.filename, name);
-        whole(&mut out, fields.name, &fold(name));
+        whole(&mut out, fields.name, &fold_exact(name));
     }
-    if let Some(id) = head.message_id.as_ref().filter(|id| id.len() <= WHOLE_LIMIT) {
+    if let Some(id) = head
+        .message_id
+        .as_ref()
+        .filter(|id| id.len() <= WHOLE_LIMIT)
+    {
         out.add_bytes(fields.msgid, id);
     }
     out.add_u64(fields.seq, doc.seq);
@@ -55,7 +64,7 @@ fn addresses<'a>(
             continue;
         }
         out.add_text(words, &address.email);
-        let email = fold(&address.email);
+        let email = fold_exact(&address.email);
         whole(out, exact, &address_term(&email));
         if let Some((_, domain)) = email.rsplit_once('@') {
             let mut above = Some(domain);

@@ -57,7 +57,10 @@ impl Damage {
 impl IndexError {
     /// Finds the damage that the engine carried through as an I/O error.
     pub(crate) fn from_io(error: Arc<io::Error>) -> Self {
-        match error.get_ref().and_then(|inner| inner.downcast_ref::<Damage>()) {
+        match error
+            .get_ref()
+            .and_then(|inner| inner.downcast_ref::<Damage>())
+        {
             Some(damage) => IndexError::Damaged(damage.clone()),
             None => IndexError::Io(error),
         }
@@ -67,11 +70,16 @@ impl IndexError {
     pub(crate) fn from_engine(split: SplitId, error: TantivyError) -> Self {
         match error {
             TantivyError::IoError(error)
-            | TantivyError::OpenReadError(OpenReadError::IoError { io_error: error, .. })
-            | TantivyError::OpenWriteError(OpenWriteError::IoError { io_error: error, .. }) => {
-                Self::from_io(error)
-            }
-            other => IndexError::Engine { split, what: other.to_string() },
+            | TantivyError::OpenReadError(OpenReadError::IoError {
+                io_error: error, ..
+            })
+            | TantivyError::OpenWriteError(OpenWriteError::IoError {
+                io_error: error, ..
+            }) => Self::from_io(error),
+            other => IndexError::Engine {
+                split,
+                what: other.to_string(),
+            },
         }
     }
 }
@@ -90,7 +98,10 @@ pub(crate) fn guarded<T>(
     work: impl FnOnce() -> Result<T, IndexError>,
 ) -> Result<T, IndexError> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
-        Err(IndexError::Engine { split, what: format!("the engine stopped: {}", told(&*panic)) })
+        Err(IndexError::Engine {
+            split,
+            what: format!("the engine stopped: {}", told(&*panic)),
+        })
     })
 }
 

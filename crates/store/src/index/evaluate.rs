@@ -30,7 +30,10 @@ impl Truth {
 
     /// Documents for which it is unknown.
     pub(crate) fn unknown(&self) -> RoaringBitmap {
-        self.may.as_ref().map(|may| may - &self.holds).unwrap_or_default()
+        self.may
+            .as_ref()
+            .map(|may| may - &self.holds)
+            .unwrap_or_default()
     }
 }
 
@@ -75,14 +78,16 @@ impl Evaluator<'_> {
                 let truth = self.truth(part)?;
                 Ok(Truth {
                     holds: self.everything() - truth.may(),
-                    may: truth.may.is_some().then(|| self.everything() - &truth.holds),
+                    may: truth
+                        .may
+                        .is_some()
+                        .then(|| self.everything() - &truth.holds),
                 })
             }
             Plan::Set(seqs) => Ok(Truth::known(self.docs_of(seqs))),
             Plan::Name(start, pattern) => {
                 let index = self.split.reader.inverted_index(self.fields.name)?;
-                let docs =
-                    postings::matching(&index, start, |name| glob::matches(pattern, name))?;
+                let docs = postings::matching(&index, start, |name| glob::matches(pattern, name))?;
                 Ok(Truth::known(docs))
             }
             Plan::Test(test) => self.test(test),
@@ -168,14 +173,23 @@ impl Evaluator<'_> {
         };
         let range: RangeInclusive<T> = first..=last;
         (0..self.split.docs)
-            .filter(|&doc| column.first(doc).is_some_and(|value| range.contains(&value)))
+            .filter(|&doc| {
+                column
+                    .first(doc)
+                    .is_some_and(|value| range.contains(&value))
+            })
             .collect()
     }
 
     /// Documents whose seq is in `seqs`.
     fn docs_of(&self, seqs: &RoaringTreemap) -> RoaringBitmap {
         (0..self.split.docs)
-            .filter(|&doc| self.split.seq.first(doc).is_some_and(|seq| seqs.contains(seq)))
+            .filter(|&doc| {
+                self.split
+                    .seq
+                    .first(doc)
+                    .is_some_and(|seq| seqs.contains(seq))
+            })
             .collect()
     }
 
@@ -187,7 +201,10 @@ impl Evaluator<'_> {
 
     /// The seqs of `docs`.
     pub(crate) fn seqs_of(&self, docs: &RoaringBitmap) -> RoaringTreemap {
-        let mut seqs: Vec<u64> = docs.iter().filter_map(|doc| self.split.seq.first(doc)).collect();
+        let mut seqs: Vec<u64> = docs
+            .iter()
+            .filter_map(|doc| self.split.seq.first(doc))
+            .collect();
         if !self.split.rising {
             seqs.sort_unstable();
         }

@@ -41,7 +41,10 @@ impl Footer {
             .number(self.seq_max)
             .number(self.files.len() as u64);
         for (name, range) in &self.files {
-            record.text(name).number(range.start).number(range.end - range.start);
+            record
+                .text(name)
+                .number(range.start)
+                .number(range.end - range.start);
         }
         record.finish()
     }
@@ -68,7 +71,9 @@ impl Footer {
         for _ in 0..reader.number()? {
             let name = reader.text()?.to_owned();
             let start = reader.number()?;
-            let end = start.checked_add(reader.number()?).ok_or(Damaged("file too long"))?;
+            let end = start
+                .checked_add(reader.number()?)
+                .ok_or(Damaged("file too long"))?;
             if end > plain {
                 return Err(Damaged("file outside the split"));
             }

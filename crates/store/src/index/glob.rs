@@ -19,13 +19,16 @@ pub(crate) fn matches(pattern: &[char], text: &str) -> bool {
             }
             (None, None) => return true,
             // No match here: let the last `*` take one character more.
-            _ => match &mut star {
-                Some((at, left)) if left.next().is_some() => {
-                    pattern_at = *at + 1;
-                    rest = left.clone();
+            _ => {
+                let Some((at, left)) = &mut star else {
+                    return false;
+                };
+                if left.next().is_none() {
+                    return false;
                 }
-                _ => return false,
-            },
+                pattern_at = *at + 1;
+                rest = left.clone();
+            }
         }
     }
 }
@@ -45,7 +48,10 @@ mod tests {
         match (pattern.split_first(), text.split_first()) {
             (None, None) => true,
             (Some(('*', rest)), _) => {
-                slow(rest, text) || text.split_first().is_some_and(|(_, more)| slow(pattern, more))
+                slow(rest, text)
+                    || text
+                        .split_first()
+                        .is_some_and(|(_, more)| slow(pattern, more))
             }
             (Some((p, rest)), Some((t, more))) => (*p == '?' || p == t) && slow(rest, more),
             _ => false,
@@ -59,7 +65,11 @@ mod tests {
             for _ in 0..length {
                 let longer: Vec<Vec<char>> = all
                     .iter()
-                    .flat_map(|word| letters.iter().map(move |c| [word.as_slice(), &[*c]].concat()))
+                    .flat_map(|word| {
+                        letters
+                            .iter()
+                            .map(move |c| [word.as_slice(), &[*c]].concat())
+                    })
                     .collect();
                 all.extend(longer);
             }
@@ -68,7 +78,11 @@ mod tests {
         for pattern in words(&['a', '*', '?'], 4) {
             for text in words(&['a', 'é'], 4) {
                 let string: String = text.iter().collect();
-                assert_eq!(matches(&pattern, &string), slow(&pattern, &text), "{pattern:?} {text:?}");
+                assert_eq!(
+                    matches(&pattern, &string),
+                    slow(&pattern, &text),
+                    "{pattern:?} {text:?}"
+                );
             }
         }
     }

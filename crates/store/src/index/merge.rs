@@ -8,10 +8,10 @@ use super::{ANALYSER_VERSION, IndexError, Split, SplitId};
 use roaring::RoaringTreemap;
 use std::path::Path;
 use std::sync::Arc;
+use tantivy::BitSet;
 use tantivy::directory::OwnedBytes;
 use tantivy::fastfield::{AliveBitSet, write_alive_bitset};
 use tantivy::indexer::merge_filtered_segments;
-use tantivy::BitSet;
 
 /// Merges `splits` into one under `key`, without the copies whose seq is in `hidden`.
 /// The result holds nothing of those: neither postings nor terms that only they had.
@@ -24,7 +24,11 @@ pub fn merge(
     key: &[u8; 32],
 ) -> Result<Option<Built>, IndexError> {
     let id = SplitId::random()?;
-    let mut summary = Summary { docs: 0, seq_min: u64::MAX, seq_max: 0 };
+    let mut summary = Summary {
+        docs: 0,
+        seq_min: u64::MAX,
+        seq_max: 0,
+    };
     let mut segments = Vec::new();
     let mut filters = Vec::new();
     for split in splits {

@@ -27,6 +27,7 @@ mod scratch;
 mod seal;
 mod search;
 mod split;
+mod stream;
 mod tokens;
 mod writer;
 

@@ -32,9 +32,10 @@ impl<'q> Plan<'q> {
             Query::Test(test @ (Test::Mailbox(_) | Test::Folder(_))) => {
                 Plan::Set(sets(test).unwrap_or_default())
             }
-            Query::Test(Test::Filename(pattern)) => {
-                Plan::Name(glob::literal_start(pattern).to_owned(), pattern.chars().collect())
-            }
+            Query::Test(Test::Filename(pattern)) => Plan::Name(
+                glob::literal_start(pattern).to_owned(),
+                pattern.chars().collect(),
+            ),
             Query::Test(test) => Plan::Test(test),
         }
     }

@@ -18,7 +18,11 @@ pub(crate) fn words(
         return Ok(RoaringBitmap::new());
     };
     if before.is_empty() {
-        return if open { prefix(field, last) } else { term(field, last.as_bytes()) };
+        return if open {
+            prefix(field, last)
+        } else {
+            term(field, last.as_bytes())
+        };
     }
     let fixed = if open { before } else { terms };
     let mut row = Vec::with_capacity(terms.len());

@@ -11,7 +11,7 @@ use tantivy::tokenizer::{RawTokenizer, TextAnalyzer, TokenizerManager};
 /// Version of this file; a split of another one is built again.
 pub const SCHEMA_VERSION: u64 = 1;
 /// Version of the analyser whose terms the splits hold.
-pub const ANALYSER_VERSION: u64 = 1;
+pub const ANALYSER_VERSION: u64 = everpost_domain::text::VERSION as u64;
 
 /// Bit of the flags column: has an attachment.
 pub(crate) const ATTACHED: u64 = 1;
@@ -68,13 +68,14 @@ pub(crate) fn schema() -> (Schema, Fields) {
     let subject = words("subject", true);
     let [from, to, cc, bcc, filename] =
         ["from", "to", "cc", "bcc", "filename"].map(|name| words(name, false));
-    let [from_x, to_x, cc_x, bcc_x, name] = ["from_x", "to_x", "cc_x", "bcc_x", "name"].map(|name| {
-        let indexing = TextFieldIndexing::default()
-            .set_tokenizer(WHOLE)
-            .set_index_option(IndexRecordOption::Basic)
-            .set_fieldnorms(false);
-        builder.add_text_field(name, TextOptions::default().set_indexing_options(indexing))
-    });
+    let [from_x, to_x, cc_x, bcc_x, name] =
+        ["from_x", "to_x", "cc_x", "bcc_x", "name"].map(|name| {
+            let indexing = TextFieldIndexing::default()
+                .set_tokenizer(WHOLE)
+                .set_index_option(IndexRecordOption::Basic)
+                .set_fieldnorms(false);
+            builder.add_text_field(name, TextOptions::default().set_indexing_options(indexing))
+        });
     let msgid = builder.add_bytes_field("msgid", BytesOptions::default().set_indexed());
     let column = NumericOptions::default().set_fast();
     let seq = builder.add_u64_field(SEQ, column.clone());

@@ -34,7 +34,11 @@ const SEALED: u64 = (BLOCK + TAG) as u64;
 impl Scratch {
     pub(crate) fn new(dir: PathBuf) -> io::Result<Self> {
         let cipher = Cipher::new(&random()?, SplitId::random()?)?;
-        Ok(Scratch { dir, cipher, state: Mutex::default() })
+        Ok(Scratch {
+            dir,
+            cipher,
+            state: Mutex::default(),
+        })
     }
 
     /// Seals and writes one full block; `block` comes back empty, its memory reusable.
@@ -62,7 +66,9 @@ impl Scratch {
             file.read_exact_at(&mut block, piece.0 * SEALED)?;
         }
         if self.cipher.open(piece.0, 0, &mut block).is_none() {
-            return Err(io::Error::other("index: the scratch file changed under its writer"));
+            return Err(io::Error::other(
+                "index: the scratch file changed under its writer",
+            ));
         }
         block.truncate(BLOCK);
         Ok(block)
@@ -71,7 +77,12 @@ impl Scratch {
     fn create(&self) -> io::Result<File> {
         let path = self.dir.join(format!("{}.scratch", SplitId::random()?));
         let mut options = OpenOptions::new();
-        let file = options.read(true).write(true).create_new(true).mode(0o600).open(&path)?;
+        let file = options
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)?;
         std::fs::remove_file(&path)?;
         Ok(file)
     }

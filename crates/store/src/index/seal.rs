@@ -54,7 +54,10 @@ impl Cipher {
     pub(crate) fn new(key: &[u8; 32], id: SplitId) -> io::Result<Self> {
         let key = UnboundKey::new(&AES_256_GCM, key)
             .map_err(|_| io::Error::other("not an AES-256 key"))?;
-        Ok(Cipher { key: LessSafeKey::new(key), id })
+        Ok(Cipher {
+            key: LessSafeKey::new(key),
+            id,
+        })
     }
 
     fn nonce(number: u64) -> Nonce {
@@ -67,8 +70,16 @@ impl Cipher {
 
     fn aad(&self, number: u64, mark: u64) -> Aad<[u8; 32]> {
         let mut bytes = [0u8; 32];
-        let parts = self.id.0.into_iter().chain(number.to_be_bytes()).chain(mark.to_be_bytes());
-        bytes.iter_mut().zip(parts).for_each(|(slot, byte)| *slot = byte);
+        let parts = self
+            .id
+            .0
+            .into_iter()
+            .chain(number.to_be_bytes())
+            .chain(mark.to_be_bytes());
+        bytes
+            .iter_mut()
+            .zip(parts)
+            .for_each(|(slot, byte)| *slot = byte);
         Aad::from(bytes)
     }
 
@@ -80,7 +91,14 @@ impl Cipher {
     }
 
     /// Opens `piece` in place and gives its plain part; `None` if it is not what was sealed.
-    pub(crate) fn open<'a>(&self, number: u64, mark: u64, piece: &'a mut [u8]) -> Option<&'a mut [u8]> {
-        self.key.open_in_place(Self::nonce(number), self.aad(number, mark), piece).ok()
+    pub(crate) fn open<'a>(
+        &self,
+        number: u64,
+        mark: u64,
+        piece: &'a mut [u8],
+    ) -> Option<&'a mut [u8]> {
+        self.key
+            .open_in_place(Self::nonce(number), self.aad(number, mark), piece)
+            .ok()
     }
 }

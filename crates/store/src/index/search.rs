@@ -61,7 +61,10 @@ pub struct Hit {
 impl Hit {
     /// Where the next page goes on.
     pub fn cursor(&self) -> Cursor {
-        Cursor { sent: self.sent, seq: self.seq }
+        Cursor {
+            sent: self.sent,
+            seq: self.seq,
+        }
     }
 }
 
@@ -98,7 +101,10 @@ impl Order {
 impl Searcher {
     /// A searcher over `splits`. No copy may be in two of them.
     pub fn new(splits: Vec<Arc<Split>>) -> Self {
-        Searcher { splits, fields: schema().1 }
+        Searcher {
+            splits,
+            fields: schema().1,
+        }
     }
 
     /// Answers `request`. Splits are read in parallel; one that cannot be read fails the
@@ -111,11 +117,16 @@ impl Searcher {
             visible: request.visible,
             hidden: request.hidden,
             order: request.order,
-            after: request.after.map(|after| request.order.rank(after.sent, after.seq)),
+            after: request
+                .after
+                .map(|after| request.order.rank(after.sent, after.seq)),
             limit: request.limit,
         };
-        let answers: Result<Vec<Answer>, IndexError> =
-            self.splits.par_iter().map(|split| ask.split(split)).collect();
+        let answers: Result<Vec<Answer>, IndexError> = self
+            .splits
+            .par_iter()
+            .map(|split| ask.split(split))
+            .collect();
         let mut page = Page::default();
         let mut hits = Vec::new();
         for answer in answers? {
@@ -152,21 +163,33 @@ struct Answer {
 impl Ask<'_> {
     fn split(&self, split: &Split) -> Result<Answer, IndexError> {
         let seqs = split.seq_min()..=split.seq_max();
-        if self.visible.is_some_and(|visible| visible.range_cardinality(seqs) == 0) {
+        if self
+            .visible
+            .is_some_and(|visible| visible.range_cardinality(seqs) == 0)
+        {
             return Ok(Answer::default());
         }
         let opened = split.opened()?;
         guarded(split.id(), || {
-            let evaluator = Evaluator { split: &opened, fields: self.fields };
+            let evaluator = Evaluator {
+                split: &opened,
+                fields: self.fields,
+            };
             let truth = evaluator
                 .truth(self.plan)
                 .map_err(|error| IndexError::from_engine(split.id(), error))?;
             let matched = self.seen(evaluator.seqs_of(&truth.holds));
             let unknown = self.seen(evaluator.seqs_of(&truth.unknown()));
             let mut best: BinaryHeap<(Rank, u32)> = BinaryHeap::new();
-            let docs = if self.limit == 0 { None } else { Some(&truth.holds) };
+            let docs = if self.limit == 0 {
+                None
+            } else {
+                Some(&truth.holds)
+            };
             for doc in docs.into_iter().flatten() {
-                let Some(seq) = opened.seq.first(doc) else { continue };
+                let Some(seq) = opened.seq.first(doc) else {
+                    continue;
+                };
                 let rank = self.order.rank(opened.sent.first(doc).unwrap_or(0), seq);
                 let full = best.len() >= self.limit;
                 if self.after.is_some_and(|after| rank <= after)
@@ -182,10 +205,18 @@ impl Ask<'_> {
             }
             let hits = best.into_iter().filter_map(|(rank, doc)| {
                 let sent = opened.sent.first(doc).unwrap_or(0);
-                let hit = Hit { seq: opened.seq.first(doc)?, sent, size: opened.size.first(doc)? };
+                let hit = Hit {
+                    seq: opened.seq.first(doc)?,
+                    sent,
+                    size: opened.size.first(doc)?,
+                };
                 Some((rank, hit))
             });
-            Ok(Answer { hits: hits.collect(), matched, unknown })
+            Ok(Answer {
+                hits: hits.collect(),
+                matched,
+                unknown,
+            })
         })
     }
 

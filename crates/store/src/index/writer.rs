@@ -89,12 +89,21 @@ impl SplitWriter {
     /// Seals the split under `key`, which no other split may ever have. `None` if
     /// nothing was added.
     pub fn finish(self, key: &[u8; 32]) -> Result<Option<Built>, IndexError> {
-        let Some((seq_min, seq_max)) = self.seqs else { return Ok(None) };
+        let Some((seq_min, seq_max)) = self.seqs else {
+            return Ok(None);
+        };
         let SplitWriter { id, engine, .. } = self;
         guarded(id, || {
-            engine.finalize().map(drop).map_err(|error| IndexError::from_engine(id, error))
+            engine
+                .finalize()
+                .map(drop)
+                .map_err(|error| IndexError::from_engine(id, error))
         })?;
-        let summary = Summary { docs: self.docs, seq_min, seq_max };
+        let summary = Summary {
+            docs: self.docs,
+            seq_min,
+            seq_max,
+        };
         assemble(&self.directory, &self.out_dir, id, key, &summary).map(Some)
     }
 }
