@@ -1,1 +1,46 @@
 //! The full-text index: immutable, encrypted splits.
+//!
+//! A *split* is one object (docs/format-index.md) that holds the index of some copies:
+//! terms, positions and a few numbers, no text. [`SplitWriter`] builds one, [`merge`]
+//! makes one of several without those that went away, [`Split`] opens one through range
+//! reads and a bounded [`BlockCache`], and [`Searcher`] answers queries over many.
+//!
+//! **Invariant.** Nothing readable leaves memory: scratch files and splits are sealed
+//! block by block before they are written, and what is read back was authenticated
+//! first. A damaged split is an [`IndexError`] that names it, never a panic, for the
+//! index is derived and can be built again.
+
+mod assemble;
+mod cache;
+mod directory;
+mod document;
+mod error;
+mod evaluate;
+mod footer;
+mod glob;
+mod merge;
+mod plan;
+mod postings;
+mod range;
+mod schema;
+mod scratch;
+mod seal;
+mod search;
+mod split;
+mod stream;
+mod tokens;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+pub use assemble::{Built, Sealed};
+pub use cache::BlockCache;
+pub use error::{Damage, IndexError};
+pub use merge::merge;
+pub use range::{FileRange, RangeRead};
+pub use schema::{ANALYSER_VERSION, SCHEMA_VERSION};
+pub use seal::SplitId;
+pub use search::{Cursor, Hit, Order, Page, Request, Searcher};
+pub use split::Split;
+pub use writer::{Doc, SplitWriter};

@@ -1,0 +1,198 @@
+//! Which documents of a field hold given terms: alone, in a row, or with the last one
+//! open. Everything is exact; nothing is cut off at a number of expansions.
+
+use roaring::RoaringBitmap;
+use std::io;
+use tantivy::index::InvertedIndexReader;
+use tantivy::postings::{Postings, SegmentPostings, TermInfo};
+use tantivy::schema::IndexRecordOption;
+use tantivy::{DocId, DocSet, TERMINATED};
+
+/// Documents that hold `terms`, adjacent and in order; if `open`, the last one is a prefix.
+pub(crate) fn words(
+    field: &InvertedIndexReader,
+    terms: &[String],
+    open: bool,
+) -> io::Result<RoaringBitmap> {
+    let Some((last, before)) = terms.split_last() else {
+        return Ok(RoaringBitmap::new());
+    };
+    if before.is_empty() {
+        return if open {
+            prefix(field, last)
+        } else {
+            term(field, last.as_bytes())
+        };
+    }
+    let fixed = if open { before } else { terms };
+    let mut row = Vec::with_capacity(terms.len());
+    // How far each term stands before the last, so that all positions fall on one.
+    let mut distance = u32::try_from(terms.len()).map_err(io::Error::other)?;
+    for term in fixed {
+        distance -= 1;
+        let Some(info) = field.terms().get(term.as_bytes())? else {
+            return Ok(RoaringBitmap::new());
+        };
+        row.push(Placed::open(field, &info, distance)?);
+    }
+    let mut found = RoaringBitmap::new();
+    if !open {
+        in_a_row(row, &mut found);
+        return Ok(found);
+    }
+    // One pass for each expansion: expansions are mostly rare terms, and each then only
+    // skips through the common ones. Memory stays that of one phrase.
+    each_with_prefix(field, last, |info| {
+        let mut row = row.clone();
+        row.push(Placed::open(field, info, 0)?);
+        in_a_row(row, &mut found);
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// Documents that hold exactly `term`.
+pub(crate) fn term(field: &InvertedIndexReader, term: &[u8]) -> io::Result<RoaringBitmap> {
+    let mut found = RoaringBitmap::new();
+    if let Some(info) = field.terms().get(term)? {
+        collect(field, &info, &mut found)?;
+    }
+    Ok(found)
+}
+
+/// Documents that hold a whole value that `matches`, among those starting with `start`.
+pub(crate) fn matching(
+    field: &InvertedIndexReader,
+    start: &str,
+    matches: impl Fn(&str) -> bool,
+) -> io::Result<RoaringBitmap> {
+    let mut found = RoaringBitmap::new();
+    let mut stream = field.terms().range().ge(start).into_stream()?;
+    while stream.advance() {
+        if !stream.key().starts_with(start.as_bytes()) {
+            break;
+        }
+        if std::str::from_utf8(stream.key()).is_ok_and(&matches) {
+            collect(field, stream.value(), &mut found)?;
+        }
+    }
+    Ok(found)
+}
+
+fn prefix(field: &InvertedIndexReader, prefix: &str) -> io::Result<RoaringBitmap> {
+    let mut found = RoaringBitmap::new();
+    each_with_prefix(field, prefix, |info| collect(field, info, &mut found))?;
+    Ok(found)
+}
+
+fn each_with_prefix(
+    field: &InvertedIndexReader,
+    prefix: &str,
+    mut then: impl FnMut(&TermInfo) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut stream = field.terms().range().ge(prefix).into_stream()?;
+    while stream.advance() && stream.key().starts_with(prefix.as_bytes()) {
+        then(stream.value())?;
+    }
+    Ok(())
+}
+
+/// Adds all documents of a term.
+fn collect(
+    field: &InvertedIndexReader,
+    info: &TermInfo,
+    found: &mut RoaringBitmap,
+) -> io::Result<()> {
+    let mut postings = field.read_block_postings_from_terminfo(info, IndexRecordOption::Basic)?;
+    loop {
+        let docs = postings.docs();
+        if docs.is_empty() {
+            return Ok(());
+        }
+        found.extend(docs);
+        postings.advance();
+    }
+}
+
+/// A term of a phrase.
+#[derive(Clone)]
+struct Placed {
+    postings: SegmentPostings,
+    distance: u32,
+}
+
+impl Placed {
+    fn open(field: &InvertedIndexReader, info: &TermInfo, distance: u32) -> io::Result<Self> {
+        let option = IndexRecordOption::WithFreqsAndPositions;
+        let postings = field.read_postings_from_terminfo(info, option)?;
+        Ok(Placed { postings, distance })
+    }
+}
+
+/// Adds the documents where all terms of `row` stand at their distances.
+fn in_a_row(mut row: Vec<Placed>, found: &mut RoaringBitmap) {
+    // The rarest leads, the others follow.
+    row.sort_by_key(|placed| placed.postings.size_hint());
+    let (mut common, mut other) = (Vec::new(), Vec::new());
+    let mut next = 0;
+    loop {
+        let doc = align(&mut row, next);
+        if doc == TERMINATED {
+            return;
+        }
+        next = doc + 1;
+        if found.contains(doc) {
+            continue;
+        }
+        let mut first = true;
+        for Placed { postings, distance } in &mut row {
+            if first {
+                postings.positions_with_offset(*distance, &mut common);
+                first = false;
+            } else {
+                postings.positions_with_offset(*distance, &mut other);
+                keep_common(&mut common, &other);
+            }
+            if common.is_empty() {
+                break;
+            }
+        }
+        if !common.is_empty() {
+            found.insert(doc);
+        }
+    }
+}
+
+/// The first document at or after `from` that is in all postings, which then stand on it.
+fn align(row: &mut [Placed], from: DocId) -> DocId {
+    let mut target = from;
+    loop {
+        let mut all = true;
+        for Placed { postings, .. } in row.iter_mut() {
+            if postings.doc() < target {
+                postings.seek(target);
+            }
+            let doc = postings.doc();
+            if doc == TERMINATED {
+                return TERMINATED;
+            }
+            if doc > target {
+                target = doc;
+                all = false;
+                break;
+            }
+        }
+        if all {
+            return target;
+        }
+    }
+}
+
+/// Keeps of `common` what `other` has too; both rise.
+fn keep_common(common: &mut Vec<u32>, other: &[u32]) {
+    let mut other = other.iter().peekable();
+    common.retain(|position| {
+        while other.next_if(|at| *at < position).is_some() {}
+        other.peek() == Some(&position)
+    });
+}

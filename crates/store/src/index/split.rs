@@ -1,0 +1,221 @@
+//! A finished split, read by range.
+
+use super::error::{Damage, guarded};
+use super::footer::{FOOTER_LIMIT, FOOTER_NUMBER, Footer, HEADER, TRAILER, Trailer};
+use super::schema::{ATTACHED, FLAGS, SCHEMA_VERSION, SENT, SEQ, SIZE, UNREAD};
+use super::seal::{BLOCK, Cipher, TAG};
+use super::stream::{RUN, SplitDirectory, Stream};
+use super::{BlockCache, IndexError, RangeRead, SplitId};
+use roaring::RoaringBitmap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use tantivy::fastfield::Column;
+use tantivy::index::Segment;
+use tantivy::{Index, SegmentReader};
+
+/// An open split. Opening reads the footer only; the engine's readers are made by the
+/// first search and kept until [`close`](Split::close).
+pub struct Split {
+    stream: Arc<Stream>,
+    opened: Mutex<Option<Arc<Opened>>>,
+}
+
+/// The engine's readers of one split.
+pub(crate) struct Opened {
+    pub(crate) segment: Segment,
+    pub(crate) reader: SegmentReader,
+    pub(crate) docs: u32,
+    pub(crate) seq: Column<u64>,
+    pub(crate) sent: Column<i64>,
+    pub(crate) size: Column<u64>,
+    pub(crate) attached: RoaringBitmap,
+    pub(crate) unread: RoaringBitmap,
+    /// True if seq rises with the document id, as it does unless merges came out of order.
+    pub(crate) rising: bool,
+}
+
+impl Split {
+    /// Opens the split `id` that `source` holds, sealed under `key`.
+    pub fn open(
+        source: Arc<dyn RangeRead>,
+        id: SplitId,
+        key: &[u8; 32],
+        cache: Arc<BlockCache>,
+    ) -> Result<Self, IndexError> {
+        let damaged = |part: &str| {
+            IndexError::Damaged(Damage {
+                split: id,
+                part: part.to_owned(),
+            })
+        };
+        let cipher = Cipher::new(key, id)?;
+        let length = source.len();
+        let Some(trailer_at) = length.checked_sub(TRAILER as u64) else {
+            return Err(damaged("trailer"));
+        };
+        let trailer =
+            Trailer::decode(&source.read(trailer_at..length)?).ok_or_else(|| damaged("trailer"))?;
+        let blocks = trailer.plain.div_ceil(BLOCK as u64);
+        let footer_length = u64::from(trailer.footer);
+        let fits = blocks
+            .checked_mul(TAG as u64)
+            .and_then(|tags| tags.checked_add(trailer.plain))
+            .and_then(|sealed| sealed.checked_add(HEADER + footer_length))
+            == Some(trailer_at);
+        if !fits || footer_length > FOOTER_LIMIT {
+            return Err(damaged("trailer"));
+        }
+        let mut record = Vec::from(source.read(trailer_at - footer_length..trailer_at)?);
+        let record = cipher
+            .open(FOOTER_NUMBER, trailer.plain, &mut record)
+            .ok_or_else(|| damaged("footer"))?;
+        let footer = Footer::decode(record, trailer.plain).map_err(|error| match error {
+            Ok(version) => IndexError::Version {
+                split: id,
+                what: "format",
+                found: u64::from(version),
+            },
+            Err(_) => damaged("footer"),
+        })?;
+        if footer.schema != SCHEMA_VERSION {
+            return Err(IndexError::Version {
+                split: id,
+                what: "schema",
+                found: footer.schema,
+            });
+        }
+        let stream = Stream {
+            id,
+            cipher,
+            source,
+            cache,
+            footer,
+            plain: trailer.plain,
+            blocks,
+        };
+        Ok(Split {
+            stream: Arc::new(stream),
+            opened: Mutex::default(),
+        })
+    }
+
+    /// Its name.
+    pub fn id(&self) -> SplitId {
+        self.stream.id
+    }
+
+    /// Documents in it.
+    pub fn docs(&self) -> u64 {
+        self.stream.footer.docs
+    }
+
+    /// The lowest seq in it.
+    pub fn seq_min(&self) -> u64 {
+        self.stream.footer.seq_min
+    }
+
+    /// The highest seq in it.
+    pub fn seq_max(&self) -> u64 {
+        self.stream.footer.seq_max
+    }
+
+    /// The version of the analyser that made its terms; a split of an older one should be
+    /// built again, for queries are analysed by the newest.
+    pub fn analyser(&self) -> u64 {
+        self.stream.footer.analyser
+    }
+
+    /// Length of the sealed object.
+    pub fn bytes(&self) -> u64 {
+        self.stream.source.len()
+    }
+
+    /// Names and lengths of the engine's files in it, for reports.
+    pub fn files(&self) -> impl Iterator<Item = (&str, u64)> {
+        let files = self.stream.footer.files.iter();
+        files.map(|(name, range)| (name.as_str(), range.end - range.start))
+    }
+
+    /// Reads and authenticates every byte.
+    pub fn verify(&self) -> Result<(), IndexError> {
+        let mut at = 0;
+        while at < self.stream.blocks {
+            let end = (at + RUN).min(self.stream.blocks);
+            self.stream.fetch(at..end, |_, _| ())?;
+            at = end;
+        }
+        Ok(())
+    }
+
+    /// Drops what searches keep in memory (dictionaries of the fields they used, columns);
+    /// the next one reads it again.
+    pub fn close(&self) {
+        *self.opened.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// The engine's readers.
+    pub(crate) fn opened(&self) -> Result<Arc<Opened>, IndexError> {
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(opened) = &*opened {
+            return Ok(Arc::clone(opened));
+        }
+        let id = self.stream.id;
+        let fresh = guarded(id, || {
+            Opened::new(&self.stream).map_err(|error| IndexError::from_engine(id, error))
+        })?;
+        if u64::from(fresh.docs) != self.stream.footer.docs {
+            return Err(IndexError::Engine {
+                split: id,
+                what: "documents do not add up".to_owned(),
+            });
+        }
+        Ok(Arc::clone(opened.insert(Arc::new(fresh))))
+    }
+}
+
+impl fmt::Debug for Split {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "Split({}, {} documents)",
+            self.stream.id, self.stream.footer.docs
+        )
+    }
+}
+
+impl Opened {
+    fn new(stream: &Arc<Stream>) -> tantivy::Result<Opened> {
+        let index = Index::open(SplitDirectory(Arc::clone(stream)))?;
+        let segment = index.searchable_segments()?.pop().ok_or_else(|| {
+            tantivy::TantivyError::InternalError("the split holds no segment".to_owned())
+        })?;
+        let reader = SegmentReader::open(&segment)?;
+        let docs = reader.max_doc();
+        let columns = reader.fast_fields();
+        let seq = columns.u64(SEQ)?;
+        // A column in which no document has a value may be left out.
+        let sent = columns
+            .column_opt::<i64>(SENT)?
+            .unwrap_or_else(|| Column::build_empty_column(docs));
+        let size = columns.u64(SIZE)?;
+        let flags = columns.u64(FLAGS)?;
+        let with = |bit: u64| -> RoaringBitmap {
+            (0..docs)
+                .filter(|&doc| flags.first(doc).is_some_and(|flags| flags & bit != 0))
+                .collect()
+        };
+        let (attached, unread) = (with(ATTACHED), with(UNREAD));
+        let rising = (0..docs).filter_map(|doc| seq.first(doc)).is_sorted();
+        Ok(Opened {
+            segment,
+            docs,
+            seq,
+            sent,
+            size,
+            attached,
+            unread,
+            rising,
+            reader,
+        })
+    }
+}
