@@ -1,9 +1,10 @@
 //! Address fields (RFC 5322 §3.4, §4.4) as people write them.
 
 use super::Address;
-use super::bytes::{cap, cap_text, unfold};
+use super::bytes::{cap, cap_text, find, split_once, unfold};
 use super::encoded::header_text;
 use super::params::skip_comment;
+use std::borrow::Cow;
 
 /// Most bytes of a field that are read: 10,000 addresses of a hundred bytes.
 const FIELD: usize = 1 << 20;
@@ -291,7 +292,7 @@ impl<'a> Reader<'a, '_> {
     /// quotes do not divide (`ann @ x.org`, RFC 822).
     fn runs(&self) -> Vec<Run> {
         let mut runs: Vec<Run> = Vec::new();
-        let mut glued = false;
+        let (mut glued, mut dot) = (false, false);
         for piece in &self.phrase {
             let (raw, text, quoted) = match piece {
                 Piece::Word(word) => (*word, word.to_vec(), false),
@@ -302,10 +303,11 @@ impl<'a> Reader<'a, '_> {
                 }
             };
             let at = !quoted && raw.contains(&b'@');
+            // `x . org`: RFC 822 again, in the domain only, for a sentence has dots too.
+            let dotted = |run: &Run| run.at && !at && (dot || raw.starts_with(b"."));
+            let split = |run: &Run| run.raw.ends_with(b"@") || (!run.at && raw.starts_with(b"@"));
             match runs.last_mut() {
-                Some(run)
-                    if glued || run.raw.ends_with(b"@") || (!run.at && raw.starts_with(b"@")) =>
-                {
+                Some(run) if glued || split(run) || dotted(run) => {
                     run.raw.extend_from_slice(raw);
                     run.text.extend_from_slice(&text);
                     run.at |= at;
@@ -316,7 +318,7 @@ impl<'a> Reader<'a, '_> {
                     at,
                 }),
             }
-            glued = true;
+            (glued, dot) = (true, raw == b".");
         }
         runs
     }
@@ -334,10 +336,10 @@ impl<'a> Reader<'a, '_> {
     }
 }
 
-/// The inside of brackets: blanks, comments' brackets, `mailto:` and an obsolete route
-/// (`@a,@b:ann@x.org`) go.
+/// The inside of brackets: blanks and comments outside quotes, `mailto:` and an obsolete
+/// route (`@a,@b:ann@x.org`) go.
 fn clean_email(inside: &[u8]) -> String {
-    let text = header_text(inside);
+    let text = header_text(&without_comments(inside));
     let mut email = text.trim();
     if email.starts_with('@')
         && let Some((_, local)) = email.split_once(':')
@@ -356,6 +358,21 @@ fn clean_email(inside: &[u8]) -> String {
         return email.to_string();
     }
     email.split_whitespace().collect()
+}
+
+/// `text` without its comments; a quoted string is no place for them.
+fn without_comments(text: &[u8]) -> Cow<'_, [u8]> {
+    if find(b'(', text).is_none() || find(b'"', text).is_some() {
+        return Cow::Borrowed(text);
+    }
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, comment)) = split_once(b'(', rest) {
+        out.extend_from_slice(before);
+        rest = skip_comment(comment);
+    }
+    out.extend_from_slice(rest);
+    Cow::Owned(out)
 }
 
 /// Removes the backslashes of a quoted string or comment.

@@ -20,6 +20,9 @@ pub(super) fn to_text<'a>(bytes: &'a [u8], label: Option<&str>) -> Cow<'a, str> 
         label.map(|l| l.trim_matches(|c: char| c.is_ascii_whitespace() || "\"'".contains(c)));
     match label.map(find) {
         None | Some(Found::Unknown) => unknown(bytes),
+        Some(Found::Whatwg(encoding)) if encoding == ISO_2022_JP => {
+            Cow::Owned(encoding.decode(&join_escapes(bytes)).0.into_owned())
+        }
         Some(Found::Whatwg(encoding)) => encoding.decode(bytes).0,
         Some(Found::Shifted(encoding)) => {
             Cow::Owned(encoding.decode(&unshift(bytes)).0.into_owned())
@@ -68,6 +71,24 @@ fn unknown(bytes: &[u8]) -> Cow<'_, str> {
                 .0
         }
     }
+}
+
+/// ISO-2022-JP without the escape sequences that another one follows at once. The WHATWG
+/// decoder takes them for an attack and writes U+FFFD; in mail they come of joining
+/// encoded words and of senders that switch back and forth around nothing.
+fn join_escapes(bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let Some((&first, after)) = rest.split_first() {
+        rest = match rest {
+            [0x1b, b'(' | b'$', _, 0x1b, b'(' | b'$', _, ..] => rest.get(3..).unwrap_or_default(),
+            _ => {
+                out.push(first);
+                after
+            }
+        };
+    }
+    out
 }
 
 /// 7-bit ISO-2022 with shift-out and shift-in to its 8-bit EUC form; designations

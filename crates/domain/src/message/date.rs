@@ -239,7 +239,7 @@ fn skip_marks(mut tokens: &[Token]) -> &[Token] {
 }
 
 fn day_month_year(tokens: &[Token]) -> Option<(Date, &[Token])> {
-    let [Token::Number(day, 1..=2), after @ ..] = tokens else {
+    let [Token::Number(day, 1..=3), after @ ..] = tokens else {
         return None;
     };
     // `1st January` is not read; `1-Jan-2024` and `1. Jan. 2024` are.

@@ -27,7 +27,7 @@ const AHEAD: usize = 10;
 /// - A line ends with LF or CRLF; with CR in mail that holds no LF at all.
 /// - A header ends with an empty line. It also ends before a boundary of an open
 ///   multipart, and before a line that cannot be a header line (no field, no
-///   continuation), unless the line before it ends with `;` or one of the ten lines after
+///   continuation), unless the line before it ends with `;` or `:`, or one of the ten lines after
 ///   it is a field: programs that strip blanks from header lines exist, and their mail
 ///   is whole otherwise. A byte order mark before the header, and at the start of a
 ///   message a `From ` or `>From ` line of an mbox, belong to it.
@@ -181,7 +181,7 @@ impl Scanner<'_> {
             {
                 break;
             }
-            unfinished = content.trim_ascii_end().ends_with(b";");
+            unfinished = matches!(content.trim_ascii_end().last(), Some(b';' | b':'));
             at = next;
         }
         let at = if at == first { start } else { at };

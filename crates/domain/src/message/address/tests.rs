@@ -19,7 +19,16 @@ fn read(value: &[u8]) -> Vec<(String, String)> {
 
 #[test]
 fn reads_what_people_write() {
-    let table: [(&str, &[(&str, &str)]); 40] = [
+    let table: [(&str, &[(&str, &str)]); 43] = [
+        (
+            "bob@y.org. carol@z.org",
+            &[("", "bob@y.org."), ("", "carol@z.org")],
+        ),
+        (
+            "Pete <pete(his account)@silly.test(his host)>",
+            &[("Pete", "pete@silly.test")],
+        ),
+        ("jdoe@test   . example", &[("", "jdoe@test.example")]),
         ("ann@x.org", &[("", "ann@x.org")]),
         ("<ann@x.org>", &[("", "ann@x.org")]),
         ("Ann <ann@x.org>", &[("Ann", "ann@x.org")]),

@@ -50,7 +50,12 @@ fn quoted_printable_as_senders_write_it() {
 
 #[test]
 fn charsets() {
-    let table: [(&[u8], Option<&str>, &str); 17] = [
+    let table: [(&[u8], Option<&str>, &str); 18] = [
+        (
+            b"a\x1b$B%O\x1b(B\x1b$B%m!<\x1b(B",
+            Some("iso-2022-jp"),
+            "aハロー",
+        ),
         (b"caf\xe9", Some("iso-8859-1"), "café"),
         (b"caf\xc3\xa9", Some("utf-8"), "café"),
         (b"caf\xc3\xa9", Some("us-ascii"), "café"),
