@@ -86,7 +86,7 @@ pub(crate) enum ImportSource {
     /// A generated organization: the same every time for the same seed
     Demo {
         /// Same seed, same mail
-        #[arg(long, default_value_t = 1)]
+        #[arg(long, default_value_t = 7)]
         seed: u64,
         /// Messages to generate
         #[arg(long, default_value_t = 2000)]
