@@ -37,15 +37,25 @@ pub(crate) fn words(
     }
     let mut found = RoaringBitmap::new();
     if !open {
-        in_a_row(row, &mut found);
+        in_a_row(row, None, &mut found);
         return Ok(found);
     }
-    // One pass for each expansion: expansions are mostly rare terms, and each then only
-    // skips through the common ones. Memory stays that of one phrase.
+    // One pass for each expansion, over the few documents where it can still tell
+    // something: those with the words before it, not found yet. Expansions are mostly
+    // rare terms, so most are done with a look at their documents, and memory stays that
+    // of one phrase.
+    let mut among = RoaringBitmap::new();
+    in_a_row(row.clone(), None, &mut among);
     each_with_prefix(field, last, |info| {
-        let mut row = row.clone();
-        row.push(Placed::open(field, info, 0)?);
-        in_a_row(row, &mut found);
+        let mut docs = RoaringBitmap::new();
+        collect(field, info, &mut docs)?;
+        docs &= &among;
+        docs -= &found;
+        if !docs.is_empty() {
+            let mut row = row.clone();
+            row.push(Placed::open(field, info, 0)?);
+            in_a_row(row, Some(&docs), &mut found);
+        }
         Ok(())
     })?;
     Ok(found)
@@ -129,19 +139,28 @@ impl Placed {
     }
 }
 
-/// Adds the documents where all terms of `row` stand at their distances.
-fn in_a_row(mut row: Vec<Placed>, found: &mut RoaringBitmap) {
+/// Adds the documents, of those in `among` if given, where all terms of `row` stand at
+/// their distances.
+fn in_a_row(mut row: Vec<Placed>, among: Option<&RoaringBitmap>, found: &mut RoaringBitmap) {
     // The rarest leads, the others follow.
     row.sort_by_key(|placed| placed.postings.size_hint());
     let (mut common, mut other) = (Vec::new(), Vec::new());
+    let mut candidates = among.map(RoaringBitmap::iter);
     let mut next = 0;
     loop {
+        if let Some(candidates) = &mut candidates {
+            candidates.advance_to(next);
+            let Some(candidate) = candidates.next() else {
+                return;
+            };
+            next = candidate;
+        }
         let doc = align(&mut row, next);
         if doc == TERMINATED {
             return;
         }
         next = doc + 1;
-        if found.contains(doc) {
+        if among.is_some_and(|among| !among.contains(doc)) {
             continue;
         }
         let mut first = true;

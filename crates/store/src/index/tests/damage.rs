@@ -97,7 +97,7 @@ fn every_flipped_byte_and_every_cut_is_found() {
             read_all(bytes, built.id, &KEY),
             &format!("flipped byte {at}"),
         );
-        if at >= 24 && at < 24 + seal::BLOCK {
+        if (24..24 + seal::BLOCK).contains(&at) {
             assert_eq!(part, "block 0");
         }
     }
