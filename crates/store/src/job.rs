@@ -80,7 +80,16 @@ fn read_job(tenant: &Tenant, row: &AnyRow) -> Result<JobInfo> {
         id,
         state,
         about: tenant.open_name(b"job", &row.blob(3)?)?,
-        cursor: row.blob(4)?,
+        // A cursor names files: sealed like everything that people could read.
+        cursor: match row.blob(4)? {
+            empty if empty.is_empty() => empty,
+            sealed => tenant
+                .state
+                .keys
+                .names
+                .open(b"cursor", &sealed)
+                .ok_or_else(|| StoreError::damaged(format!("job {id}"), "its cursor does not open"))?,
+        },
         started: row.int(5)?,
         updated: row.int(6)?,
         counts: Counts {

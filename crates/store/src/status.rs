@@ -156,6 +156,13 @@ impl Store {
             .sum()
     }
 
+    /// Rows of all tables together; what the catalog's budget counts.
+    pub async fn catalog_rows(&self) -> Result<u64> {
+        let mut db = self.inner.catalog.read().await?;
+        let row = sql::fetch_optional(&mut db, statements::COUNT_ROWS, vec![]).await?;
+        row.map_or(Ok(0), |row| Ok(u64::try_from(row.int(0)?).unwrap_or(0)))
+    }
+
     /// Rewrites the catalog without free pages; part of compaction.
     pub async fn vacuum(&self) -> Result<()> {
         self.inner.catalog.vacuum().await

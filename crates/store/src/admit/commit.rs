@@ -491,7 +491,7 @@ async fn record_progress(
         values![
             state.id,
             progress.job,
-            progress.cursor.clone(),
+            state.keys.names.seal(b"cursor", &progress.cursor)?,
             now,
             unsigned(seen),
             signed(stored),

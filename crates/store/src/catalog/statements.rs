@@ -15,6 +15,7 @@ pub(crate) const TENANTS: &str = "SELECT id, name, by_master, by_recovery FROM t
 pub(crate) const INSERT_TENANT: &str = "INSERT INTO tenant (id, name, by_master, by_recovery, created) VALUES ($1, $2, $3, $4, $5)";
 pub(crate) const REWRAP_TENANT: &str = "UPDATE tenant SET by_master = $2 WHERE id = $1";
 pub(crate) const REWRAP_RECOVERY: &str = "UPDATE tenant SET by_recovery = $2 WHERE id = $1";
+pub(crate) const COUNT_ROWS: &str = "SELECT (SELECT COUNT(*) FROM bucket) + (SELECT COUNT(*) FROM pack) + (SELECT COUNT(*) FROM frame) + (SELECT COUNT(*) FROM part) + (SELECT COUNT(*) FROM copy) + (SELECT COUNT(*) FROM instance) + (SELECT COUNT(*) FROM copy_part) + (SELECT COUNT(*) FROM link) + (SELECT COUNT(*) FROM pin) + (SELECT COUNT(*) FROM mailbox) + (SELECT COUNT(*) FROM folder) + (SELECT COUNT(*) FROM delivery) + (SELECT COUNT(*) FROM owner) + (SELECT COUNT(*) FROM placement) + (SELECT COUNT(*) FROM event) + (SELECT COUNT(*) FROM log) + (SELECT COUNT(*) FROM follower) + (SELECT COUNT(*) FROM split) + (SELECT COUNT(*) FROM job) + (SELECT COUNT(*) FROM job_error)";
 pub(crate) const ALL_PACKS: &str = "SELECT name FROM pack";
 pub(crate) const ALL_SPLITS: &str = "SELECT name FROM split";
 
