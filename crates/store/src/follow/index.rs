@@ -48,6 +48,8 @@ pub(crate) struct Building {
     writers: Vec<SplitWriter>,
     /// The first seq not yet gathered; `None` before the cursor was read.
     next: Option<i64>,
+    /// The cursor as the catalog has it.
+    durable: Option<i64>,
 }
 
 /// How far the index is.
@@ -91,7 +93,11 @@ impl Tenant {
             let mut db = self.store.catalog.read().await?;
             let next = match building.next {
                 Some(next) => next,
-                None => self.index_cursor(&mut db).await?,
+                None => {
+                    let cursor = self.index_cursor(&mut db).await?;
+                    building.durable = Some(cursor);
+                    cursor
+                }
             };
             building.next = Some(next);
             let (docs, last) = self.gather(&mut db, next).await?;
@@ -209,7 +215,7 @@ impl Tenant {
 
     /// Makes everything gathered durable and findable.
     async fn seal(&self, building: &mut Building) -> Result<()> {
-        let Some(next) = building.next else { return Ok(()) };
+        let Some(next) = building.next.filter(|next| building.durable != Some(*next)) else { return Ok(()) };
         let writers = std::mem::take(&mut building.writers);
         let sealed = blocking(move || {
             let finish = |writer: SplitWriter| -> Result<Option<(Built, Key)>> {
@@ -235,8 +241,9 @@ impl Tenant {
             Ok(tx.commit().await?)
         }
         .await;
-        if done.is_err() {
-            building.next = None;
+        match done {
+            Ok(()) => building.durable = Some(next),
+            Err(_) => building.next = None,
         }
         done
     }
