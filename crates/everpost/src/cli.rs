@@ -206,6 +206,9 @@ pub(crate) struct ShowCommand {
     /// Print the exact bytes
     #[arg(long)]
     pub(crate) raw: bool,
+    /// Say why the copy is, or is not, the same message as others with its Message-ID and Date
+    #[arg(long, conflicts_with = "raw")]
+    pub(crate) matches: bool,
 }
 
 #[derive(Args)]

@@ -22,6 +22,7 @@ use crate::error::{Result, StoreError};
 use crate::tenant::Tenant;
 
 pub(crate) use commit::next_seq;
+pub(crate) use fetch::header_hash;
 pub use prepare::{Envelope, Incoming, Placement, Prepared};
 
 /// What became of an admitted item.
