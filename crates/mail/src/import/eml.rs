@@ -10,7 +10,8 @@ use everpost_domain::message::HeldEvidence;
 
 use super::budget::Taken;
 use super::mbox::failed_unit;
-use super::source::{Cursor, Ended, Found, Item, Sink, Stop, UNIT_DONE, What, flag, key, source_error, walk};
+use super::source::{Cursor, Ended, Found, Item, Sink, Stop, UNIT_DONE, What, key, source_error, walk};
+use crate::flags as flag;
 
 /// Files above this are read only when nothing else is in flight.
 const LARGE: u64 = 4 << 20;

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use everpost_codec::maildir::{Flag, Name, folder_of_dir, folder_segment, is_maildir, keywords};
+use everpost_codec::maildir::{Name, folder_of_dir, folder_segment, is_maildir, keywords};
 use everpost_domain::message::HeldEvidence;
 
 use super::eml::read_file;
-use super::source::{Cursor, Ended, Found, Item, Sink, UNIT_DONE, What, flag, source_error};
+use super::source::{Cursor, Ended, Found, Item, Sink, UNIT_DONE, What, source_error};
+use crate::flags;
 
 pub(super) fn read(path: &Path, from: &Cursor, sink: &mut Sink<'_>) -> Result<(), Ended> {
     std::fs::read_dir(path).map_err(|error| source_error(path, error))?;
@@ -75,8 +76,7 @@ fn read_folder(folder: &str, dir: &Path, from: &Cursor, sink: &mut Sink<'_>) -> 
                 found.folder = folder.to_string();
                 if let Some(name) = name {
                     found.held = HeldEvidence { maildir: name.seconds, ..HeldEvidence::default() };
-                    let letters: Vec<u8> = name.flags.letters().collect();
-                    found.flags = flags_of_letters(&letters);
+                    found.flags = flags::bits(&name.flags);
                     found.keywords =
                         name.flags.keywords().filter_map(|letter| keyword_names.get(&letter).cloned()).collect();
                 }
@@ -90,19 +90,6 @@ fn read_folder(folder: &str, dir: &Path, from: &Cursor, sink: &mut Sink<'_>) -> 
     Ok(())
 }
 
-/// Maildir's letters as the catalog's bits.
-pub(super) fn flags_of_letters(letters: &[u8]) -> u32 {
-    let pairs = [
-        (Flag::Seen, flag::SEEN),
-        (Flag::Replied, flag::ANSWERED),
-        (Flag::Flagged, flag::FLAGGED),
-        (Flag::Trashed, flag::DELETED),
-        (Flag::Draft, flag::DRAFT),
-        (Flag::Passed, flag::PASSED),
-    ];
-    pairs.iter().filter(|(flag, _)| letters.contains(&flag.letter())).map(|(_, bit)| bit).sum()
-}
-
 /// A message of a Maildir inside an archive: folder and name from its path.
 pub(super) fn place_in_archive(path: &str, found: &mut Found) -> bool {
     let levels: Vec<&str> = path.split('/').filter(|level| !level.is_empty() && *level != ".").collect();
@@ -112,8 +99,7 @@ pub(super) fn place_in_archive(path: &str, found: &mut Found) -> bool {
     found.folder = if folders.is_empty() { "INBOX".into() } else { folders.join("/") };
     if let Some(name) = Name::parse(format!("{part}/{file}").as_bytes()) {
         found.held.maildir = name.seconds;
-        let letters: Vec<u8> = name.flags.letters().collect();
-        found.flags = flags_of_letters(&letters);
+        found.flags = flags::bits(&name.flags);
     }
     true
 }

@@ -7,6 +7,7 @@ use everpost_domain::wire::{Damaged, Reader, Writer};
 
 use super::budget::{Budget, Taken};
 use super::{ImportError, ImportOptions, Source};
+use crate::flags as flag;
 
 /// Where in a source an item ended. Units (files, archive entries) are visited in the order
 /// of their keys, so what comes after a cursor is known without remembering what came before.
@@ -65,16 +66,6 @@ pub(super) struct Found {
     pub(super) held: HeldEvidence,
     /// Envelope sender, where the source knows one.
     pub(super) sender: Option<String>,
-}
-
-/// IMAP flags as the catalog stores them.
-pub(super) mod flag {
-    pub(crate) const SEEN: u32 = 1;
-    pub(crate) const ANSWERED: u32 = 2;
-    pub(crate) const FLAGGED: u32 = 4;
-    pub(crate) const DELETED: u32 = 8;
-    pub(crate) const DRAFT: u32 = 16;
-    pub(crate) const PASSED: u32 = 32;
 }
 
 /// What became of one item of the source.
