@@ -40,8 +40,3 @@ pub(crate) fn of_bits(bits: u32) -> Flags {
 pub(crate) fn letters(bits: u32) -> String {
     of_bits(bits).letters().map(char::from).collect()
 }
-
-/// The catalog's bits of [`letters`].
-pub(crate) fn of_letters(letters: &str) -> u32 {
-    PAIRS.iter().filter(|(flag, _)| letters.as_bytes().contains(&flag.letter())).map(|(_, bit)| bit).sum()
-}
