@@ -53,6 +53,11 @@ pub(crate) enum Command {
     Search(SearchCommand),
     /// Show one message
     Show(ShowCommand),
+    /// Write mail out as files that mail programs read, with proofs
+    #[command(after_help = EXPORT_EXAMPLES)]
+    Export(ExportCommand),
+    /// Verify an export where there is no archive
+    VerifyExport(VerifyExportCommand),
     /// Counts, sizes, lag, last checkpoint
     Status(StatusCommand),
     /// Build the index again from the stored mail
@@ -74,6 +79,14 @@ const SEARCH_EXAMPLES: &str = "Examples:
   everpost search ''                       everything, newest first
 
 The language: docs/query.md";
+
+const EXPORT_EXAMPLES: &str = "Examples:
+  everpost export 'in:\"Sent\" sent:2024' --format eml --out ./sent-2024
+  everpost export 'mailbox:ann@example.org' --format maildir --out ./ann
+  everpost export '' --format mbox --out ./all --dry-run
+
+PATH gets one directory a mailbox, and manifest.ndjson with the SHA-256, places and proof of
+every message.";
 
 #[derive(Args)]
 pub(crate) struct ImportCommand {
@@ -216,4 +229,32 @@ pub(crate) struct StatusCommand {
     /// Storage by mailbox as well
     #[arg(long)]
     pub(crate) mailboxes: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct ExportCommand {
+    /// Which mail; '' is everything
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) query: String,
+    /// How it is written: eml, mbox (mboxrd), maildir (Maildir++)
+    #[arg(long, value_parser = ["eml", "mbox", "maildir"])]
+    pub(crate) format: String,
+    /// The directory; made if it is not there, refused if it is not empty
+    #[arg(long, value_name = "PATH")]
+    pub(crate) out: PathBuf,
+    /// Count, write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct VerifyExportCommand {
+    /// The directory of the export
+    pub(crate) path: PathBuf,
+    /// The log's public key, kept outside of the export
+    #[arg(long, value_name = "VKEY")]
+    pub(crate) vkey: Option<String>,
+    /// A checkpoint of the log, kept outside of the export
+    #[arg(long, value_name = "FILE")]
+    pub(crate) checkpoint: Option<PathBuf>,
 }

@@ -3,10 +3,12 @@
 
 mod index;
 mod log;
+mod prove;
 
 pub use index::IndexProgress;
 pub(crate) use index::{Building, FreshDoc, blocking};
 pub use log::LogHead;
+pub use prove::Prover;
 
 /// Numbers of followers in the table `follower`.
 #[derive(Debug, Clone, Copy)]
