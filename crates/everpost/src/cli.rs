@@ -57,6 +57,12 @@ pub(crate) enum Command {
     Status(StatusCommand),
     /// Build the index again from the stored mail
     Reindex,
+    /// Prove that mail is what came in: bytes, digests, log; names what is not
+    #[command(after_help = VERIFY_EXAMPLES)]
+    Verify(VerifyCommand),
+    /// The signed log of everything that was captured
+    #[command(subcommand)]
+    Log(LogCommand),
 }
 
 const IMPORT_EXAMPLES: &str = "Examples:
@@ -74,6 +80,14 @@ const SEARCH_EXAMPLES: &str = "Examples:
   everpost search ''                       everything, newest first
 
 The language: docs/query.md";
+
+const VERIFY_EXAMPLES: &str = "Examples:
+  everpost verify 3f9a1c2e
+  everpost verify --all
+  everpost log head --out /media/usb/head.txt      keep it elsewhere …
+  everpost verify --all --checkpoint /media/usb/head.txt      … and nothing before it can be changed unseen
+
+Exit code 4: something is wrong; it is named.";
 
 #[derive(Args)]
 pub(crate) struct ImportCommand {
@@ -213,4 +227,27 @@ pub(crate) struct StatusCommand {
     /// Storage by mailbox as well
     #[arg(long)]
     pub(crate) mailboxes: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct VerifyCommand {
+    /// The id of one copy, or its first 8 or more digits
+    #[arg(conflicts_with = "all")]
+    pub(crate) id: Option<String>,
+    /// Every copy, and the whole log
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// A checkpoint of the log that was kept elsewhere (see `everpost log head`)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) checkpoint: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum LogCommand {
+    /// The newest signed checkpoint and the key that verifies it
+    Head {
+        /// Write the checkpoint to this file
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
 }

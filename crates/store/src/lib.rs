@@ -28,6 +28,7 @@ mod status;
 mod store;
 mod tenant;
 mod vault;
+mod verify;
 
 pub use admit::{Envelope, Incoming, Outcome, Placement, Prepared, Progress};
 pub use clock::now_us;
@@ -40,3 +41,4 @@ pub use search::{By, Cursor, Order, SearchHit, SearchPage, SearchRequest};
 pub use status::{Status, Usage};
 pub use store::{Opened, Options, Store};
 pub use tenant::Tenant;
+pub use verify::{Bad, Stage, Verification, Verified, VerifyProgress};

@@ -4,6 +4,7 @@ pub(crate) mod import;
 pub(crate) mod search;
 pub(crate) mod show;
 pub(crate) mod status;
+pub(crate) mod verify;
 
 use everpost_store::{KeySource, Options, RecoveryKey, Store, Tenant};
 

@@ -175,6 +175,21 @@ pub(crate) const INSERT_JOB_ERRORS: Batch = Batch {
 };
 pub(crate) const JOB_ERRORS: &str = "SELECT position, what FROM job_error WHERE tenant = $1 AND job = $2 ORDER BY position";
 
+// -- verification --------------------------------------------------------------------------
+
+pub(crate) const COPIES_AFTER: &str = "SELECT id, frame FROM copy WHERE tenant = $1 AND id > $2 ORDER BY id LIMIT 4096";
+/// Columns as `CopyRow` reads them, and the event that is to have admitted the copy.
+pub(crate) const COPIES_BY_ID: Batch = Batch {
+    before: "WITH wanted (tenant, id) AS (VALUES",
+    columns: 2,
+    after: ") SELECT copy.id, copy.day, copy.digest, copy.size, copy.held_from, copy.event, copy.bucket, copy.frame, copy.at, copy.run, copy.key, copy.head, copy.record, event.kind, event.copy FROM wanted CROSS JOIN copy LEFT JOIN event ON event.id = copy.event WHERE copy.tenant = wanted.tenant AND copy.id = wanted.id",
+};
+pub(crate) const PARTS_OF_COPIES: Batch = Batch {
+    before: "WITH wanted (tenant, copy) AS (VALUES",
+    columns: 2,
+    after: ") SELECT copy_part.copy, copy_part.ordinal, part.frame, part.at, part.size, part.bucket, part.address FROM wanted CROSS JOIN copy_part JOIN part ON part.id = copy_part.part WHERE copy_part.tenant = wanted.tenant AND copy_part.copy = wanted.copy",
+};
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, reason = "tests may panic")]
