@@ -60,6 +60,8 @@ pub(crate) enum Command {
     /// Prove that mail is what came in: bytes, digests, log; names what is not
     #[command(after_help = VERIFY_EXAMPLES)]
     Verify(VerifyCommand),
+    /// Read everything back and compare it with everything else; names what is damaged
+    Fsck(FsckCommand),
     /// The signed log of everything that was captured
     #[command(subcommand)]
     Log(LogCommand),
@@ -240,6 +242,13 @@ pub(crate) struct VerifyCommand {
     /// A checkpoint of the log that was kept elsewhere (see `everpost log head`)
     #[arg(long, value_name = "FILE")]
     pub(crate) checkpoint: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct FsckCommand {
+    /// Make again what is derived (tiles, index) and remove leftovers; mail is never touched
+    #[arg(long)]
+    pub(crate) repair: bool,
 }
 
 #[derive(Subcommand)]

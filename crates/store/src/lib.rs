@@ -16,6 +16,7 @@ mod clock;
 mod copy;
 mod error;
 mod follow;
+mod fsck;
 pub mod index;
 mod job;
 mod keys;
@@ -27,6 +28,8 @@ mod search;
 mod status;
 mod store;
 mod tenant;
+#[cfg(test)]
+mod trial;
 mod vault;
 mod verify;
 
@@ -34,6 +37,7 @@ pub use admit::{Envelope, Incoming, Outcome, Placement, Prepared, Progress};
 pub use clock::now_us;
 pub use error::{Result, StoreError};
 pub use follow::{IndexProgress, LogHead};
+pub use fsck::FsckReport;
 pub use job::{Counts, JobInfo, JobState};
 pub use keys::{KeySource, MasterKey, RecoveryKey};
 pub use read::{CopyInfo, Place};

@@ -5,7 +5,7 @@ mod index;
 mod log;
 
 pub use index::IndexProgress;
-pub(crate) use index::{Building, FreshDoc, blocking};
+pub(crate) use index::{Building, FreshDoc, SplitRow, blocking, split_path};
 pub use log::LogHead;
 pub(crate) use log::{event_leaf, read_event, tile_path};
 

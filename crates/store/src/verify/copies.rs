@@ -1,6 +1,6 @@
 //! Reading copies back: bytes, parts, and the event that admitted each.
 
-use everpost_domain::digest::Hasher;
+use everpost_domain::digest::{Digest, Hasher};
 use ring::hmac;
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
@@ -24,10 +24,12 @@ const FRAMES: usize = 48 << 20;
 
 /// What was found about some copies.
 #[derive(Default)]
-pub(super) struct Found {
-    pub(super) checked: u64,
-    pub(super) wrong: u64,
-    pub(super) bad: Vec<Bad>,
+pub(crate) struct Found {
+    pub(crate) checked: u64,
+    pub(crate) wrong: u64,
+    pub(crate) bad: Vec<Bad>,
+    /// Those that could not be put together.
+    pub(crate) lost: Vec<Digest>,
 }
 
 /// A part's row, as a copy refers to it.
@@ -44,7 +46,7 @@ impl Tenant {
     }
 
     /// Reads every copy back, in the order in which they lie.
-    pub(super) async fn check_all_copies(&self, progress: &mut (impl FnMut(VerifyProgress) + Send)) -> Result<Found> {
+    pub(crate) async fn check_all_copies(&self, progress: &mut (impl FnMut(VerifyProgress) + Send)) -> Result<Found> {
         let order = self.copies_as_they_lie().await?;
         let total = order.len() as u64;
         let vault = self.fresh_vault();
@@ -68,6 +70,7 @@ impl Tenant {
             found.checked += done.checked;
             found.wrong += done.wrong;
             found.bad.extend(done.bad);
+            found.lost.extend(done.lost);
             progress(VerifyProgress { stage: Stage::Copies, done: found.checked, total });
         }
         found.bad.sort();
@@ -108,7 +111,7 @@ impl Tenant {
                         found.bad.push(Bad::new(format!("copy {}", copy.digest), what));
                     }
                     let parts = parts.remove(&id).unwrap_or_default();
-                    self.check_copy(vault, db, &copy, &parts, &mut found.bad).await?;
+                    self.check_copy(vault, db, &copy, &parts, &mut found).await?;
                 }
                 Err(error) => found.bad.push(Bad::of(format!("copy row {id}"), error)?),
             }
@@ -142,8 +145,9 @@ impl Tenant {
         db: &mut AnyConnection,
         row: &CopyRow,
         parts: &[Part],
-        bad: &mut Vec<Bad>,
+        found: &mut Found,
     ) -> Result<()> {
+        let bad = &mut found.bad;
         let item = format!("copy {}", row.digest);
         let mut length = 0u64;
         let mut hashers: Vec<(u64, Hasher)> = parts.iter().map(|_| (0, Hasher::new())).collect();
@@ -161,7 +165,10 @@ impl Tenant {
         match self.put_together(vault, db, row, Some(runs), count, hash).await {
             Ok(()) if length == row.size => {}
             Ok(()) => bad.push(Bad::new(&item, format!("it has {length} bytes, its row says {}", row.size))),
-            Err(error) => bad.push(Bad::of(&item, error)?),
+            Err(error) => {
+                bad.push(Bad::of(&item, error)?);
+                found.lost.push(row.digest);
+            }
         }
         for (ordinal, (part, (length, hasher))) in parts.iter().zip(hashers).enumerate() {
             // A part that was not read to its end is named above.

@@ -9,8 +9,6 @@
 mod checkpoint;
 mod copies;
 mod log;
-#[cfg(test)]
-mod tests;
 
 use everpost_domain::digest::Digest;
 
@@ -18,7 +16,6 @@ use crate::catalog::sql::values;
 use crate::catalog::statements;
 use crate::error::{Result, StoreError};
 use crate::tenant::Tenant;
-
 
 /// Something that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
