@@ -56,12 +56,18 @@ pub(crate) enum Command {
     /// Write mail out as files that mail programs read, with proofs
     #[command(after_help = EXPORT_EXAMPLES)]
     Export(ExportCommand),
-    /// Verify an export where there is no archive
-    VerifyExport(VerifyExportCommand),
     /// Counts, sizes, lag, last checkpoint
     Status(StatusCommand),
     /// Build the index again from the stored mail
     Reindex,
+    /// Prove that mail is what came in: bytes, digests, log; names what is not
+    #[command(after_help = VERIFY_EXAMPLES)]
+    Verify(VerifyCommand),
+    /// Read everything back and compare it with everything else; names what is damaged
+    Fsck(FsckCommand),
+    /// The signed log of everything that was captured
+    #[command(subcommand)]
+    Log(LogCommand),
 }
 
 const IMPORT_EXAMPLES: &str = "Examples:
@@ -87,6 +93,15 @@ const EXPORT_EXAMPLES: &str = "Examples:
 
 PATH gets one directory a mailbox, and manifest.ndjson with the SHA-256, places and proof of
 every message.";
+
+const VERIFY_EXAMPLES: &str = "Examples:
+  everpost verify 3f9a1c2e
+  everpost verify --all
+  everpost log head --out /media/usb/head.txt      keep it elsewhere …
+  everpost verify --all --checkpoint /media/usb/head.txt      … and nothing before it can be changed unseen
+  everpost verify --export ./out --key 'everpost/…+1a2b3c4d+AQ…'      on any machine, without the archive
+
+Exit code 4: something is wrong; it is named.";
 
 #[derive(Args)]
 pub(crate) struct ImportCommand {
@@ -248,13 +263,35 @@ pub(crate) struct ExportCommand {
 }
 
 #[derive(Args)]
-pub(crate) struct VerifyExportCommand {
-    /// The directory of the export
-    pub(crate) path: PathBuf,
-    /// The log's public key, kept outside of the export
-    #[arg(long, value_name = "VKEY")]
-    pub(crate) vkey: Option<String>,
-    /// A checkpoint of the log, kept outside of the export
+pub(crate) struct VerifyCommand {
+    /// The id of one copy, or its first 8 or more digits
+    #[arg(conflicts_with = "all")]
+    pub(crate) id: Option<String>,
+    /// Every copy, and the whole log
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// An export, without an archive: give the log's public key with --key, or the signer is
+    /// not checked (exit code 5)
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["id", "all"])]
+    pub(crate) export: Option<PathBuf>,
+    /// A checkpoint of the log that was kept elsewhere (see `everpost log head`)
     #[arg(long, value_name = "FILE")]
     pub(crate) checkpoint: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct FsckCommand {
+    /// Make again what is derived (tiles, index) and remove leftovers; mail is never touched
+    #[arg(long)]
+    pub(crate) repair: bool,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum LogCommand {
+    /// The newest signed checkpoint and the key that verifies it
+    Head {
+        /// Write the checkpoint to this file
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
 }

@@ -31,8 +31,10 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Search(command) => commands::search::run(&global, command).await,
         Command::Show(command) => commands::show::run(&global, command).await,
         Command::Export(command) => commands::export::run(&global, command).await,
-        Command::VerifyExport(command) => commands::export::verify(&global, &command),
         Command::Status(command) => commands::status::run(&global, command).await,
         Command::Reindex => commands::status::reindex(&global).await,
+        Command::Verify(command) => commands::verify::run(&global, command).await,
+        Command::Fsck(command) => commands::fsck::run(&global, command).await,
+        Command::Log(command) => commands::verify::log(&global, command).await,
     }
 }

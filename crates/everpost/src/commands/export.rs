@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use super::open;
-use crate::cli::{ExportCommand, Global, VerifyExportCommand};
+use crate::cli::{ExportCommand, Global};
 use crate::failure::{Exit, Failure};
 use crate::output::{count, line, object, plain, size};
 
@@ -89,9 +89,11 @@ fn print_report(global: &Global, options: &ExportOptions, report: &ExportReport,
     Ok(())
 }
 
-pub(crate) fn verify(global: &Global, command: &VerifyExportCommand) -> Result<Exit, Failure> {
-    let kept = command.checkpoint.as_ref().map(std::fs::read_to_string).transpose()?;
-    let check = verify_export(&command.path, command.vkey.as_deref(), kept.as_deref());
+/// `everpost verify --export`: what `--key` names is the log's public key here, for there is
+/// no archive to open.
+pub(crate) fn verify(global: &Global, export: &Path, checkpoint: Option<&Path>) -> Result<Exit, Failure> {
+    let kept = checkpoint.map(std::fs::read_to_string).transpose()?;
+    let check = verify_export(export, global.key.as_deref(), kept.as_deref());
     print_check(global, &check)?;
     Ok(match check {
         check if !check.holds() => Exit::Wrong,

@@ -1,10 +1,12 @@
 //! One file a command: parse what was asked, ask the store, print the answer.
 
 pub(crate) mod export;
+pub(crate) mod fsck;
 pub(crate) mod import;
 pub(crate) mod search;
 pub(crate) mod show;
 pub(crate) mod status;
+pub(crate) mod verify;
 
 use everpost_store::{KeySource, Options, RecoveryKey, Store, Tenant};
 

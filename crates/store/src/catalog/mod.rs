@@ -151,6 +151,17 @@ impl Catalog {
         self.checkpoint().await
     }
 
+    /// What is wrong with the database's own structure; empty if nothing is.
+    pub(crate) async fn integrity(&self) -> Result<Vec<String>> {
+        if self.postgres {
+            return Ok(Vec::new());
+        }
+        let mut connection = self.readers.acquire().await?;
+        let rows = sqlx::query("PRAGMA integrity_check").fetch_all(&mut *connection).await?;
+        let lines = rows.iter().map(|row| row.string(0)).collect::<Result<Vec<_>>>()?;
+        Ok(lines.into_iter().filter(|line| line != "ok").collect())
+    }
+
     /// Closes every connection; later calls fail.
     pub(crate) async fn close(&self) {
         self.readers.close().await;

@@ -25,7 +25,7 @@ const FIRST: &[&str] = &[
     "CREATE INDEX frame_of_pack ON frame (pack)",
     "CREATE TABLE part (id BIGINT PRIMARY KEY, tenant BIGINT NOT NULL, bucket BIGINT NOT NULL, prefix BIGINT NOT NULL, address BLOB NOT NULL, size BIGINT NOT NULL, frame BIGINT NOT NULL, at BIGINT NOT NULL)",
     "CREATE INDEX part_by_address ON part (tenant, bucket, prefix)",
-    "CREATE INDEX part_of_frame ON part (frame)",
+    "CREATE INDEX part_of_frame ON part (tenant, frame)",
     // -- copies and messages ----------------------------------------------------------
     // home 0 is this store. frame/at/run name the skeleton's run in `bucket`; more instances in `instance`.
     "CREATE TABLE copy (id BIGINT PRIMARY KEY, tenant BIGINT NOT NULL, day BIGINT NOT NULL, prefix BIGINT NOT NULL, digest BLOB NOT NULL, size BIGINT NOT NULL, home BIGINT NOT NULL, held_from BIGINT NOT NULL, header_key BIGINT NOT NULL, event BIGINT NOT NULL, bucket BIGINT NOT NULL, frame BIGINT NOT NULL, at BIGINT NOT NULL, run BIGINT NOT NULL, key BLOB NOT NULL, head BLOB NOT NULL, record BLOB NOT NULL)",

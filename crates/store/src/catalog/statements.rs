@@ -176,6 +176,50 @@ pub(crate) const INSERT_JOB_ERRORS: Batch = Batch {
 };
 pub(crate) const JOB_ERRORS: &str = "SELECT position, what FROM job_error WHERE tenant = $1 AND job = $2 ORDER BY position";
 
+// -- verification --------------------------------------------------------------------------
+
+pub(crate) const COPIES_AFTER: &str = "SELECT id, frame FROM copy WHERE tenant = $1 AND id > $2 ORDER BY id LIMIT 4096";
+/// Columns as `CopyRow` reads them, and the event that is to have admitted the copy.
+pub(crate) const COPIES_BY_ID: Batch = Batch {
+    before: "WITH wanted (tenant, id) AS (VALUES",
+    columns: 2,
+    after: ") SELECT copy.id, copy.day, copy.digest, copy.size, copy.held_from, copy.event, copy.bucket, copy.frame, copy.at, copy.run, copy.key, copy.head, copy.record, event.kind, event.copy FROM wanted CROSS JOIN copy LEFT JOIN event ON event.id = copy.event WHERE copy.tenant = wanted.tenant AND copy.id = wanted.id",
+};
+pub(crate) const PARTS_OF_COPIES: Batch = Batch {
+    before: "WITH wanted (tenant, copy) AS (VALUES",
+    columns: 2,
+    after: ") SELECT copy_part.copy, copy_part.ordinal, part.frame, part.at, part.size, part.bucket, part.address FROM wanted CROSS JOIN copy_part JOIN part ON part.id = copy_part.part WHERE copy_part.tenant = wanted.tenant AND copy_part.copy = wanted.copy",
+};
+
+// -- fsck ----------------------------------------------------------------------------------
+
+pub(crate) const PACKS: &str = "SELECT id, name, size FROM pack WHERE tenant = $1 ORDER BY id";
+/// Columns as `read_frame_row` reads them.
+pub(crate) const FRAMES_OF_PACK: &str = "SELECT frame.id, pack.name, frame.number, frame.at, frame.sealed, frame.plain, frame.key FROM frame JOIN pack ON pack.id = frame.pack WHERE frame.tenant = $1 AND frame.pack = $2 ORDER BY frame.number";
+pub(crate) const ADMITTED_SEQS: &str = "SELECT seq FROM event WHERE tenant = $1 AND kind = 1 AND seq < $2";
+pub(crate) const COPY_LOOKUPS: &str = "SELECT id, prefix, header_key FROM copy WHERE tenant = $1 AND id > $2 ORDER BY id LIMIT 1024";
+pub(crate) const PART_LOOKUPS: &str = "SELECT id, prefix, address FROM part WHERE tenant = $1 AND id > $2 ORDER BY id LIMIT 4096";
+// Each of these finds rows that are wrong.
+pub(crate) const PACKS_WITHOUT_BUCKET: &str = "SELECT pack.id FROM pack LEFT JOIN bucket ON bucket.id = pack.bucket AND bucket.tenant = pack.tenant WHERE pack.tenant = $1 AND bucket.id IS NULL";
+pub(crate) const FRAMES_WITHOUT_PACK: &str = "SELECT frame.id FROM frame LEFT JOIN pack ON pack.id = frame.pack AND pack.tenant = frame.tenant WHERE frame.tenant = $1 AND pack.id IS NULL";
+pub(crate) const COPIES_WITHOUT_FRAME: &str = "SELECT copy.id FROM copy LEFT JOIN frame ON frame.id = copy.frame AND frame.tenant = copy.tenant WHERE copy.tenant = $1 AND frame.id IS NULL";
+pub(crate) const PARTS_WITHOUT_FRAME: &str = "SELECT part.id FROM part LEFT JOIN frame ON frame.id = part.frame AND frame.tenant = part.tenant WHERE part.tenant = $1 AND frame.id IS NULL";
+pub(crate) const INSTANCES_DANGLING: &str = "SELECT instance.copy FROM instance LEFT JOIN copy ON copy.id = instance.copy AND copy.tenant = instance.tenant LEFT JOIN frame ON frame.id = instance.frame AND frame.tenant = instance.tenant WHERE instance.tenant = $1 AND (copy.id IS NULL OR frame.id IS NULL)";
+pub(crate) const COPY_PARTS_DANGLING: &str = "SELECT copy_part.copy FROM copy_part LEFT JOIN copy ON copy.id = copy_part.copy AND copy.tenant = copy_part.tenant LEFT JOIN part ON part.id = copy_part.part AND part.tenant = copy_part.tenant WHERE copy_part.tenant = $1 AND (copy.id IS NULL OR part.id IS NULL)";
+pub(crate) const COPY_PARTS_WITH_GAPS: &str = "SELECT copy FROM copy_part WHERE tenant = $1 GROUP BY copy HAVING MIN(ordinal) <> 0 OR MAX(ordinal) <> COUNT(*) - 1";
+pub(crate) const COPIES_DOUBLED: &str = "SELECT MAX(id) FROM copy WHERE tenant = $1 GROUP BY digest HAVING COUNT(*) > 1";
+pub(crate) const PARTS_DOUBLED: &str = "SELECT MAX(id) FROM part WHERE tenant = $1 GROUP BY bucket, address HAVING COUNT(*) > 1";
+pub(crate) const EVENTS_WITHOUT_COPY: &str = "SELECT event.id FROM event LEFT JOIN copy ON copy.id = event.copy AND copy.tenant = event.tenant WHERE event.tenant = $1 AND event.kind IN (1, 2) AND copy.id IS NULL";
+pub(crate) const EVENTS_WITHOUT_DELIVERY: &str = "SELECT event.id FROM event LEFT JOIN delivery ON delivery.tenant = event.tenant AND delivery.copy = event.copy AND delivery.id = event.id WHERE event.tenant = $1 AND event.kind IN (1, 2) AND delivery.id IS NULL";
+pub(crate) const EVENTS_WITH_SEQ_TWICE: &str = "SELECT seq FROM event WHERE tenant = $1 AND seq IS NOT NULL GROUP BY seq HAVING COUNT(*) > 1";
+pub(crate) const EVENTS_AFTER_GAP: &str = "SELECT event.seq FROM event LEFT JOIN event AS before ON before.tenant = event.tenant AND before.seq = event.seq - 1 WHERE event.tenant = $1 AND event.seq <> 0 AND before.id IS NULL";
+pub(crate) const DELIVERIES_DANGLING: &str = "SELECT delivery.id FROM delivery LEFT JOIN copy ON copy.id = delivery.copy AND copy.tenant = delivery.tenant LEFT JOIN event ON event.id = delivery.id AND event.tenant = delivery.tenant AND event.copy = delivery.copy LEFT JOIN job ON job.id = delivery.job AND job.tenant = delivery.tenant WHERE delivery.tenant = $1 AND (copy.id IS NULL OR event.id IS NULL OR (delivery.job <> 0 AND job.id IS NULL))";
+pub(crate) const PLACEMENTS_DANGLING: &str = "SELECT placement.id FROM placement LEFT JOIN delivery ON delivery.tenant = placement.tenant AND delivery.copy = placement.copy AND delivery.id = placement.id LEFT JOIN folder ON folder.id = placement.folder AND folder.tenant = placement.tenant WHERE placement.tenant = $1 AND (delivery.id IS NULL OR folder.id IS NULL)";
+pub(crate) const OWNERS_DANGLING: &str = "SELECT owner.copy FROM owner LEFT JOIN copy ON copy.id = owner.copy AND copy.tenant = owner.tenant LEFT JOIN mailbox ON mailbox.id = owner.mailbox AND mailbox.tenant = owner.tenant WHERE owner.tenant = $1 AND (copy.id IS NULL OR mailbox.id IS NULL)";
+pub(crate) const FOLDERS_WITHOUT_MAILBOX: &str = "SELECT folder.id FROM folder LEFT JOIN mailbox ON mailbox.id = folder.mailbox AND mailbox.tenant = folder.tenant WHERE folder.tenant = $1 AND mailbox.id IS NULL";
+pub(crate) const LINKS_DANGLING: &str = "SELECT link.id FROM link LEFT JOIN copy ON copy.id = link.copy AND copy.tenant = link.tenant LEFT JOIN copy AS older ON older.id = link.message AND older.tenant = link.tenant WHERE link.tenant = $1 AND (copy.id IS NULL OR older.id IS NULL)";
+pub(crate) const PINS_WITHOUT_COPY: &str = "SELECT pin.id FROM pin LEFT JOIN copy ON copy.id = pin.copy AND copy.tenant = pin.tenant WHERE pin.tenant = $1 AND copy.id IS NULL";
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, reason = "tests may panic")]

@@ -323,7 +323,7 @@ impl Tenant {
         Ok(splits)
     }
 
-    async fn open_split(&self, row: &SplitRow) -> Result<Split> {
+    pub(crate) async fn open_split(&self, row: &SplitRow) -> Result<Split> {
         let item = || format!("split {}", split_path(&row.id));
         let key = self
             .state

@@ -100,7 +100,7 @@ pub(crate) async fn log_name(db: &mut AnyConnection, tenant: i64) -> Result<Stri
     Ok(format!("everpost/{name}/{tenant}/e{}", row.int(1)?))
 }
 
-fn tile_path(tenant: i64, tile: &Tile) -> Path {
+pub(crate) fn tile_path(tenant: i64, tile: &Tile) -> Path {
     Path::from(format!("objects/tiles/{tenant}/{}", tile.path()))
 }
 
@@ -118,7 +118,7 @@ impl Tenant {
     }
 
     /// The signing key of the tenant's log in this epoch.
-    async fn log_signer(&self, db: &mut AnyConnection) -> Result<Signer> {
+    pub(crate) async fn log_signer(&self, db: &mut AnyConnection) -> Result<Signer> {
         let name = log_name(db, self.id()).await?;
         Signer::from_seed(&name, &self.state.keys.log_seed())
             .map_err(|error| StoreError::Invalid(format!("log key: {error}")))

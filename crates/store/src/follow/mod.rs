@@ -6,9 +6,10 @@ mod log;
 mod prove;
 
 pub use index::IndexProgress;
-pub(crate) use index::{Building, FreshDoc, blocking};
+pub(crate) use index::{Building, FreshDoc, SplitRow, blocking, split_path};
 pub use log::LogHead;
 pub use prove::Prover;
+pub(crate) use log::{event_leaf, read_event, tile_path};
 
 /// Numbers of followers in the table `follower`.
 #[derive(Debug, Clone, Copy)]
