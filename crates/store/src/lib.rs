@@ -14,6 +14,7 @@ mod cache;
 mod catalog;
 mod clock;
 mod copy;
+mod delivery;
 mod error;
 mod follow;
 pub mod index;
@@ -31,6 +32,7 @@ mod vault;
 
 pub use admit::{Envelope, Incoming, Outcome, Placement, Prepared, Progress};
 pub use clock::now_us;
+pub use delivery::Delivery;
 pub use error::{Result, StoreError};
 pub use follow::{IndexProgress, LogHead};
 pub use job::{Counts, JobInfo, JobState};
