@@ -83,17 +83,25 @@ impl MasterKey {
         Ok(MasterKey(Key::random()?))
     }
 
-    /// Writes the key durably to a new file of mode 0600; never replaces one.
+    /// Writes the key durably to a new file of mode 0600; never replaces one. The file is
+    /// whole from its first moment: half a key, left by a crash, would stop every later start.
     pub fn write_new(&self, path: &Path) -> Result<()> {
         let fail = |error| StoreError::file(path, error);
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(".new");
+        // Left by a crash before its name was given; nothing was ever sealed with it.
+        fs::remove_file(&beside).ok();
         let mut file = fs::OpenOptions::new()
             .write(true)
             .create_new(true)
             .mode(0o600)
-            .open(path)
+            .open(&beside)
             .map_err(fail)?;
         file.write_all(self.line().as_bytes()).map_err(fail)?;
         file.sync_all().map_err(fail)?;
+        let named = fs::hard_link(&beside, path).map_err(fail);
+        fs::remove_file(&beside).ok();
+        named?;
         sync_parent(path)
     }
 

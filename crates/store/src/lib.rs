@@ -14,6 +14,7 @@ mod cache;
 mod catalog;
 mod clock;
 mod copy;
+mod delivery;
 mod error;
 mod explain;
 mod export;
@@ -37,6 +38,7 @@ mod verify;
 
 pub use admit::{Envelope, Incoming, Outcome, Placement, Prepared, Progress};
 pub use clock::now_us;
+pub use delivery::Delivery;
 pub use error::{Result, StoreError};
 pub use explain::MatchExplanation;
 pub use export::{Held, Missed, Walk};

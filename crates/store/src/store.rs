@@ -100,7 +100,10 @@ impl Store {
             return Err(StoreError::NotFound(format!("archive in {}", data.display())));
         }
         if !exists {
+            let above: Vec<&Path> = data.ancestors().take_while(|path| !path.exists()).collect();
             make_private_dir(&data)?;
+            // What is acknowledged must survive a power cut with all directories above it.
+            above.into_iter().try_for_each(keys::sync_parent)?;
         }
         let lock = lock(&data)?;
         let master = master_key(&options.key_source(), exists)?;

@@ -1,6 +1,7 @@
 //! `everpost export`, and the verification of what it wrote.
 
 use std::io::IsTerminal;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use everpost_domain::query::parse;

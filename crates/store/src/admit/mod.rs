@@ -12,6 +12,8 @@ mod commit;
 mod decide;
 mod fetch;
 mod prepare;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Mutex;
 
@@ -23,6 +25,8 @@ use crate::tenant::Tenant;
 
 pub(crate) use commit::next_seq;
 pub(crate) use fetch::header_hash;
+#[cfg(test)]
+pub(crate) use tests::Gate;
 pub use prepare::{Envelope, Incoming, Placement, Prepared};
 
 /// What became of an admitted item.

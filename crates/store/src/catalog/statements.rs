@@ -103,6 +103,7 @@ pub(crate) const INSERT_DELIVERIES: Batch = Batch {
     columns: 7,
     after: "",
 };
+pub(crate) const DELIVERIES_OF_COPY: &str = "SELECT at, job, position, envelope FROM delivery WHERE tenant = $1 AND copy = $2 ORDER BY id";
 pub(crate) const INSERT_OWNERS: Batch = Batch {
     before: "INSERT INTO owner (tenant, mailbox, copy) VALUES",
     columns: 3,

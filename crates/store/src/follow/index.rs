@@ -48,8 +48,8 @@ pub(crate) struct Building {
     writers: Vec<SplitWriter>,
     /// The first seq not yet gathered; `None` before the cursor was read.
     next: Option<i64>,
-    /// The cursor as the catalog has it.
-    durable: Option<i64>,
+    /// `next` is further than the cursor.
+    moved: bool,
 }
 
 /// How far the index is.
@@ -93,11 +93,7 @@ impl Tenant {
             let mut db = self.store.catalog.read().await?;
             let next = match building.next {
                 Some(next) => next,
-                None => {
-                    let cursor = self.index_cursor(&mut db).await?;
-                    building.durable = Some(cursor);
-                    cursor
-                }
+                None => self.index_cursor(&mut db).await?,
             };
             building.next = Some(next);
             let (docs, last) = self.gather(&mut db, next).await?;
@@ -105,8 +101,12 @@ impl Tenant {
             if last < next {
                 break;
             }
+            // Until they come back, nobody knows what the writers hold: whoever fails here, or
+            // is dropped, must not leave a place behind them from which others go on.
+            building.next = None;
             building.writers = self.add(std::mem::take(&mut building.writers), docs).await?;
             building.next = Some(last + 1);
+            building.moved = true;
             if building.writers.iter().any(|writer| writer.memory() >= BUDGET) {
                 self.seal(&mut building).await?;
             }
@@ -215,7 +215,11 @@ impl Tenant {
 
     /// Makes everything gathered durable and findable.
     async fn seal(&self, building: &mut Building) -> Result<()> {
-        let Some(next) = building.next.filter(|next| building.durable != Some(*next)) else { return Ok(()) };
+        if building.writers.is_empty() && !building.moved {
+            return Ok(());
+        }
+        // Whatever fails from here on, the cursor still says what has to be gathered again.
+        let Some(next) = building.next.take() else { return Ok(()) };
         let writers = std::mem::take(&mut building.writers);
         let sealed = blocking(move || {
             let finish = |writer: SplitWriter| -> Result<Option<(Built, Key)>> {
@@ -225,27 +229,21 @@ impl Tenant {
             use rayon::prelude::*;
             writers.into_par_iter().map(finish).collect::<Result<Vec<_>>>()
         })
-        .await;
-        // Whatever fails from here on, the cursor still says what has to be gathered again.
-        let done = async {
-            let built: Vec<(Built, Key)> = sealed??.into_iter().flatten().collect();
-            for (built, _) in &built {
-                self.put_split(built).await?;
-            }
-            let mut tx = self.store.catalog.begin().await?;
-            for (built, key) in &built {
-                self.list_split(&mut tx, built, key).await?;
-            }
-            let cursor = values![self.id(), Follower::Index as i64, next];
-            sql::execute(&mut tx, statements::SET_FOLLOWER, cursor).await?;
-            Ok(tx.commit().await?)
+        .await??;
+        let built: Vec<(Built, Key)> = sealed.into_iter().flatten().collect();
+        for (built, _) in &built {
+            self.put_split(built).await?;
         }
-        .await;
-        match done {
-            Ok(()) => building.durable = Some(next),
-            Err(_) => building.next = None,
+        let mut tx = self.store.catalog.begin().await?;
+        for (built, key) in &built {
+            self.list_split(&mut tx, built, key).await?;
         }
-        done
+        let cursor = values![self.id(), Follower::Index as i64, next];
+        sql::execute(&mut tx, statements::SET_FOLLOWER, cursor).await?;
+        tx.commit().await?;
+        building.next = Some(next);
+        building.moved = false;
+        Ok(())
     }
 
     async fn put_split(&self, built: &Built) -> Result<()> {
