@@ -71,8 +71,6 @@ pub(crate) struct Inner {
     pub(crate) data: PathBuf,
     pub(crate) options: Options,
     pub(crate) master: MasterKey,
-    /// Tells this opening of the store from every other: leases name it.
-    pub(crate) session: [u8; 16],
     tenants: Vec<Arc<TenantState>>,
     /// Held until the store is dropped; the operating system frees it when we die.
     _lock: fs::File,
@@ -120,7 +118,7 @@ impl Store {
         let vault = Vault::new(objects, options.frame_cache);
         let blocks = Arc::new(BlockCache::new(options.block_cache));
         let tenants = open_tenants(&catalog, &master, &blocks).await?;
-        let inner = Inner { catalog, vault, data, options, master, session: random()?, tenants, _lock: lock };
+        let inner = Inner { catalog, vault, data, options, master, tenants, _lock: lock };
         Ok(Opened { store: Store { inner: Arc::new(inner) }, recovery })
     }
 

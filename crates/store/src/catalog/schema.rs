@@ -16,6 +16,7 @@ const FIRST: &[&str] = &[
     "CREATE TABLE tenant (id BIGINT PRIMARY KEY, name BLOB NOT NULL, by_master BLOB NOT NULL, by_recovery BLOB NOT NULL, created BIGINT NOT NULL)",
     // Ids are handed out in blocks inside the transaction that uses them, so that frames of one run are neighbours.
     "CREATE TABLE counter (kind BIGINT PRIMARY KEY, next BIGINT NOT NULL)",
+    // For stores that several processes share; an embedded store's lock ends every lease.
     "CREATE TABLE lease (tenant BIGINT NOT NULL, kind BIGINT NOT NULL, holder BLOB NOT NULL, generation BIGINT NOT NULL, until BIGINT NOT NULL, PRIMARY KEY (tenant, kind))",
     // -- vault ------------------------------------------------------------------------
     // class 0: unlocked. release: month a WORM bucket opens, 0 for none.

@@ -151,8 +151,6 @@ pub(crate) const LOG: &str = "SELECT size, tail, checkpoint FROM log WHERE tenan
 pub(crate) const SET_LOG: &str = "INSERT INTO log (tenant, size, tail, checkpoint) VALUES ($1, $2, $3, $4) ON CONFLICT (tenant) DO UPDATE SET size = excluded.size, tail = excluded.tail, checkpoint = excluded.checkpoint";
 pub(crate) const FOLLOWER: &str = "SELECT seq FROM follower WHERE tenant = $1 AND kind = $2";
 pub(crate) const SET_FOLLOWER: &str = "INSERT INTO follower (tenant, kind, seq) VALUES ($1, $2, $3) ON CONFLICT (tenant, kind) DO UPDATE SET seq = excluded.seq";
-pub(crate) const LEASE: &str = "SELECT holder, generation FROM lease WHERE tenant = $1 AND kind = $2";
-pub(crate) const SET_LEASE: &str = "INSERT INTO lease (tenant, kind, holder, generation, until) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (tenant, kind) DO UPDATE SET holder = excluded.holder, generation = lease.generation + 1, until = excluded.until";
 
 // -- index ---------------------------------------------------------------------------------
 

@@ -307,6 +307,10 @@ impl Tenant {
     pub(crate) async fn open_splits(&self, rows: &[SplitRow]) -> Result<Vec<Arc<Split>>> {
         let mut splits = Vec::with_capacity(rows.len());
         for row in rows {
+            // Terms of another analyser would be looked up in vain, and silently.
+            if u64::try_from(row.analyser) != Ok(ANALYSER_VERSION) {
+                return Err(StoreError::Index(format!("it was made by analyser {}", row.analyser)));
+            }
             let known = lock(&self.state.splits).get(&row.id.0).cloned();
             let split = match known {
                 Some(split) => split,

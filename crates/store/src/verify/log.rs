@@ -216,7 +216,7 @@ impl Tenant {
         found: &mut LogAudit,
     ) -> Result<()> {
         self.walk_unproven(db, rows, leaves.first, found).await?;
-        self.walk(db, rows, leaves.first..leaves.first + leaves.hashes.len() as u64, &leaves.hashes, found).await
+        self.compare_leaves(db, rows, leaves.first..leaves.first + leaves.hashes.len() as u64, &leaves.hashes, found).await
     }
 
     async fn walk_unproven(&self, db: &mut AnyConnection, rows: &mut Rows, end: u64, found: &mut LogAudit) -> Result<()> {
@@ -225,13 +225,13 @@ impl Tenant {
             rows.unproven.push(start..end);
         }
         for first in (start..end).step_by(STEP as usize) {
-            self.walk(db, rows, first..end.min(first + STEP), &[], found).await?;
+            self.compare_leaves(db, rows, first..end.min(first + STEP), &[], found).await?;
         }
         Ok(())
     }
 
     /// Makes the leaves of `range` again from the rows; `expected` are the proven ones.
-    async fn walk(
+    async fn compare_leaves(
         &self,
         db: &mut AnyConnection,
         rows: &mut Rows,
