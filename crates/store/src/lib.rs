@@ -13,6 +13,7 @@ mod admit;
 mod cache;
 mod catalog;
 mod clock;
+mod compact;
 mod copy;
 mod error;
 mod follow;
@@ -35,6 +36,7 @@ mod verify;
 
 pub use admit::{Envelope, Incoming, Outcome, Placement, Prepared, Progress};
 pub use clock::now_us;
+pub use compact::{CompactOptions, CompactProgress, CompactReport};
 pub use error::{Result, StoreError};
 pub use follow::{IndexProgress, LogHead};
 pub use fsck::FsckReport;
