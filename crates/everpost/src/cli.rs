@@ -65,6 +65,8 @@ pub(crate) enum Command {
     Verify(VerifyCommand),
     /// Read everything back and compare it with everything else; names what is damaged
     Fsck(FsckCommand),
+    /// Make few large packs of many small ones, strongly compressed; can be stopped at any time
+    Compact(CompactCommand),
     /// The signed log of everything that was captured
     #[command(subcommand)]
     Log(LogCommand),
@@ -284,6 +286,13 @@ pub(crate) struct FsckCommand {
     /// Make again what is derived (tiles, index) and remove leftovers; mail is never touched
     #[arg(long)]
     pub(crate) repair: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct CompactCommand {
+    /// How strongly to compress: packs written at a lower level are written again
+    #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(i32).range(1..=22))]
+    pub(crate) level: i32,
 }
 
 #[derive(Subcommand)]

@@ -35,6 +35,7 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Reindex => commands::status::reindex(&global).await,
         Command::Verify(command) => commands::verify::run(&global, command).await,
         Command::Fsck(command) => commands::fsck::run(&global, command).await,
+        Command::Compact(command) => commands::compact::run(&global, command).await,
         Command::Log(command) => commands::verify::log(&global, command).await,
     }
 }

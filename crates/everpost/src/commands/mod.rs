@@ -1,6 +1,7 @@
 //! One file a command: parse what was asked, ask the store, print the answer.
 
 pub(crate) mod export;
+pub(crate) mod compact;
 pub(crate) mod fsck;
 pub(crate) mod import;
 pub(crate) mod search;

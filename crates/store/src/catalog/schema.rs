@@ -32,6 +32,8 @@ const FIRST: &[&str] = &[
     "CREATE TABLE copy (id BIGINT PRIMARY KEY, tenant BIGINT NOT NULL, day BIGINT NOT NULL, prefix BIGINT NOT NULL, digest BLOB NOT NULL, size BIGINT NOT NULL, home BIGINT NOT NULL, held_from BIGINT NOT NULL, header_key BIGINT NOT NULL, event BIGINT NOT NULL, bucket BIGINT NOT NULL, frame BIGINT NOT NULL, at BIGINT NOT NULL, run BIGINT NOT NULL, key BLOB NOT NULL, head BLOB NOT NULL, record BLOB NOT NULL)",
     "CREATE INDEX copy_by_day ON copy (tenant, day, prefix)",
     "CREATE INDEX copy_by_header ON copy (tenant, header_key) WHERE header_key <> 0",
+    // What lives in a frame: asked by compaction and purge.
+    "CREATE INDEX copy_of_frame ON copy (tenant, frame)",
     "CREATE TABLE instance (tenant BIGINT NOT NULL, copy BIGINT NOT NULL, bucket BIGINT NOT NULL, frame BIGINT NOT NULL, at BIGINT NOT NULL, run BIGINT NOT NULL, PRIMARY KEY (tenant, copy, bucket))",
     "CREATE TABLE copy_part (tenant BIGINT NOT NULL, copy BIGINT NOT NULL, ordinal BIGINT NOT NULL, part BIGINT NOT NULL, PRIMARY KEY (tenant, copy, ordinal))",
     "CREATE INDEX copy_part_of_part ON copy_part (part)",

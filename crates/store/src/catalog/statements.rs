@@ -177,7 +177,8 @@ pub(crate) const JOB_ERRORS: &str = "SELECT position, what FROM job_error WHERE 
 
 // -- verification --------------------------------------------------------------------------
 
-pub(crate) const COPIES_AFTER: &str = "SELECT id, frame FROM copy WHERE tenant = $1 AND id > $2 ORDER BY id LIMIT 4096";
+/// In the order in which they lie.
+pub(crate) const COPIES_AFTER: &str = "SELECT id, frame FROM copy WHERE tenant = $1 AND (frame, id) > ($2, $3) ORDER BY frame, id LIMIT 4096";
 /// Columns as `CopyRow` reads them, and the event that is to have admitted the copy.
 pub(crate) const COPIES_BY_ID: Batch = Batch {
     before: "WITH wanted (tenant, id) AS (VALUES",
@@ -196,8 +197,8 @@ pub(crate) const PACKS: &str = "SELECT id, name, size FROM pack WHERE tenant = $
 /// Columns as `read_frame_row` reads them.
 pub(crate) const FRAMES_OF_PACK: &str = "SELECT frame.id, pack.name, frame.number, frame.at, frame.sealed, frame.plain, frame.key FROM frame JOIN pack ON pack.id = frame.pack WHERE frame.tenant = $1 AND frame.pack = $2 ORDER BY frame.number";
 pub(crate) const ADMITTED_SEQS: &str = "SELECT seq FROM event WHERE tenant = $1 AND kind = 1 AND seq < $2";
-pub(crate) const COPY_LOOKUPS: &str = "SELECT id, prefix, header_key FROM copy WHERE tenant = $1 AND id > $2 ORDER BY id LIMIT 1024";
-pub(crate) const PART_LOOKUPS: &str = "SELECT id, prefix, address FROM part WHERE tenant = $1 AND id > $2 ORDER BY id LIMIT 4096";
+pub(crate) const COPY_LOOKUPS: &str = "SELECT id, prefix, header_key, frame FROM copy WHERE tenant = $1 AND (frame, id) > ($2, $3) ORDER BY frame, id LIMIT 1024";
+pub(crate) const PART_LOOKUPS: &str = "SELECT id, prefix, address, frame FROM part WHERE tenant = $1 AND (frame, id) > ($2, $3) ORDER BY frame, id LIMIT 4096";
 // Each of these finds rows that are wrong.
 pub(crate) const PACKS_WITHOUT_BUCKET: &str = "SELECT pack.id FROM pack LEFT JOIN bucket ON bucket.id = pack.bucket AND bucket.tenant = pack.tenant WHERE pack.tenant = $1 AND bucket.id IS NULL";
 pub(crate) const FRAMES_WITHOUT_PACK: &str = "SELECT frame.id FROM frame LEFT JOIN pack ON pack.id = frame.pack AND pack.tenant = frame.tenant WHERE frame.tenant = $1 AND pack.id IS NULL";
@@ -218,6 +219,30 @@ pub(crate) const OWNERS_DANGLING: &str = "SELECT owner.copy FROM owner LEFT JOIN
 pub(crate) const FOLDERS_WITHOUT_MAILBOX: &str = "SELECT folder.id FROM folder LEFT JOIN mailbox ON mailbox.id = folder.mailbox AND mailbox.tenant = folder.tenant WHERE folder.tenant = $1 AND mailbox.id IS NULL";
 pub(crate) const LINKS_DANGLING: &str = "SELECT link.id FROM link LEFT JOIN copy ON copy.id = link.copy AND copy.tenant = link.tenant LEFT JOIN copy AS older ON older.id = link.message AND older.tenant = link.tenant WHERE link.tenant = $1 AND (copy.id IS NULL OR older.id IS NULL)";
 pub(crate) const PINS_WITHOUT_COPY: &str = "SELECT pin.id FROM pin LEFT JOIN copy ON copy.id = pin.copy AND copy.tenant = pin.tenant WHERE pin.tenant = $1 AND copy.id IS NULL";
+
+// -- compaction ----------------------------------------------------------------------------
+
+/// Packs with the ids of their first and last frame, their plain bytes, and those of them in
+/// frames as large as a piece.
+pub(crate) const PACKS_TO_COMPACT: &str = "SELECT pack.id, pack.name, pack.bucket, pack.size, pack.generation, COALESCE(MIN(frame.id), 0), COALESCE(MAX(frame.id), -1), CAST(COALESCE(SUM(frame.plain), 0) AS BIGINT), CAST(COALESCE(SUM(CASE WHEN frame.plain >= 4194304 THEN frame.plain ELSE 0 END), 0) AS BIGINT) FROM pack LEFT JOIN frame ON frame.pack = pack.id WHERE pack.tenant = $1 GROUP BY pack.id, pack.name, pack.bucket, pack.size, pack.generation ORDER BY pack.bucket, pack.id";
+pub(crate) const SET_GENERATION: &str = "UPDATE pack SET generation = $3 WHERE tenant = $1 AND id = $2";
+/// Columns as `CopyRow` reads them.
+pub(crate) const COPIES_IN_FRAMES: &str = "SELECT id, day, digest, size, held_from, event, bucket, frame, at, run, key, head, record FROM copy WHERE tenant = $1 AND frame >= $2 AND frame <= $3";
+pub(crate) const PARTS_IN_FRAMES: &str = "SELECT part.id, part.frame, part.at, part.size, (SELECT MIN(copy_part.copy) FROM copy_part WHERE copy_part.part = part.id) FROM part WHERE part.tenant = $1 AND part.frame >= $2 AND part.frame <= $3";
+pub(crate) const INSTANCES_IN_FRAMES: &str = "SELECT copy FROM instance WHERE tenant = $1 AND frame >= $2 AND frame <= $3 LIMIT 1";
+pub(crate) const USES_OF_FRAMES: &str = "SELECT id FROM copy WHERE tenant = $1 AND frame >= $2 AND frame <= $3 UNION ALL SELECT id FROM part WHERE tenant = $1 AND frame >= $2 AND frame <= $3 UNION ALL SELECT copy FROM instance WHERE tenant = $1 AND frame >= $2 AND frame <= $3 LIMIT 1";
+pub(crate) const MOVE_COPIES: Batch = Batch {
+    before: "WITH wanted (tenant, id, old, frame, at) AS (VALUES",
+    columns: 5,
+    after: ") UPDATE copy SET frame = wanted.frame, at = wanted.at FROM wanted WHERE copy.tenant = wanted.tenant AND copy.id = wanted.id AND copy.frame = wanted.old",
+};
+pub(crate) const MOVE_PARTS: Batch = Batch {
+    before: "WITH wanted (tenant, id, old, frame, at) AS (VALUES",
+    columns: 5,
+    after: ") UPDATE part SET frame = wanted.frame, at = wanted.at FROM wanted WHERE part.tenant = wanted.tenant AND part.id = wanted.id AND part.frame = wanted.old",
+};
+pub(crate) const DELETE_FRAMES_OF_PACK: &str = "DELETE FROM frame WHERE tenant = $1 AND pack = $2";
+pub(crate) const DELETE_PACK: &str = "DELETE FROM pack WHERE tenant = $1 AND id = $2";
 
 #[cfg(test)]
 mod tests {

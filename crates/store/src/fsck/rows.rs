@@ -1,5 +1,8 @@
 //! Rows: those that refer to others, and columns that follow from others.
 
+use std::collections::HashMap;
+
+use everpost_domain::digest::Digest;
 use everpost_domain::identity::Facts;
 use everpost_domain::message::day;
 use sqlx::AnyConnection;
@@ -46,18 +49,19 @@ impl Tenant {
         }
         self.fsck_names(&mut db, report).await?;
         self.fsck_parts(&mut db, report).await?;
-        let mut after = i64::MIN;
+        let mut after = (i64::MIN, i64::MIN);
         loop {
-            let lookups = sql::fetch(&mut db, statements::COPY_LOOKUPS, values![self.id(), after]).await?;
+            let lookups = sql::fetch(&mut db, statements::COPY_LOOKUPS, values![self.id(), after.0, after.1]).await?;
             if lookups.is_empty() {
                 return Ok(());
             }
-            let mut clear = std::collections::HashMap::new();
+            let mut clear = HashMap::new();
             let mut wanted = Vec::with_capacity(lookups.len());
             for row in &lookups {
-                after = row.int(0)?;
-                clear.insert(after, (row.int(1)?, row.int(2)?));
-                wanted.push(values![self.id(), after]);
+                let id = row.int(0)?;
+                after = (row.int(3)?, id);
+                clear.insert(id, (row.int(1)?, row.int(2)?));
+                wanted.push(values![self.id(), id]);
             }
             for row in statements::COPIES_BY_ID.fetch(&mut db, wanted).await? {
                 let id = row.int(0)?;
@@ -98,14 +102,16 @@ impl Tenant {
     }
 
     async fn fsck_parts(&self, db: &mut AnyConnection, report: &mut FsckReport) -> Result<()> {
-        let mut after = i64::MIN;
+        let mut after = (i64::MIN, i64::MIN);
         loop {
-            let rows = sql::fetch(db, statements::PART_LOOKUPS, values![self.id(), after]).await?;
+            let rows = sql::fetch(db, statements::PART_LOOKUPS, values![self.id(), after.0, after.1]).await?;
             for row in &rows {
-                after = row.int(0)?;
-                let right = row.array(2).is_ok_and(|address| everpost_domain::digest::Digest(address).prefix() == row.int(1).unwrap_or(0));
-                if !right {
-                    report.bad.push(Bad::new(format!("part row {after}"), "its look-up column is not the beginning of its address"));
+                let id = row.int(0)?;
+                after = (row.int(3)?, id);
+                let prefix = row.int(1)?;
+                if !row.array(2).is_ok_and(|address| Digest(address).prefix() == prefix) {
+                    let what = "its look-up column is not the beginning of its address";
+                    report.bad.push(Bad::new(format!("part row {id}"), what));
                 }
             }
             if rows.is_empty() {

@@ -1,11 +1,13 @@
 //! Reading copies back: bytes, parts, and the event that admitted each.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use everpost_domain::digest::{Digest, Hasher};
 use ring::hmac;
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
-use std::collections::HashMap;
-use std::sync::Arc;
+use tokio::task::JoinError;
 
 use super::{Bad, Stage, VerifyProgress};
 use crate::catalog::sql::{self, Columns, values};
@@ -32,6 +34,18 @@ pub(crate) struct Found {
     pub(crate) lost: Vec<Digest>,
 }
 
+impl Found {
+    fn join(&mut self, done: Option<std::result::Result<Result<Found>, JoinError>>) -> Result<()> {
+        let Some(done) = done else { return Ok(()) };
+        let done = done.map_err(|_| StoreError::Stopped)??;
+        self.checked += done.checked;
+        self.wrong += done.wrong;
+        self.bad.extend(done.bad);
+        self.lost.extend(done.lost);
+        Ok(())
+    }
+}
+
 /// A part's row, as a copy refers to it.
 struct Part {
     run: Run,
@@ -47,52 +61,43 @@ impl Tenant {
 
     /// Reads every copy back, in the order in which they lie.
     pub(crate) async fn check_all_copies(&self, progress: &mut (impl FnMut(VerifyProgress) + Send)) -> Result<Found> {
-        let order = self.copies_as_they_lie().await?;
-        let total = order.len() as u64;
+        let mut db = self.store.catalog.read().await?;
+        let total = sql::fetch_optional(&mut db, statements::COUNT_COPIES, values![self.id()]).await?;
+        let total = total.map_or(Ok(0), |row| row.int(0))?.unsigned_abs();
         let vault = self.fresh_vault();
         let mut found = Found::default();
         let mut tasks = tokio::task::JoinSet::new();
-        let mut batches = order.chunks(BATCH);
         let limit = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(TASKS));
+        let mut after = (i64::MIN, i64::MIN);
         loop {
-            while tasks.len() < limit {
-                let Some(batch) = batches.next() else { break };
-                let (tenant, vault) = (self.clone(), vault.clone());
-                let wanted = batch.iter().map(|(_, copy)| values![tenant.id(), *copy]).collect();
+            let rows = sql::fetch(&mut db, statements::COPIES_AFTER, values![self.id(), after.0, after.1]).await?;
+            let mut page = Vec::with_capacity(rows.len());
+            for row in &rows {
+                after = (row.int(1)?, row.int(0)?);
+                page.push(values![self.id(), after.1]);
+            }
+            for wanted in page.chunks(BATCH) {
+                let (tenant, vault, wanted) = (self.clone(), vault.clone(), wanted.to_vec());
                 tasks.spawn(async move {
                     let mut db = tenant.store.catalog.read().await?;
                     let rows = statements::COPIES_BY_ID.fetch(&mut db, wanted).await?;
                     tenant.check_copies(&vault, &mut db, &rows).await
                 });
-            }
-            let Some(done) = tasks.join_next().await else { break };
-            let done = done.map_err(|_| StoreError::Stopped)??;
-            found.checked += done.checked;
-            found.wrong += done.wrong;
-            found.bad.extend(done.bad);
-            found.lost.extend(done.lost);
-            progress(VerifyProgress { stage: Stage::Copies, done: found.checked, total });
-        }
-        found.bad.sort();
-        Ok(found)
-    }
-
-    /// Frame and id of every copy, by frame: 16 bytes a copy.
-    async fn copies_as_they_lie(&self) -> Result<Vec<(i64, i64)>> {
-        let mut db = self.store.catalog.read().await?;
-        let mut order = Vec::new();
-        let mut after = i64::MIN;
-        loop {
-            let rows = sql::fetch(&mut db, statements::COPIES_AFTER, values![self.id(), after]).await?;
-            for row in &rows {
-                after = row.int(0)?;
-                order.push((row.int(1)?, after));
+                while tasks.len() >= limit {
+                    found.join(tasks.join_next().await)?;
+                    progress(VerifyProgress { stage: Stage::Copies, done: found.checked, total });
+                }
             }
             if rows.is_empty() {
-                order.sort_unstable();
-                return Ok(order);
+                break;
             }
         }
+        while !tasks.is_empty() {
+            found.join(tasks.join_next().await)?;
+        }
+        progress(VerifyProgress { stage: Stage::Copies, done: found.checked, total });
+        found.bad.sort();
+        Ok(found)
     }
 
     /// Reads back the copies whose rows `statements::COPIES_BY_ID` gave.
