@@ -1,6 +1,7 @@
 //! One file a command: parse what was asked, ask the store, print the answer.
 
 pub(crate) mod import;
+pub(crate) mod key;
 pub(crate) mod search;
 pub(crate) mod show;
 pub(crate) mod status;
