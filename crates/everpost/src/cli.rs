@@ -70,6 +70,11 @@ pub(crate) enum Command {
     /// The signed log of everything that was captured
     #[command(subcommand)]
     Log(LogCommand),
+=======
+    /// Check, rotate or recover the master key
+    #[command(after_help = KEY_EXAMPLES)]
+    Key(KeyCommand),
+>>>>>>> backup
 }
 
 const IMPORT_EXAMPLES: &str = "Examples:
@@ -303,4 +308,42 @@ pub(crate) enum LogCommand {
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
+}
+
+const KEY_EXAMPLES: &str = "Examples:
+  everpost key check                       which key opens which tenants
+  everpost key check --recovery            does the key on this paper still open the archive?
+  everpost key rotate --recovery           a new master key and a new recovery key
+  everpost key recover                     the master key is lost; asks for the recovery key
+  everpost key new                         print a master key for a secret manager
+
+docs/operate/backup.md says where to keep which key.";
+
+#[derive(Args)]
+pub(crate) struct KeyCommand {
+    #[command(subcommand)]
+    pub(crate) what: KeyWhat,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum KeyWhat {
+    /// Open the archive and say what its master key is, without telling it
+    Check {
+        /// Read a recovery key from standard input instead and say what it opens
+        #[arg(long)]
+        recovery: bool,
+    },
+    /// Put the archive under a new master key
+    Rotate {
+        /// Where the new key is or is to be made; default: DIR.key beside the data directory is replaced
+        #[arg(long, value_name = "FILE|env:NAME")]
+        new_key: Option<String>,
+        /// Make a new recovery key as well and print it once
+        #[arg(long)]
+        recovery: bool,
+    },
+    /// The master key is lost: read the recovery key from standard input, make a new master key
+    Recover,
+    /// Print a new master key, for use with env:NAME
+    New,
 }

@@ -14,6 +14,7 @@ use crate::clock::now_us;
 use crate::error::{Result, StoreError};
 use crate::index::BlockCache;
 use crate::keys::{self, KeySource, MasterKey, RecoveryKey, TenantKeys};
+use crate::rekey;
 use crate::seal::random;
 use crate::tenant::{Tenant, TenantState};
 use crate::vault::Vault;
@@ -104,7 +105,16 @@ impl Store {
             above.into_iter().try_for_each(keys::sync_parent)?;
         }
         let lock = lock(&data)?;
-        let master = master_key(&options.key_source(), exists)?;
+        // Before anything is written, migrations and temporary files included, the key must
+        // be the right one.
+        let tenants = if exists { rekey::peek_tenants(&data.join("catalog.db")).await? } else { Vec::new() };
+        let master = rekey::settle(&options.key_source(), &data, exists, &tenants)?;
+        Self::open_locked(options, lock, master).await
+    }
+
+    /// Opens the store in a directory that is locked, with its key.
+    pub(crate) async fn open_locked(options: Options, lock: fs::File, master: MasterKey) -> Result<Opened> {
+        let data = options.data.clone();
         let temporary = data.join("tmp");
         fs::remove_dir_all(&temporary).ok();
         make_private_dir(&temporary)?;
@@ -157,7 +167,7 @@ impl Store {
     }
 }
 
-fn make_private_dir(path: &Path) -> Result<()> {
+pub(crate) fn make_private_dir(path: &Path) -> Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     fs::DirBuilder::new()
         .recursive(true)
@@ -166,7 +176,8 @@ fn make_private_dir(path: &Path) -> Result<()> {
         .map_err(|error| StoreError::file(path, error))
 }
 
-fn lock(data: &Path) -> Result<fs::File> {
+/// Locks a data directory against every other process.
+pub(crate) fn lock(data: &Path) -> Result<fs::File> {
     let path = data.join("lock");
     let fail = |error| StoreError::file(&path, error);
     let mut file = fs::OpenOptions::new()
@@ -192,24 +203,6 @@ fn lock(data: &Path) -> Result<fs::File> {
         .and_then(|()| writeln!(file, "{}", std::process::id()));
     written.map_err(fail)?;
     Ok(file)
-}
-
-fn master_key(source: &KeySource, exists: bool) -> Result<MasterKey> {
-    if let Some(master) = MasterKey::read(source)? {
-        return Ok(master);
-    }
-    match source {
-        _ if exists => Err(StoreError::Key(match source {
-            KeySource::File(path) => format!("the master key {} is missing", path.display()),
-            KeySource::Env(name) => format!("the master key ${name} is not set"),
-        })),
-        KeySource::Env(name) => Err(StoreError::Key(format!("the master key ${name} is not set"))),
-        KeySource::File(path) => {
-            let master = MasterKey::generate()?;
-            master.write_new(path)?;
-            Ok(master)
-        }
-    }
 }
 
 /// Makes store row and first tenant in an empty catalog.
@@ -241,8 +234,7 @@ async fn insert_tenant(db: &mut sqlx::AnyConnection, master: &MasterKey, name: &
     Ok(recovery)
 }
 
-/// Opens every tenant's keys; fails, having written nothing, if the master key is not the
-/// one that made them.
+/// Opens every tenant's keys.
 async fn open_tenants(
     catalog: &Catalog,
     master: &MasterKey,

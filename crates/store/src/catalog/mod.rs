@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use sqlx::any::{AnyPoolOptions, install_default_drivers};
 use sqlx::pool::PoolConnection;
-use sqlx::{Any, AnyPool, AssertSqlSafe, Executor, Transaction};
+use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Connection, Executor, Transaction};
 
 use crate::error::{Result, StoreError};
 use sql::Columns;
@@ -57,13 +57,8 @@ impl Catalog {
     /// Opens the SQLite catalog at `path`, creating it where `create` says so, and brings
     /// its schema up to date.
     pub(crate) async fn open_sqlite(path: &Path, create: bool) -> Result<Self> {
-        let text = path
-            .to_str()
-            .ok_or_else(|| StoreError::Invalid("the data directory's path is not UTF-8".into()))?;
-        let mode = if create { "rwc" } else { "rw" };
-        // The path is a URL here: these three would end or escape it.
-        let text = text.replace('%', "%25").replace('?', "%3F").replace('#', "%23");
-        Self::open(&format!("sqlite://{text}?mode={mode}"), false).await
+        let mode = if create { "mode=rwc" } else { "mode=rw" };
+        Self::open(&sqlite_address(path, mode)?, false).await
     }
 
     async fn open(address: &str, postgres: bool) -> Result<Self> {
@@ -167,6 +162,28 @@ impl Catalog {
         self.readers.close().await;
         self.writer.close().await;
     }
+}
+
+/// The address of the SQLite file at `path`.
+fn sqlite_address(path: &Path, how: &str) -> Result<String> {
+    let text = path
+        .to_str()
+        .ok_or_else(|| StoreError::Invalid(format!("the path {} is not UTF-8", path.display())))?;
+    // The path is a URL here: these three would end or escape it.
+    let text = text.replace('%', "%25").replace('?', "%3F").replace('#', "%23");
+    Ok(format!("sqlite://{text}?{how}"))
+}
+
+/// Opens a SQLite catalog for reading alone: no migration, no setting, not a byte of the
+/// file changes. Where no write-ahead log lies beside it nothing is made beside it either.
+/// The caller sees to it that nobody writes meanwhile.
+pub(crate) async fn peek(path: &Path) -> Result<AnyConnection> {
+    install_default_drivers();
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let closed = std::fs::metadata(log).map_or(true, |log| log.len() == 0);
+    let how = if closed { "mode=ro&immutable=true" } else { "mode=ro" };
+    Ok(AnyConnection::connect(&sqlite_address(path, how)?).await?)
 }
 
 /// Takes `count` neighbouring ids and returns the first.

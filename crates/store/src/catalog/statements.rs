@@ -12,6 +12,8 @@ pub(crate) const STORE: &str = "SELECT name, epoch, created FROM store WHERE id 
 pub(crate) const INSERT_STORE: &str = "INSERT INTO store (id, name, epoch, created) VALUES (1, $1, 1, $2)";
 pub(crate) const RAISE_EPOCH: &str = "UPDATE store SET epoch = epoch + 1 WHERE id = 1";
 pub(crate) const TENANTS: &str = "SELECT id, name, by_master, by_recovery FROM tenant ORDER BY id";
+/// A row if the catalog has tables at all; SQLite only, asked of a file that is merely looked at.
+pub(crate) const HAS_TENANTS: &str = "SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'tenant'";
 pub(crate) const INSERT_TENANT: &str = "INSERT INTO tenant (id, name, by_master, by_recovery, created) VALUES ($1, $2, $3, $4, $5)";
 pub(crate) const REWRAP_TENANT: &str = "UPDATE tenant SET by_master = $2 WHERE id = $1";
 pub(crate) const REWRAP_RECOVERY: &str = "UPDATE tenant SET by_recovery = $2 WHERE id = $1";
