@@ -70,11 +70,9 @@ pub(crate) enum Command {
     /// The signed log of everything that was captured
     #[command(subcommand)]
     Log(LogCommand),
-=======
     /// Check, rotate or recover the master key
     #[command(after_help = KEY_EXAMPLES)]
     Key(KeyCommand),
->>>>>>> backup
 }
 
 const IMPORT_EXAMPLES: &str = "Examples:
