@@ -1,5 +1,6 @@
 //! One file a command: parse what was asked, ask the store, print the answer.
 
+pub(crate) mod backup;
 pub(crate) mod import;
 pub(crate) mod key;
 pub(crate) mod search;

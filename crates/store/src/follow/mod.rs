@@ -7,6 +7,7 @@ mod log;
 pub use index::IndexProgress;
 pub(crate) use index::{Building, FreshDoc, blocking};
 pub use log::LogHead;
+pub(crate) use log::{log_signer, log_state, tile_path};
 
 /// Numbers of followers in the table `follower`.
 #[derive(Debug, Clone, Copy)]
