@@ -73,6 +73,9 @@ pub(crate) enum Command {
     /// Check, rotate or recover the master key
     #[command(after_help = KEY_EXAMPLES)]
     Key(KeyCommand),
+    /// Back the archive up, verify the backups, restore one
+    #[command(after_help = BACKUP_EXAMPLES)]
+    Backup(BackupCommand),
 }
 
 const IMPORT_EXAMPLES: &str = "Examples:
@@ -344,4 +347,72 @@ pub(crate) enum KeyWhat {
     Recover,
     /// Print a new master key, for use with env:NAME
     New,
+}
+
+const BACKUP_EXAMPLES: &str = "Examples:
+  everpost backup create /mnt/backup/archive
+  everpost backup list /mnt/backup/archive
+  everpost backup verify /mnt/backup/archive
+  everpost backup prune /mnt/backup/archive --keep-days 30 --dry-run
+  everpost backup restore /mnt/backup/archive --data ./restored --recovery
+
+The master key is not in a backup. docs/operate/backup.md says what is, and how to restore.";
+
+#[derive(Args)]
+pub(crate) struct BackupCommand {
+    #[command(subcommand)]
+    pub(crate) what: BackupWhat,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum BackupWhat {
+    /// Take a snapshot; copies only what the repository does not hold yet
+    Create {
+        /// The repository: a directory outside of the data directory, made on first use
+        repo: PathBuf,
+        /// Forget snapshots older than this, but never the newest
+        #[arg(long, value_name = "N", default_value_t = 30)]
+        keep_days: u32,
+    },
+    /// List the snapshots
+    List {
+        /// The repository
+        repo: PathBuf,
+    },
+    /// Read every byte back and compare it with what the snapshots say
+    Verify {
+        /// The repository
+        repo: PathBuf,
+        /// One snapshot, by its name or how that begins; default: all
+        #[arg(long, value_name = "S")]
+        snapshot: Option<String>,
+        /// Check signatures with the recovery key, read from standard input
+        #[arg(long)]
+        recovery: bool,
+    },
+    /// Make an archive of a snapshot, in the directory that --data names
+    Restore {
+        /// The repository
+        repo: PathBuf,
+        /// The snapshot, by its name or how that begins; default: the newest
+        #[arg(long, value_name = "S")]
+        snapshot: Option<String>,
+        /// The master key is lost: read the recovery key from standard input and make a new master key
+        #[arg(long)]
+        recovery: bool,
+        /// Go on although objects are missing or damaged
+        #[arg(long)]
+        despite_damage: bool,
+    },
+    /// Forget old snapshots and what only they needed
+    Prune {
+        /// The repository
+        repo: PathBuf,
+        /// Forget snapshots older than this, but never the newest
+        #[arg(long, value_name = "N", default_value_t = 30)]
+        keep_days: u32,
+        /// Say what would be removed, remove nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
 }

@@ -32,6 +32,7 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Show(command) => commands::show::run(&global, command).await,
         Command::Export(command) => commands::export::run(&global, command).await,
         Command::Status(command) => commands::status::run(&global, command).await,
+        Command::Backup(command) => commands::backup::run(&global, command).await,
         Command::Key(command) => commands::key::run(&global, command).await,
         Command::Reindex => commands::status::reindex(&global).await,
         Command::Verify(command) => commands::verify::run(&global, command).await,

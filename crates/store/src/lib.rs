@@ -10,6 +10,7 @@
 //! admit, read, search, verify, follow, back up.
 
 mod admit;
+mod backup;
 mod cache;
 mod catalog;
 mod clock;
@@ -39,6 +40,10 @@ mod vault;
 mod verify;
 
 pub use admit::{Envelope, Incoming, Outcome, Placement, Prepared, Progress};
+pub use backup::{
+    BackupKeys, BackupProgress, BackupReport, BackupVerified, Bad, Pruned, Restore, Restored, RestoredTenant, Signer,
+    SnapshotInfo, list_backups, prune_backups, restore_backup, verify_backup,
+};
 pub use clock::now_us;
 pub use delivery::Delivery;
 pub use compact::{CompactOptions, CompactProgress, CompactReport};

@@ -3,6 +3,7 @@
 pub(crate) mod export;
 pub(crate) mod compact;
 pub(crate) mod fsck;
+pub(crate) mod backup;
 pub(crate) mod import;
 pub(crate) mod key;
 pub(crate) mod search;

@@ -17,6 +17,9 @@ use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Connection, Executor, Tra
 use crate::error::{Result, StoreError};
 use sql::Columns;
 
+/// The newest schema this program reads.
+pub(crate) const NEWEST: i64 = schema::VERSION;
+
 /// Kinds of ids that are handed out in blocks.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Counter {
@@ -157,6 +160,19 @@ impl Catalog {
         Ok(lines.into_iter().filter(|line| line != "ok").collect())
     }
 
+    /// Writes the catalog, as the last commit left it, into a new file.
+    pub(crate) async fn snapshot(&self, to: &Path) -> Result<()> {
+        if self.postgres {
+            return Err(StoreError::Invalid("a catalog on a server is backed up by the server's own means".into()));
+        }
+        let text = to
+            .to_str()
+            .ok_or_else(|| StoreError::Invalid(format!("the path {} is not UTF-8", to.display())))?;
+        let mut connection = self.writer.acquire().await?;
+        sql::execute(&mut connection, statements::SNAPSHOT, sql::values![text]).await?;
+        Ok(())
+    }
+
     /// Closes every connection; later calls fail.
     pub(crate) async fn close(&self) {
         self.readers.close().await;
@@ -184,6 +200,12 @@ pub(crate) async fn peek(path: &Path) -> Result<AnyConnection> {
     let closed = std::fs::metadata(log).map_or(true, |log| log.len() == 0);
     let how = if closed { "mode=ro&immutable=true" } else { "mode=ro" };
     Ok(AnyConnection::connect(&sqlite_address(path, how)?).await?)
+}
+
+/// The schema of an open catalog.
+pub(crate) async fn schema_version(db: &mut AnyConnection) -> Result<i64> {
+    let row = sql::fetch_optional(db, statements::SCHEMA_VERSION, vec![]).await?;
+    row.map_or(Ok(0), |row| row.int(0))
 }
 
 /// Takes `count` neighbouring ids and returns the first.

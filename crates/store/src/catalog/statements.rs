@@ -10,7 +10,8 @@ pub(crate) const SET_SCHEMA_VERSION: &str = "INSERT INTO schema_version (id, ver
 pub(crate) const TAKE_IDS: &str = "INSERT INTO counter (kind, next) VALUES ($1, 1 + $2) ON CONFLICT (kind) DO UPDATE SET next = counter.next + $2 RETURNING next";
 pub(crate) const STORE: &str = "SELECT name, epoch, created FROM store WHERE id = 1";
 pub(crate) const INSERT_STORE: &str = "INSERT INTO store (id, name, epoch, created) VALUES (1, $1, 1, $2)";
-pub(crate) const RAISE_EPOCH: &str = "UPDATE store SET epoch = epoch + 1 WHERE id = 1";
+/// Only ever upwards.
+pub(crate) const RAISE_EPOCH: &str = "UPDATE store SET epoch = $1 WHERE id = 1 AND epoch < $1";
 pub(crate) const TENANTS: &str = "SELECT id, name, by_master, by_recovery FROM tenant ORDER BY id";
 /// A row if the catalog has tables at all; SQLite only, asked of a file that is merely looked at.
 pub(crate) const HAS_TENANTS: &str = "SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'tenant'";
@@ -20,6 +21,16 @@ pub(crate) const REWRAP_RECOVERY: &str = "UPDATE tenant SET by_recovery = $2 WHE
 pub(crate) const COUNT_ROWS: &str = "SELECT (SELECT COUNT(*) FROM bucket) + (SELECT COUNT(*) FROM pack) + (SELECT COUNT(*) FROM frame) + (SELECT COUNT(*) FROM part) + (SELECT COUNT(*) FROM copy) + (SELECT COUNT(*) FROM instance) + (SELECT COUNT(*) FROM copy_part) + (SELECT COUNT(*) FROM link) + (SELECT COUNT(*) FROM pin) + (SELECT COUNT(*) FROM mailbox) + (SELECT COUNT(*) FROM folder) + (SELECT COUNT(*) FROM delivery) + (SELECT COUNT(*) FROM owner) + (SELECT COUNT(*) FROM placement) + (SELECT COUNT(*) FROM event) + (SELECT COUNT(*) FROM log) + (SELECT COUNT(*) FROM follower) + (SELECT COUNT(*) FROM split) + (SELECT COUNT(*) FROM job) + (SELECT COUNT(*) FROM job_error)";
 pub(crate) const ALL_PACKS: &str = "SELECT name FROM pack";
 pub(crate) const ALL_SPLITS: &str = "SELECT name FROM split";
+/// Every lease ends, and its next generation is above `$1` and above all it had.
+pub(crate) const RAISE_LEASES: &str = "UPDATE lease SET until = 0, generation = CASE WHEN generation < $1 THEN $1 ELSE generation + 1 END";
+/// SQLite only: writes the catalog as it is now into a new file.
+pub(crate) const SNAPSHOT: &str = "VACUUM INTO $1";
+/// SQLite only: `ok`, or what is wrong.
+pub(crate) const INTEGRITY: &str = "PRAGMA integrity_check(5)";
+pub(crate) const PACKS_AFTER: &str = "SELECT id, name, size FROM pack WHERE id > $1 ORDER BY id LIMIT 1000";
+pub(crate) const SPLITS_AFTER: &str = "SELECT id, name, size FROM split WHERE id > $1 ORDER BY id LIMIT 1000";
+pub(crate) const BYTES_OF_PACKS: &str = "SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM pack";
+pub(crate) const BYTES_OF_SPLITS: &str = "SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM split";
 
 // -- vault ---------------------------------------------------------------------------------
 
