@@ -78,7 +78,9 @@ pub async fn import(
         ready_out,
     ));
     let (index_out, index_in) = mpsc::channel::<()>(1);
-    let indexer = tokio::spawn(index_all(tenant.clone(), index_in));
+    let indexer = tokio::spawn(index_all(tenant.clone(), index_in, !options.no_wait));
+    let (log_out, log_in) = mpsc::channel::<()>(1);
+    let logger = tokio::spawn(log_all(tenant.clone(), log_in));
 
     let mut errors = Vec::new();
     let mut known = DryRun::default();
@@ -95,6 +97,8 @@ pub async fn import(
                 // Waits while the index is a group behind, so that it finds what admission
                 // left in memory.
                 index_out.send(()).await.ok();
+                // The log reads everything from the catalog and may lag; it is not waited for.
+                log_out.try_send(()).ok();
                 outcomes.into_iter().zip(sizes).collect::<Vec<_>>()
             }
             None => {
@@ -114,7 +118,7 @@ pub async fn import(
         }
         report(&progress);
     }
-    drop(index_out);
+    drop((index_out, log_out));
     preparer.await.map_err(|_| ImportError::Store(StoreError::Stopped))?;
     match reader.await {
         Ok(Ok(())) => {}
@@ -126,11 +130,9 @@ pub async fn import(
     };
     progress.indexing = true;
     report(&progress);
-    indexer.await.map_err(|_| ImportError::Store(StoreError::Stopped))??;
-    tenant.advance_log().await?;
-    if !options.no_wait {
-        tenant.advance_index(true).await?;
-    }
+    let (indexed, logged) = tokio::join!(indexer, logger);
+    indexed.map_err(|_| ImportError::Store(StoreError::Stopped))??;
+    logged.map_err(|_| ImportError::Store(StoreError::Stopped))??;
     let job = tenant.finish_job(job.id).await?;
     Ok(ImportReport { resumed, counts: job.counts, job: Some(job), errors })
 }
@@ -298,11 +300,24 @@ fn count_unread(progress: &mut ImportProgress, group: &Progress) {
     progress.counts.outside += group.outside;
 }
 
-/// Follows admission with the index, a group behind at most.
-async fn index_all(tenant: Tenant, mut groups: mpsc::Receiver<()>) -> Result<(), StoreError> {
+/// Follows admission with the index, a group behind at most; in the end makes everything
+/// findable, if that is wanted.
+async fn index_all(tenant: Tenant, mut groups: mpsc::Receiver<()>, flush: bool) -> Result<(), StoreError> {
     while groups.recv().await.is_some() {
         tenant.advance_index(false).await?;
     }
+    if flush {
+        tenant.advance_index(true).await?;
+    }
+    Ok(())
+}
+
+/// Follows admission with the log, to its end.
+async fn log_all(tenant: Tenant, mut groups: mpsc::Receiver<()>) -> Result<(), StoreError> {
+    while groups.recv().await.is_some() {
+        tenant.advance_log().await?;
+    }
+    tenant.advance_log().await?;
     Ok(())
 }
 

@@ -229,9 +229,7 @@ impl Tenant {
         // Whatever fails from here on, the cursor still says what has to be gathered again.
         let done = async {
             let built: Vec<(Built, Key)> = sealed??.into_iter().flatten().collect();
-            for (built, _) in &built {
-                self.put_split(built).await?;
-            }
+            futures::future::try_join_all(built.iter().map(|(built, _)| self.put_split(built))).await?;
             let mut tx = self.store.catalog.begin().await?;
             for (built, key) in &built {
                 self.list_split(&mut tx, built, key).await?;
