@@ -54,11 +54,7 @@ pub(crate) struct Wanted {
 
 /// The keyed hash by which copies with equal header keys are found; 0 without a header key.
 pub(crate) fn header_hash(state: &TenantState, item: &Prepared) -> i64 {
-    let facts = Facts::other().with_head(&item.head);
-    match facts.header_key() {
-        Some(key) => state.keys.lookup(b"header", &key.digest().0),
-        None => 0,
-    }
+    item.header_key.map_or(0, |key| state.keys.lookup(b"header", &key.0))
 }
 
 fn prefix(address: &[u8; 32]) -> i64 {
