@@ -1,5 +1,7 @@
 //! A copy's row: what is clear, and how its sealed columns open.
 
+use std::cell::RefCell;
+
 use everpost_domain::digest::Digest;
 use everpost_domain::message::Head;
 use everpost_domain::wire::{Reader, Writer};
@@ -81,21 +83,36 @@ pub(crate) fn copy_key(keys: &TenantKeys, digest: &Digest, wrapped: &[u8]) -> Re
     keys.unwrap(&label(digest), wrapped).ok_or_else(|| item(digest, "its key does not open"))
 }
 
-/// Seals a head: 0 and the encoded head, or 1, its length and its zstd frame.
-pub(crate) fn seal_head(key: &Key, digest: &Digest, head: &Head) -> Result<Vec<u8>> {
+/// The level that heads are compressed at: they are small, so that higher ones cost much
+/// and find little.
+const HEAD_LEVEL: i32 = 3;
+
+thread_local! {
+    /// Its tables are much larger than what it compresses, so it is made once a thread.
+    static PACKER: RefCell<Option<zstd::bulk::Compressor<'static>>> = const { RefCell::new(None) };
+}
+
+/// A head as it is sealed: 0 and the encoded head, or 1, its length and its zstd frame.
+pub(crate) fn pack_head(head: &Head) -> Vec<u8> {
     let encoded = head.encode();
-    let packed = zstd::bulk::compress(&encoded, 9).unwrap_or_default();
-    let mut plain = Vec::with_capacity(encoded.len() + 1);
-    if packed.is_empty() || packed.len() >= encoded.len() {
-        plain.push(0);
-        plain.extend_from_slice(&encoded);
-    } else {
-        let mut head = Writer::new();
-        head.byte(1).number(encoded.len() as u64).raw(&packed);
-        plain = head.finish();
-    }
-    key.seal_once(HEAD_NONCE, &digest.0, &mut plain)?;
-    Ok(plain)
+    let packed = PACKER.with_borrow_mut(|packer| {
+        if packer.is_none() {
+            *packer = zstd::bulk::Compressor::new(HEAD_LEVEL).ok();
+        }
+        packer.as_mut().and_then(|packer| packer.compress(&encoded).ok())
+    });
+    let mut out = Writer::new();
+    match packed.filter(|packed| packed.len() < encoded.len()) {
+        Some(packed) => out.byte(1).number(encoded.len() as u64).raw(&packed),
+        None => out.byte(0).raw(&encoded),
+    };
+    out.finish()
+}
+
+/// Seals what [`pack_head`] made.
+pub(crate) fn seal_head(key: &Key, digest: &Digest, mut packed: Vec<u8>) -> Result<Vec<u8>> {
+    key.seal_once(HEAD_NONCE, &digest.0, &mut packed)?;
+    Ok(packed)
 }
 
 /// A head is at most this large when opened: a bound against a damaged length field.

@@ -1,7 +1,7 @@
 //! Why a copy was taken for the same message as another, or was not.
 
 use everpost_domain::digest::Digest;
-use everpost_domain::identity::{Candidate, Facts, PartSet, PartSource, Profile, Purpose, Trace, Verdict, match_message};
+use everpost_domain::identity::{Candidate, PartSet, PartSource, Profile, Purpose, Trace, Verdict, match_message};
 
 use crate::catalog::sql::{Columns, values};
 use crate::catalog::statements;
@@ -49,7 +49,7 @@ impl Tenant {
         let mut known = Known { new: record.parts, candidates: Vec::new() };
         let mut candidates = Vec::new();
         let mut names = Vec::new();
-        let hash = crate::admit::header_hash(&self.state, &Facts::other().with_head(&head));
+        let hash = crate::admit::header_hash(&self.state, facts.header_key().map(|key| key.digest()));
         let wanted = if hash == 0 { vec![] } else { vec![values![self.id(), hash]] };
         for found in statements::FIND_BY_HEADER.fetch(&mut db, wanted).await? {
             let (copy, digest) = (found.int(0)?, Digest(found.array(2)?));

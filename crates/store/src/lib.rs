@@ -41,7 +41,7 @@ mod verify;
 
 pub use admit::{Envelope, Incoming, Outcome, Placement, Prepared, Progress};
 pub use backup::{
-    BackupKeys, BackupProgress, BackupReport, BackupVerified, Bad, Pruned, Restore, Restored, RestoredTenant, Signer,
+    BackupKeys, BackupProgress, BackupReport, BackupVerified, BadBackup, Pruned, Restore, Restored, RestoredTenant, Signer,
     SnapshotInfo, list_backups, prune_backups, restore_backup, verify_backup,
 };
 pub use clock::now_us;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use everpost_store::{
-    BackupKeys, BackupProgress, BackupReport, Bad, KeySource, Pruned, Restore, Restored, Signer, Store, list_backups,
+    BackupKeys, BackupProgress, BackupReport, BadBackup, KeySource, Pruned, Restore, Restored, Signer, Store, list_backups,
     prune_backups, restore_backup, verify_backup,
 };
 use indicatif::{ProgressBar, ProgressStyle};
@@ -57,7 +57,7 @@ fn rate(bytes: u64, seconds: f64) -> String {
 }
 
 /// Names what is bad: as objects on standard output for programs, else on standard error.
-fn print_bad(global: &Global, bad: &[Bad]) -> Result<(), Failure> {
+fn print_bad(global: &Global, bad: &[BadBackup]) -> Result<(), Failure> {
     for bad in bad {
         match global.json {
             true => object(&json!({"snapshot": bad.snapshot, "item": bad.item, "what": bad.what}))?,
@@ -67,7 +67,7 @@ fn print_bad(global: &Global, bad: &[Bad]) -> Result<(), Failure> {
     Ok(())
 }
 
-fn names(bad: &[Bad]) -> Vec<&str> {
+fn names(bad: &[BadBackup]) -> Vec<&str> {
     bad.iter().map(|bad| bad.item.as_str()).collect()
 }
 

@@ -78,14 +78,19 @@ pub async fn import(
         ready_out,
     ));
     let (index_out, index_in) = mpsc::channel::<()>(1);
-    let indexer = tokio::spawn(index_all(tenant.clone(), index_in));
+    let indexer = tokio::spawn(index_all(tenant.clone(), index_in, job.is_some() && !options.no_wait));
+    let (log_out, log_in) = mpsc::channel::<()>(1);
+    let logger = tokio::spawn(log_all(tenant.clone(), log_in, job.is_some()));
+    let followers = Followers { index: index_out, log: log_out };
 
     let mut errors = Vec::new();
     let job_id = job.as_ref().map(|job| job.id);
-    let admitted = admit_all(tenant, job_id, &mut progress, &mut errors, ready_in, index_out, &mut report).await;
+    let admitted = admit_all(tenant, job_id, &mut progress, &mut errors, ready_in, followers, &mut report).await;
     // All stages end before this returns, so that nothing is at work on a store that the
     // caller closes: each one stops when its neighbour is gone.
-    let (prepared, read, indexed) = (preparer.await, reader.await, indexer.await);
+    progress.indexing = true;
+    report(&progress);
+    let (prepared, read, indexed, logged) = (preparer.await, reader.await, indexer.await, logger.await);
     admitted?;
     let stopped = || ImportError::Store(StoreError::Stopped);
     match read {
@@ -96,15 +101,16 @@ pub async fn import(
     let Some(job) = job else {
         return Ok(ImportReport { job: None, resumed: false, counts: progress.counts, errors });
     };
-    progress.indexing = true;
-    report(&progress);
     indexed.map_err(|_| stopped())??;
-    tenant.advance_log().await?;
-    if !options.no_wait {
-        tenant.advance_index(true).await?;
-    }
+    logged.map_err(|_| stopped())??;
     let job = tenant.finish_job(job.id).await?;
     Ok(ImportReport { resumed, counts: job.counts, job: Some(job), errors })
+}
+
+/// What is told of every admitted group. Dropped when there are no more.
+struct Followers {
+    index: mpsc::Sender<()>,
+    log: mpsc::Sender<()>,
 }
 
 /// Admits group after group, each with the job's progress; without a job only counts.
@@ -114,7 +120,7 @@ async fn admit_all(
     progress: &mut ImportProgress,
     errors: &mut Vec<(String, String)>,
     mut groups: mpsc::Receiver<ReadyGroup>,
-    index: mpsc::Sender<()>,
+    followers: Followers,
     report: &mut impl FnMut(&ImportProgress),
 ) -> Result<(), ImportError> {
     let mut known = DryRun::default();
@@ -129,7 +135,9 @@ async fn admit_all(
                 let outcomes = tenant.admit(group.items, Some(group.progress)).await?;
                 // Waits while the index is a group behind, so that it finds what admission
                 // left in memory.
-                index.send(()).await.ok();
+                followers.index.send(()).await.ok();
+                // The log reads everything from the catalog and may lag; it is not waited for.
+                followers.log.try_send(()).ok();
                 outcomes.into_iter().zip(sizes).collect::<Vec<_>>()
             }
             None => known.look(tenant, &group.items).await?,
@@ -328,10 +336,25 @@ fn count_unread(progress: &mut ImportProgress, group: &Progress) {
     progress.counts.outside += group.outside;
 }
 
-/// Follows admission with the index, a group behind at most.
-async fn index_all(tenant: Tenant, mut groups: mpsc::Receiver<()>) -> Result<(), StoreError> {
+/// Follows admission with the index, a group behind at most; in the end makes everything
+/// findable, if that is wanted.
+async fn index_all(tenant: Tenant, mut groups: mpsc::Receiver<()>, flush: bool) -> Result<(), StoreError> {
     while groups.recv().await.is_some() {
         tenant.advance_index(false).await?;
+    }
+    if flush {
+        tenant.advance_index(true).await?;
+    }
+    Ok(())
+}
+
+/// Follows admission with the log, to its end.
+async fn log_all(tenant: Tenant, mut groups: mpsc::Receiver<()>, to_its_end: bool) -> Result<(), StoreError> {
+    while groups.recv().await.is_some() {
+        tenant.advance_log().await?;
+    }
+    if to_its_end {
+        tenant.advance_log().await?;
     }
     Ok(())
 }

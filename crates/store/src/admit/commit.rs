@@ -319,7 +319,7 @@ async fn insert_copies(
             unsigned(skeleton.at),
             unsigned(skeleton.length),
             wrap_copy_key(&state.keys, &item.digest, &key)?,
-            seal_head(&key, &item.digest, &item.head)?,
+            seal_head(&key, &item.digest, item.packed_head.clone())?,
             seal_record(&key, &item.digest, copy.record.encode())?,
         ]);
     }

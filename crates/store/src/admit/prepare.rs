@@ -3,10 +3,12 @@
 use bytes::Bytes;
 use everpost_domain::cut::{Cut, Limits, cut};
 use everpost_domain::digest::Digest;
-use everpost_domain::identity::{Origin, PartSet, part_set_of_cut};
+use everpost_domain::identity::{Facts, Origin, PartSet, part_set_of_cut};
 use everpost_domain::message::{
     Head, HeldEvidence, HeldFromSource, SearchText, day, held_from, received_date, scan,
 };
+
+use crate::copy::pack_head;
 
 /// A message on its way in.
 #[derive(Debug, Clone)]
@@ -53,6 +55,10 @@ pub struct Prepared {
     pub(crate) digest: Digest,
     pub(crate) day: i64,
     pub(crate) head: Head,
+    /// The head as it will be sealed.
+    pub(crate) packed_head: Vec<u8>,
+    /// Digest of the key that copies of one message share, if it has one.
+    pub(crate) header_key: Option<Digest>,
     pub(crate) text: SearchText,
     pub(crate) cut: Cut,
     pub(crate) parts: PartSet,
@@ -81,6 +87,8 @@ impl Prepared {
             text: SearchText::read(raw, &structure),
             parts: part_set_of_cut(raw, &structure, incoming.origin, &cut),
             cut,
+            packed_head: pack_head(&head),
+            header_key: header_key(&head),
             head,
             held_from,
             held_source,
@@ -102,4 +110,11 @@ impl Prepared {
     pub fn size(&self) -> u64 {
         self.incoming.raw.len() as u64
     }
+}
+
+fn header_key(head: &Head) -> Option<Digest> {
+    let mut facts = Facts::other();
+    facts.message_id.clone_from(&head.message_id);
+    facts.sent = head.sent;
+    facts.header_key().map(|key| key.digest())
 }

@@ -52,7 +52,7 @@ impl BackupProgress {
 
 /// Something that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Bad {
+pub struct BadBackup {
     /// The snapshot it was found in.
     pub snapshot: String,
     /// `manifest.ndjson`, `catalog.db`, or the object's name in the store.
@@ -61,9 +61,9 @@ pub struct Bad {
     pub what: String,
 }
 
-impl Bad {
+impl BadBackup {
     fn new(snapshot: &str, item: impl Into<String>, what: impl Into<String>) -> Self {
-        Bad { snapshot: snapshot.into(), item: item.into(), what: what.into() }
+        BadBackup { snapshot: snapshot.into(), item: item.into(), what: what.into() }
     }
 }
 

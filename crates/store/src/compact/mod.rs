@@ -32,7 +32,7 @@ use crate::tenant::Tenant;
 use crate::vault::object_path;
 use crate::verify::Bad;
 use plan::{PackRow, Step};
-use window::{Loaded, Window};
+use window::Loaded;
 
 /// How to compact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

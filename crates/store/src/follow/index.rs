@@ -231,9 +231,7 @@ impl Tenant {
         })
         .await??;
         let built: Vec<(Built, Key)> = sealed.into_iter().flatten().collect();
-        for (built, _) in &built {
-            self.put_split(built).await?;
-        }
+        futures::future::try_join_all(built.iter().map(|(built, _)| self.put_split(built))).await?;
         let mut tx = self.store.catalog.begin().await?;
         for (built, key) in &built {
             self.list_split(&mut tx, built, key).await?;

@@ -156,10 +156,12 @@ impl Tenant {
                 let (salt, record) = event_leaf(&self.state.keys, &event)?;
                 leaves.push(Leaf::new(event.kind, event.at, &salt, &record).hash());
             }
-            for full in state.tail.append(&leaves) {
+            // Side by side: each put waits for disks, not for the others.
+            let puts = state.tail.append(&leaves).into_iter().map(|full| async move {
                 let path = tile_path(self.id(), &full.tile);
-                self.store.vault.objects.put(&path, PutPayload::from(full.bytes)).await?;
-            }
+                self.store.vault.objects.put(&path, PutPayload::from(full.bytes)).await
+            });
+            futures::future::try_join_all(puts).await?;
             let signer = self.log_signer(&mut db).await?;
             drop(db);
             let note = Checkpoint::new(signer.key().name(), state.tail.size(), state.tail.root())
