@@ -13,7 +13,9 @@ use crate::output::{count, line, object, size};
 
 pub(crate) async fn run(global: &Global, command: CompactCommand) -> Result<Exit, Failure> {
     let (store, tenant) = open(global, false).await?;
-    let options = CompactOptions { level: command.level, ..CompactOptions::default() };
+    let mut options = CompactOptions { level: command.level, ..CompactOptions::default() };
+    if let Some(frame) = std::env::var("EVERPOST_FRAME").ok().and_then(|v| v.parse().ok()) { options.frame = frame; }
+    if let Some(pack) = std::env::var("EVERPOST_PACK").ok().and_then(|v| v.parse().ok()) { options.pack = pack; }
     let began = Instant::now();
     let bar = bar(global);
     let done = tenant
