@@ -11,12 +11,12 @@ pub(crate) struct Text {
     pub(crate) text: String,
 }
 
-/// What is not ours to tidy: build output, stores that somebody made here, test data, which is
+/// What is not ours to tidy: build output, the fuzz crate outside the workspace, stores that somebody made here, test data, which is
 /// kept byte for byte, and what tools write for themselves.
 fn skipped(name: &str) -> bool {
     let hidden = name.starts_with('.') && ![".ci", ".cargo", ".github"].contains(&name);
     hidden
-        || matches!(name, "Cargo.lock" | "target" | "node_modules" | "testdata")
+        || matches!(name, "Cargo.lock" | "target" | "node_modules" | "testdata" | "golden" | "fuzz")
         || name.starts_with("everpost-data")
 }
 

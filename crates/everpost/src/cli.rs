@@ -53,10 +53,29 @@ pub(crate) enum Command {
     Search(SearchCommand),
     /// Show one message
     Show(ShowCommand),
+    /// Write mail out as files that mail programs read, with proofs
+    #[command(after_help = EXPORT_EXAMPLES)]
+    Export(ExportCommand),
     /// Counts, sizes, lag, last checkpoint
     Status(StatusCommand),
     /// Build the index again from the stored mail
     Reindex,
+    /// Prove that mail is what came in: bytes, digests, log; names what is not
+    #[command(after_help = VERIFY_EXAMPLES)]
+    Verify(VerifyCommand),
+    /// Read everything back and compare it with everything else; names what is damaged
+    Fsck(FsckCommand),
+    /// Make few large packs of many small ones, strongly compressed; can be stopped at any time
+    Compact(CompactCommand),
+    /// The signed log of everything that was captured
+    #[command(subcommand)]
+    Log(LogCommand),
+    /// Check, rotate or recover the master key
+    #[command(after_help = KEY_EXAMPLES)]
+    Key(KeyCommand),
+    /// Back the archive up, verify the backups, restore one
+    #[command(after_help = BACKUP_EXAMPLES)]
+    Backup(BackupCommand),
 }
 
 const IMPORT_EXAMPLES: &str = "Examples:
@@ -74,6 +93,23 @@ const SEARCH_EXAMPLES: &str = "Examples:
   everpost search ''                       everything, newest first
 
 The language: docs/query.md";
+
+const EXPORT_EXAMPLES: &str = "Examples:
+  everpost export 'in:\"Sent\" sent:2024' --format eml --out ./sent-2024
+  everpost export 'mailbox:ann@example.org' --format maildir --out ./ann
+  everpost export '' --format mbox --out ./all --dry-run
+
+PATH gets one directory a mailbox, and manifest.ndjson with the SHA-256, places and proof of
+every message.";
+
+const VERIFY_EXAMPLES: &str = "Examples:
+  everpost verify 3f9a1c2e
+  everpost verify --all
+  everpost log head --out /media/usb/head.txt      keep it elsewhere …
+  everpost verify --all --checkpoint /media/usb/head.txt      … and nothing before it can be changed unseen
+  everpost verify --export ./out --key 'everpost/…+1a2b3c4d+AQ…'      on any machine, without the archive
+
+Exit code 4: something is wrong; it is named.";
 
 #[derive(Args)]
 pub(crate) struct ImportCommand {
@@ -206,6 +242,9 @@ pub(crate) struct ShowCommand {
     /// Print the exact bytes
     #[arg(long)]
     pub(crate) raw: bool,
+    /// Say why the copy is, or is not, the same message as others with its Message-ID and Date
+    #[arg(long, conflicts_with = "raw")]
+    pub(crate) matches: bool,
 }
 
 #[derive(Args)]
@@ -213,4 +252,167 @@ pub(crate) struct StatusCommand {
     /// Storage by mailbox as well
     #[arg(long)]
     pub(crate) mailboxes: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct ExportCommand {
+    /// Which mail; '' is everything
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) query: String,
+    /// How it is written: eml, mbox (mboxrd), maildir (Maildir++)
+    #[arg(long, value_parser = ["eml", "mbox", "maildir"])]
+    pub(crate) format: String,
+    /// The directory; made if it is not there, refused if it is not empty
+    #[arg(long, value_name = "PATH")]
+    pub(crate) out: PathBuf,
+    /// Count, write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct VerifyCommand {
+    /// The id of one copy, or its first 8 or more digits
+    #[arg(conflicts_with = "all")]
+    pub(crate) id: Option<String>,
+    /// Every copy, and the whole log
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// An export, without an archive: give the log's public key with --key, or the signer is
+    /// not checked (exit code 5)
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["id", "all"])]
+    pub(crate) export: Option<PathBuf>,
+    /// A checkpoint of the log that was kept elsewhere (see `everpost log head`)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) checkpoint: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct FsckCommand {
+    /// Make again what is derived (tiles, index) and remove leftovers; mail is never touched
+    #[arg(long)]
+    pub(crate) repair: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct CompactCommand {
+    /// How strongly to compress: packs written at a lower level are written again
+    #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(i32).range(1..=22))]
+    pub(crate) level: i32,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum LogCommand {
+    /// The newest signed checkpoint and the key that verifies it
+    Head {
+        /// Write the checkpoint to this file
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+}
+
+const KEY_EXAMPLES: &str = "Examples:
+  everpost key check                       which key opens which tenants
+  everpost key check --recovery            does the key on this paper still open the archive?
+  everpost key rotate --recovery           a new master key and a new recovery key
+  everpost key recover                     the master key is lost; asks for the recovery key
+  everpost key new                         print a master key for a secret manager
+
+docs/operate/backup.md says where to keep which key.";
+
+#[derive(Args)]
+pub(crate) struct KeyCommand {
+    #[command(subcommand)]
+    pub(crate) what: KeyWhat,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum KeyWhat {
+    /// Open the archive and say what its master key is, without telling it
+    Check {
+        /// Read a recovery key from standard input instead and say what it opens
+        #[arg(long)]
+        recovery: bool,
+    },
+    /// Put the archive under a new master key
+    Rotate {
+        /// Where the new key is or is to be made; default: DIR.key beside the data directory is replaced
+        #[arg(long, value_name = "FILE|env:NAME")]
+        new_key: Option<String>,
+        /// Make a new recovery key as well and print it once
+        #[arg(long)]
+        recovery: bool,
+    },
+    /// The master key is lost: read the recovery key from standard input, make a new master key
+    Recover,
+    /// Print a new master key, for use with env:NAME
+    New,
+}
+
+const BACKUP_EXAMPLES: &str = "Examples:
+  everpost backup create /mnt/backup/archive
+  everpost backup list /mnt/backup/archive
+  everpost backup verify /mnt/backup/archive
+  everpost backup prune /mnt/backup/archive --keep-days 30 --dry-run
+  everpost backup restore /mnt/backup/archive --data ./restored --recovery
+
+The master key is not in a backup. docs/operate/backup.md says what is, and how to restore.";
+
+#[derive(Args)]
+pub(crate) struct BackupCommand {
+    #[command(subcommand)]
+    pub(crate) what: BackupWhat,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum BackupWhat {
+    /// Take a snapshot; copies only what the repository does not hold yet
+    Create {
+        /// The repository: a directory outside of the data directory, made on first use
+        repo: PathBuf,
+        /// Forget snapshots older than this, but never the newest
+        #[arg(long, value_name = "N", default_value_t = 30)]
+        keep_days: u32,
+    },
+    /// List the snapshots
+    List {
+        /// The repository
+        repo: PathBuf,
+    },
+    /// Read every byte back and compare it with what the snapshots say
+    Verify {
+        /// The repository
+        repo: PathBuf,
+        /// One snapshot, by its name or how that begins; default: all
+        #[arg(long, value_name = "S")]
+        snapshot: Option<String>,
+        /// Check signatures with the recovery key, read from standard input
+        #[arg(long)]
+        recovery: bool,
+    },
+    /// Make an archive of a snapshot, in the directory that --data names
+    Restore {
+        /// The repository
+        repo: PathBuf,
+        /// The snapshot, by its name or how that begins; default: the newest
+        #[arg(long, value_name = "S")]
+        snapshot: Option<String>,
+        /// The master key is lost: read the recovery key from standard input and make a new master key
+        #[arg(long)]
+        recovery: bool,
+        /// Go on although objects are missing or damaged
+        #[arg(long)]
+        despite_damage: bool,
+    },
+    /// Forget old snapshots and what only they needed
+    Prune {
+        /// The repository
+        repo: PathBuf,
+        /// Forget snapshots older than this, but never the newest
+        #[arg(long, value_name = "N", default_value_t = 30)]
+        keep_days: u32,
+        /// Say what would be removed, remove nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
 }

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use everpost_mail::export::ExportError;
 use everpost_mail::import::ImportError;
 use everpost_store::StoreError;
 
@@ -59,6 +60,22 @@ impl From<ImportError> for Failure {
                 Failure { code: "E-SOURCE", what: error.to_string(), hint: String::new(), exit: 1 }
             }
         }
+    }
+}
+
+impl From<ExportError> for Failure {
+    fn from(error: ExportError) -> Self {
+        let what = error.to_string();
+        let (code, hint) = match error {
+            ExportError::Store(error) => return error.into(),
+            ExportError::NotEmpty(_) => ("E-NOT-EMPTY", "name a directory that is empty or not there"),
+            ExportError::Nothing => ("E-NOT-FOUND", "`everpost import …` takes mail in"),
+            ExportError::Output { error, .. } if error.kind() == std::io::ErrorKind::StorageFull => {
+                ("E-DISK", "make room and export to a new directory")
+            }
+            ExportError::Output { .. } => ("E-FILE", ""),
+        };
+        Failure { code, what, hint: hint.into(), exit: 1 }
     }
 }
 

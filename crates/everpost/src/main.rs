@@ -30,7 +30,14 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Import(command) => commands::import::run(&global, command).await,
         Command::Search(command) => commands::search::run(&global, command).await,
         Command::Show(command) => commands::show::run(&global, command).await,
+        Command::Export(command) => commands::export::run(&global, command).await,
         Command::Status(command) => commands::status::run(&global, command).await,
+        Command::Backup(command) => commands::backup::run(&global, command).await,
+        Command::Key(command) => commands::key::run(&global, command).await,
         Command::Reindex => commands::status::reindex(&global).await,
+        Command::Verify(command) => commands::verify::run(&global, command).await,
+        Command::Fsck(command) => commands::fsck::run(&global, command).await,
+        Command::Compact(command) => commands::compact::run(&global, command).await,
+        Command::Log(command) => commands::verify::log(&global, command).await,
     }
 }

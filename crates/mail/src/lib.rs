@@ -1,6 +1,8 @@
 //! Roads that mail takes into and out of a store.
 
 pub mod demo;
+pub mod export;
+mod flags;
 pub mod import;
 
 /// The file of an export that lists what it holds; imports pass over it.

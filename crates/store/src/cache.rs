@@ -68,12 +68,23 @@ impl<K: Hash + Eq + Clone, V: Clone> Cache<K, V> {
         Some(value)
     }
 
-    /// Forgets everything.
-    pub(crate) fn clear(&self) {
+    /// Bytes held now.
+    pub(crate) fn held(&self) -> usize {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).held
+    }
+
+    /// Forgets every value whose key `keep` does not want.
+    pub(crate) fn retain(&self, keep: impl Fn(&K) -> bool) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.entries.clear();
-        state.by_use.clear();
-        state.held = 0;
+        let State { entries, by_use, held, .. } = &mut *state;
+        entries.retain(|key, (used, size, _)| {
+            let kept = keep(key);
+            if !kept {
+                by_use.remove(used);
+                *held -= *size;
+            }
+            kept
+        });
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use everpost_domain::digest::Digest;
+use everpost_domain::digest::{Digest, Hasher};
 use ring::hkdf::{HKDF_SHA256, KeyType, Prk, Salt};
 use ring::hmac;
 
@@ -29,11 +29,34 @@ impl KeySource {
         KeySource::File(PathBuf::from(name))
     }
 
+    /// True for the file beside `data`, which by its name serves this archive alone.
+    pub(crate) fn is_beside(&self, data: &Path) -> bool {
+        let full = |path: &Path| {
+            let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+            Some((fs::canonicalize(parent.unwrap_or(Path::new("."))).ok()?, path.file_name()?.to_owned()))
+        };
+        match (self, KeySource::beside(data)) {
+            (KeySource::File(mine), KeySource::File(beside)) => {
+                *mine == beside || full(mine).is_some_and(|mine| Some(mine) == full(&beside))
+            }
+            _ => false,
+        }
+    }
+
     /// `FILE` or `env:NAME`, as the command line gives it.
     pub fn parse(text: &str) -> Self {
         match text.strip_prefix("env:") {
             Some(name) => KeySource::Env(name.to_string()),
             None => KeySource::File(PathBuf::from(text)),
+        }
+    }
+}
+
+impl std::fmt::Display for KeySource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            KeySource::File(path) => write!(f, "{}", path.display()),
+            KeySource::Env(name) => write!(f, "env:{name}"),
         }
     }
 }
@@ -83,18 +106,34 @@ impl MasterKey {
         Ok(MasterKey(Key::random()?))
     }
 
-    /// Writes the key durably to a new file of mode 0600; never replaces one.
+    /// Writes the key durably to a new file of mode 0600; never replaces one. The file is
+    /// whole from its first moment: half a key, left by a crash, would stop every later start.
     pub fn write_new(&self, path: &Path) -> Result<()> {
         let fail = |error| StoreError::file(path, error);
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(".new");
+        // Left by a crash before its name was given; nothing was ever sealed with it.
+        fs::remove_file(&beside).ok();
         let mut file = fs::OpenOptions::new()
             .write(true)
             .create_new(true)
             .mode(0o600)
-            .open(path)
+            .open(&beside)
             .map_err(fail)?;
         file.write_all(self.line().as_bytes()).map_err(fail)?;
         file.sync_all().map_err(fail)?;
+        let named = fs::hard_link(&beside, path).map_err(fail);
+        fs::remove_file(&beside).ok();
+        named?;
         sync_parent(path)
+    }
+
+    /// Eight digits by which people tell keys apart; they say nothing about the key.
+    pub fn fingerprint(&self) -> String {
+        let mut hasher = Hasher::new();
+        hasher.update(b"everpost fingerprint");
+        hasher.update(&self.0.0);
+        hasher.finish().to_string().chars().take(8).collect()
     }
 
     /// The line that a key file holds. Secret.
@@ -301,12 +340,17 @@ fn label(kind: &[u8], tenant: i64) -> Vec<u8> {
     [kind, &tenant.to_le_bytes()].concat()
 }
 
+/// Wraps a root by a recovery key.
+pub(crate) fn wrap_root_for_recovery(tenant: i64, recovery: &RecoveryKey, root: &Key) -> Result<Vec<u8>> {
+    recovery.0.seal(&label(b"recovery", tenant), &root.0)
+}
+
 /// Makes a tenant's root and wraps it.
 pub(crate) fn new_root(tenant: i64, master: &MasterKey, recovery: &RecoveryKey) -> Result<(Key, WrappedRoot)> {
     let root = Key::random()?;
     let wrapped = WrappedRoot {
         by_master: wrap_root(tenant, master, &root)?,
-        by_recovery: recovery.0.seal(&label(b"recovery", tenant), &root.0)?,
+        by_recovery: wrap_root_for_recovery(tenant, recovery, &root)?,
     };
     Ok((root, wrapped))
 }

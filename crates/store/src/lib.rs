@@ -10,33 +10,54 @@
 //! admit, read, search, verify, follow, back up.
 
 mod admit;
+mod backup;
 mod cache;
 mod catalog;
 mod clock;
+mod compact;
 mod copy;
+mod delivery;
 mod error;
+mod explain;
+mod export;
 mod follow;
+mod fsck;
 pub mod index;
 mod job;
 mod keys;
 mod message;
 mod read;
 mod record;
+mod rekey;
 mod seal;
 mod search;
 mod status;
 mod store;
 mod tenant;
+#[cfg(test)]
+mod trial;
 mod vault;
+mod verify;
 
 pub use admit::{Envelope, Incoming, Outcome, Placement, Prepared, Progress};
+pub use backup::{
+    BackupKeys, BackupProgress, BackupReport, BackupVerified, BadBackup, Pruned, Restore, Restored, RestoredTenant, Signer,
+    SnapshotInfo, list_backups, prune_backups, restore_backup, verify_backup,
+};
 pub use clock::now_us;
+pub use delivery::Delivery;
+pub use compact::{CompactOptions, CompactProgress, CompactReport};
 pub use error::{Result, StoreError};
-pub use follow::{IndexProgress, LogHead};
+pub use explain::MatchExplanation;
+pub use export::{Held, Missed, Walk};
+pub use follow::{IndexProgress, LogHead, Prover};
+pub use fsck::FsckReport;
 pub use job::{Counts, JobInfo, JobState};
 pub use keys::{KeySource, MasterKey, RecoveryKey};
+pub use rekey::{KeyState, Rekeyed, check_recovery, recover_key};
 pub use read::{CopyInfo, Place};
 pub use search::{By, Cursor, Order, SearchHit, SearchPage, SearchRequest};
 pub use status::{Status, Usage};
 pub use store::{Opened, Options, Store};
 pub use tenant::Tenant;
+pub use verify::{Bad, Stage, Verification, Verified, VerifyProgress};

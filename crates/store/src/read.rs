@@ -11,7 +11,7 @@ use crate::copy::CopyRow;
 use crate::error::{Result, StoreError};
 use crate::message::copies_of_message;
 use crate::tenant::Tenant;
-use crate::vault::Run;
+use crate::vault::{Run, Vault};
 
 /// A copy as people see it.
 #[derive(Debug, Clone)]
@@ -187,9 +187,23 @@ impl Tenant {
         &self,
         db: &mut AnyConnection,
         row: &CopyRow,
-        mut out: impl FnMut(&[u8]) -> std::io::Result<()>,
+        out: impl FnMut(&[u8]) -> std::io::Result<()>,
     ) -> Result<()> {
-        let vault = &self.store.vault;
+        self.put_together(&self.store.vault, db, row, None, out, |_, _| ()).await
+    }
+
+    /// Puts a copy together from frames that `vault` opens. `runs` are its parts where they
+    /// are known already; `seen` is shown the stored form of each part, piece by piece,
+    /// with the part's ordinal.
+    pub(crate) async fn put_together(
+        &self,
+        vault: &Vault,
+        db: &mut AnyConnection,
+        row: &CopyRow,
+        runs: Option<Vec<Run>>,
+        mut out: impl FnMut(&[u8]) -> std::io::Result<()>,
+        mut seen: impl FnMut(usize, &[u8]),
+    ) -> Result<()> {
         let keys = &self.state.keys;
         let item = || format!("copy {}", row.digest);
         let mut skeleton = Vec::new();
@@ -204,13 +218,12 @@ impl Tenant {
             hasher.update(bytes);
             out(bytes).map_err(|error| StoreError::file("output", error))
         };
-        let mut parts = Vec::new();
-        if plan.pieces().iter().any(|piece| matches!(piece, Piece::Part { .. })) {
-            for part in sql::fetch(db, statements::PARTS_OF_COPY, values![self.id(), row.id]).await? {
-                let natural = |column| part.int(column).map(|value| u64::try_from(value).unwrap_or(0));
-                parts.push(Run { frame: part.int(1)?, at: natural(2)?, length: natural(3)? });
-            }
-        }
+        let has_parts = plan.pieces().iter().any(|piece| matches!(piece, Piece::Part { .. }));
+        let parts = match runs {
+            Some(runs) => runs,
+            None if has_parts => self.runs_of_parts(db, row.id).await?,
+            None => Vec::new(),
+        };
         for piece in plan.pieces() {
             match piece {
                 Piece::Literal(range) => emit(skeleton.get(range.clone()).unwrap_or_default())?,
@@ -223,6 +236,7 @@ impl Tenant {
                     let mut encoded = Vec::new();
                     vault
                         .read_run(db, keys, *run, |stored| {
+                            seen(*ordinal, stored);
                             encoder.push(stored, &mut encoded);
                             emit(&encoded)?;
                             encoded.clear();
@@ -238,5 +252,15 @@ impl Tenant {
             return Err(StoreError::damaged(item(), "what was put together is not what came in"));
         }
         Ok(())
+    }
+
+    /// Where the parts of a copy lie, in their order.
+    async fn runs_of_parts(&self, db: &mut AnyConnection, copy: i64) -> Result<Vec<Run>> {
+        let mut runs = Vec::new();
+        for part in sql::fetch(db, statements::PARTS_OF_COPY, values![self.id(), copy]).await? {
+            let natural = |column| part.int(column).map(|value| u64::try_from(value).unwrap_or(0));
+            runs.push(Run { frame: part.int(1)?, at: natural(2)?, length: natural(3)? });
+        }
+        Ok(runs)
     }
 }

@@ -249,7 +249,22 @@ impl Tenant {
         made.await.unwrap_or_else(|_| nothing())
     }
 
-    async fn copies_at(&self, db: &mut AnyConnection, seqs: &[u64]) -> Result<HashMap<u64, CopyRow>> {
+    /// The seqs of every copy for which a query holds, and of those for which it cannot be
+    /// told because their text was not read.
+    pub(crate) async fn matched(&self, query: &Query) -> Result<(RoaringTreemap, RoaringTreemap)> {
+        let request =
+            SearchRequest { query: query.clone(), by: By::Copy, order: Order::OldestFirst, after: None, limit: 0 };
+        let mut db = self.store.catalog.read().await?;
+        let rows = self.split_rows(&mut db).await?;
+        let hidden = self.hidden(&mut db).await?;
+        let sets = Arc::new(self.sets(&mut db, query).await?);
+        drop(db);
+        let searcher = Arc::new(Searcher::new(self.open_splits(&rows).await?));
+        let page = run(&searcher, &request, &sets, &hidden).await?;
+        Ok((page.matched, page.unknown))
+    }
+
+    pub(crate) async fn copies_at(&self, db: &mut AnyConnection, seqs: &[u64]) -> Result<HashMap<u64, CopyRow>> {
         let wanted = seqs.iter().map(|seq| values![self.id(), i64::try_from(*seq).unwrap_or(i64::MAX)]);
         let rows = statements::COPY_BY_SEQ.fetch(db, wanted.collect()).await?;
         rows.iter().map(|row| Ok((row.int(13)?.unsigned_abs(), CopyRow::read(row)?))).collect()

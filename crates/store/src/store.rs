@@ -14,6 +14,7 @@ use crate::clock::now_us;
 use crate::error::{Result, StoreError};
 use crate::index::BlockCache;
 use crate::keys::{self, KeySource, MasterKey, RecoveryKey, TenantKeys};
+use crate::rekey;
 use crate::seal::random;
 use crate::tenant::{Tenant, TenantState};
 use crate::vault::Vault;
@@ -71,8 +72,6 @@ pub(crate) struct Inner {
     pub(crate) data: PathBuf,
     pub(crate) options: Options,
     pub(crate) master: MasterKey,
-    /// Tells this opening of the store from every other: leases name it.
-    pub(crate) session: [u8; 16],
     tenants: Vec<Arc<TenantState>>,
     /// Held until the store is dropped; the operating system frees it when we die.
     _lock: fs::File,
@@ -100,10 +99,22 @@ impl Store {
             return Err(StoreError::NotFound(format!("archive in {}", data.display())));
         }
         if !exists {
+            let above: Vec<&Path> = data.ancestors().take_while(|path| !path.exists()).collect();
             make_private_dir(&data)?;
+            // What is acknowledged must survive a power cut with all directories above it.
+            above.into_iter().try_for_each(keys::sync_parent)?;
         }
         let lock = lock(&data)?;
-        let master = master_key(&options.key_source(), exists)?;
+        // Before anything is written, migrations and temporary files included, the key must
+        // be the right one.
+        let tenants = if exists { rekey::peek_tenants(&data.join("catalog.db")).await? } else { Vec::new() };
+        let master = rekey::settle(&options.key_source(), &data, exists, &tenants)?;
+        Self::open_locked(options, lock, master).await
+    }
+
+    /// Opens the store in a directory that is locked, with its key.
+    pub(crate) async fn open_locked(options: Options, lock: fs::File, master: MasterKey) -> Result<Opened> {
+        let data = options.data.clone();
         let temporary = data.join("tmp");
         fs::remove_dir_all(&temporary).ok();
         make_private_dir(&temporary)?;
@@ -117,7 +128,7 @@ impl Store {
         let vault = Vault::new(objects, options.frame_cache);
         let blocks = Arc::new(BlockCache::new(options.block_cache));
         let tenants = open_tenants(&catalog, &master, &blocks).await?;
-        let inner = Inner { catalog, vault, data, options, master, session: random()?, tenants, _lock: lock };
+        let inner = Inner { catalog, vault, data, options, master, tenants, _lock: lock };
         Ok(Opened { store: Store { inner: Arc::new(inner) }, recovery })
     }
 
@@ -156,7 +167,7 @@ impl Store {
     }
 }
 
-fn make_private_dir(path: &Path) -> Result<()> {
+pub(crate) fn make_private_dir(path: &Path) -> Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     fs::DirBuilder::new()
         .recursive(true)
@@ -165,7 +176,8 @@ fn make_private_dir(path: &Path) -> Result<()> {
         .map_err(|error| StoreError::file(path, error))
 }
 
-fn lock(data: &Path) -> Result<fs::File> {
+/// Locks a data directory against every other process.
+pub(crate) fn lock(data: &Path) -> Result<fs::File> {
     let path = data.join("lock");
     let fail = |error| StoreError::file(&path, error);
     let mut file = fs::OpenOptions::new()
@@ -191,24 +203,6 @@ fn lock(data: &Path) -> Result<fs::File> {
         .and_then(|()| writeln!(file, "{}", std::process::id()));
     written.map_err(fail)?;
     Ok(file)
-}
-
-fn master_key(source: &KeySource, exists: bool) -> Result<MasterKey> {
-    if let Some(master) = MasterKey::read(source)? {
-        return Ok(master);
-    }
-    match source {
-        _ if exists => Err(StoreError::Key(match source {
-            KeySource::File(path) => format!("the master key {} is missing", path.display()),
-            KeySource::Env(name) => format!("the master key ${name} is not set"),
-        })),
-        KeySource::Env(name) => Err(StoreError::Key(format!("the master key ${name} is not set"))),
-        KeySource::File(path) => {
-            let master = MasterKey::generate()?;
-            master.write_new(path)?;
-            Ok(master)
-        }
-    }
 }
 
 /// Makes store row and first tenant in an empty catalog.
@@ -240,8 +234,7 @@ async fn insert_tenant(db: &mut sqlx::AnyConnection, master: &MasterKey, name: &
     Ok(recovery)
 }
 
-/// Opens every tenant's keys; fails, having written nothing, if the master key is not the
-/// one that made them.
+/// Opens every tenant's keys.
 async fn open_tenants(
     catalog: &Catalog,
     master: &MasterKey,

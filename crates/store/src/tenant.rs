@@ -45,6 +45,9 @@ pub(crate) struct TenantState {
     pub(crate) fresh: Cache<i64, Arc<FreshDoc>>,
     /// Ids of mailboxes and folders that the catalog is known to hold.
     pub(crate) places: Mutex<Places>,
+    /// Where a test stops an admission between its decision and its commit.
+    #[cfg(test)]
+    pub(crate) gate: crate::admit::Gate,
 }
 
 /// Known ids by keyed hash.
@@ -70,6 +73,8 @@ impl TenantState {
             blocks,
             following: tokio::sync::Mutex::new(()),
             places: Mutex::new(Places::default()),
+            #[cfg(test)]
+            gate: crate::admit::Gate::default(),
         }
     }
 

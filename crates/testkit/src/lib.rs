@@ -4,3 +4,6 @@
 //! to it.
 
 pub mod corpus;
+pub mod faults;
+pub mod letters;
+pub mod wal;

@@ -1,3 +1,4 @@
+//! Maildir names and folders.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,

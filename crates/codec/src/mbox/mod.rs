@@ -30,10 +30,12 @@ mod from_line;
 mod length;
 mod quote;
 mod split;
+mod stream;
 
 pub use from_line::{from_line_date, from_line_sender};
 pub use quote::{MboxEntry, unquote_rd, write_rd};
 pub use split::Splitter;
+pub use stream::{RdStream, after_message, from_line};
 
 use std::str::FromStr;
 

@@ -1,3 +1,4 @@
+//! Splitting and writing mbox files.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,

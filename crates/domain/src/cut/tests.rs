@@ -1,3 +1,4 @@
+//! Cutting messages and putting them together.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -31,6 +32,8 @@ fn leaf(content_type: &str, encoding: Encoding, body: Range<usize>) -> Part {
         attachment: false,
         filename: None,
         content_id: None,
+        transfer: crate::message::Transfer::SevenBit,
+        disposition: crate::message::Disposition::None,
     }
 }
 
@@ -322,44 +325,5 @@ proptest! {
             let parts = plan.pieces().iter().filter(|piece| matches!(piece, Piece::Part { .. }));
             prop_assert_eq!(parts.count() as u64, u64::from(bytes[1]));
         }
-    }
-}
-
-/// Run by hand: `cargo test --release -p everpost-domain -- --ignored --nocapture speed`.
-#[test]
-#[ignore = "measures speed"]
-fn speed() {
-    let mut state = 1u64;
-    let file: Vec<u8> = (0..60_000_000)
-        .map(|_| {
-            state = state
-                .wrapping_mul(6364136223846793005)
-                .wrapping_add(1442695040888963407);
-            (state >> 56) as u8
-        })
-        .collect();
-    for (line, eol) in [(76, "\r\n"), (76, "\n"), (73, "\n"), (0, "\n")] {
-        let (raw, structure) = around(b"x", &base64_of(&file, line, eol, 1), b"y");
-        let rate =
-            |since: std::time::Instant| raw.len() as f64 / 1e6 / since.elapsed().as_secs_f64();
-        let start = std::time::Instant::now();
-        let cut = cut(&raw, &structure, &Limits::default());
-        let cutting = rate(start);
-        let part = cut.parts().next().unwrap();
-        let start = std::time::Instant::now();
-        let pieces: Vec<_> = part.chunks(&raw, 4 << 20).collect();
-        let reading = rate(start);
-        let start = std::time::Instant::now();
-        let mut out = Vec::new();
-        let mut encoder = Encoder::new(part.recipe);
-        pieces
-            .iter()
-            .for_each(|piece| encoder.push(piece, &mut out));
-        encoder.finish(&mut out);
-        let writing = rate(start);
-        assert_eq!(out, raw[1..raw.len() - 1]);
-        println!(
-            "line {line} {eol:?}: cut {cutting:.0} MB/s, chunks {reading:.0} MB/s, encode {writing:.0} MB/s of raw bytes"
-        );
     }
 }

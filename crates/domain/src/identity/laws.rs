@@ -235,6 +235,8 @@ proptest! {
             attachment: end % 4 == 0,
             filename: None,
             content_id: None,
+            transfer: crate::message::Transfer::SevenBit,
+            disposition: crate::message::Disposition::None,
         }).collect();
         let structure = Structure { parts };
         let pieces = cut(&raw, &structure, &Limits { part_min: 1, text_min: 1 });

@@ -78,6 +78,8 @@ impl Tree {
             attachment: false,
             filename: None,
             content_id: None,
+            transfer: crate::message::Transfer::SevenBit,
+            disposition: crate::message::Disposition::None,
         });
         self.structure.parts.len() - 1
     }

@@ -1,3 +1,4 @@
+//! Properties of the query language.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,

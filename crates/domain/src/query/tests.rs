@@ -1,3 +1,4 @@
+//! The query language by example.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -441,35 +442,4 @@ fn the_examples_of_the_documentation_are_read() {
     let shown = parse(source).unwrap_err().pretty(source);
     let (shown, _) = shown.split_once("\nhint").unwrap();
     assert!(page.contains(shown), "{shown}");
-}
-
-/// Prints the speed; run by hand: `cargo test --release -p everpost-domain speed -- --ignored --nocapture`.
-#[test]
-#[ignore = "a measurement"]
-fn speed() {
-    let sample =
-        "On Monday the committee met again, and Mr. Harris said: the budget is $1,250.00.\n";
-    let text = sample.repeat(10_000_000 / sample.len());
-    let deep = format!("\"{}b\"", "a ".repeat(1000));
-    let same = "a ".repeat(500_000);
-    for (name, text, query) in [
-        (
-            "nothing found",
-            text.as_str(),
-            "merger \"letter of intent\" contr*",
-        ),
-        ("everywhere", &text, "budget comm*"),
-        ("a phrase of 1000 equal words", &same, &deep),
-    ] {
-        let query = parse(query).unwrap();
-        let begin = std::time::Instant::now();
-        let shown = snippet(text, &query, 200);
-        let seconds = begin.elapsed().as_secs_f64();
-        println!(
-            "{name}: {:.1} ms, {:.0} MB/s, {} hits shown",
-            seconds * 1e3,
-            text.len() as f64 / 1e6 / seconds,
-            shown.hits.len()
-        );
-    }
 }

@@ -1,3 +1,4 @@
+//! The analyser.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -192,44 +193,5 @@ proptest! {
         let mut both = terms_of(&a);
         both.extend(terms_of(&b));
         prop_assert_eq!(terms_of(&format!("{a}_{b}")), both);
-    }
-}
-
-/// Prints the speed; run by hand: `cargo test --release -p everpost-domain speed -- --ignored --nocapture`.
-#[test]
-#[ignore = "a measurement"]
-fn speed() {
-    for (name, sample) in [
-        (
-            "english",
-            "On Monday the committee met again, and Mr. Harris (ann@example.org) said:\n> the budget of 2024 is $1,250.00; see attached.\n\n",
-        ),
-        (
-            "german",
-            "Am Montag traf sich der Ausschuß für Öffentlichkeit; die Gebühren wären höher, sagte Frau Müller.\n",
-        ),
-        (
-            "russian",
-            "В понедельник комитет собрался снова, и было решено изменить бюджет на следующий год.\n",
-        ),
-        (
-            "japanese",
-            "月曜日に委員会が再び開かれ、来年度の予算について議論が行われました。データを参照。\n",
-        ),
-    ] {
-        let text = sample.repeat(20_000_000 / sample.len());
-        let begin = std::time::Instant::now();
-        let mut terms = Terms::new(&text);
-        let (mut count, mut bytes) = (0u64, 0usize);
-        while terms.advance() {
-            count += 1;
-            bytes += terms.term().len();
-        }
-        let seconds = begin.elapsed().as_secs_f64();
-        println!(
-            "{name}: {:.0} MB/s, {:.1} ns/term ({count} terms, {bytes} bytes)",
-            text.len() as f64 / 1e6 / seconds,
-            seconds * 1e9 / count as f64
-        );
     }
 }

@@ -91,10 +91,13 @@ fn print_report(global: &Global, report: &ImportReport, seconds: f64, dry_run: b
             "outside": counts.outside, "bytes": counts.bytes, "seconds": seconds,
         }));
     }
-    for (name, reason) in &report.errors {
+    /// Lines of errors for people; programs get all that the report has.
+    const SHOWN: usize = 20;
+    for (name, reason) in report.errors.iter().take(SHOWN) {
         eprintln!("{}: {}", plain(name), plain(reason));
     }
-    let unlisted = (counts.rejected + counts.failed).saturating_sub(report.errors.len() as u64);
+    let shown = report.errors.len().min(SHOWN) as u64;
+    let unlisted = (counts.rejected + counts.failed).saturating_sub(shown);
     if let (Some(job), true) = (&report.job, unlisted > 0) {
         eprintln!("… and {} more: everpost import errors {}", count(unlisted), job.id);
     }

@@ -1,9 +1,15 @@
 //! One file a command: parse what was asked, ask the store, print the answer.
 
+pub(crate) mod export;
+pub(crate) mod compact;
+pub(crate) mod fsck;
+pub(crate) mod backup;
 pub(crate) mod import;
+pub(crate) mod key;
 pub(crate) mod search;
 pub(crate) mod show;
 pub(crate) mod status;
+pub(crate) mod verify;
 
 use everpost_store::{KeySource, Options, RecoveryKey, Store, Tenant};
 

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use everpost_domain::identity::Origin;
 use everpost_domain::message::{SearchText, format_rfc3339, scan};
-use everpost_store::CopyInfo;
+use everpost_store::{CopyInfo, MatchExplanation};
 use serde_json::json;
 
 use super::search::address;
@@ -22,6 +22,9 @@ pub(crate) async fn run(global: &Global, command: ShowCommand) -> Result<Exit, F
         out.flush()?;
         return Ok(Exit::Well);
     }
+    if command.matches {
+        return explain(global, &tenant.explain_match(&id).await?);
+    }
     let info = tenant.show(&id).await?;
     if global.json {
         object(&info_json(&info))?;
@@ -34,6 +37,25 @@ pub(crate) async fn run(global: &Global, command: ShowCommand) -> Result<Exit, F
     for text in text.body.lines() {
         line(plain(text))?;
     }
+    Ok(Exit::Well)
+}
+
+fn explain(global: &Global, found: &MatchExplanation) -> Result<Exit, Failure> {
+    if global.json {
+        object(&json!({
+            "verdict": found.verdict.to_string(),
+            "part_sets": found.trace.part_sets,
+            "trace": found.trace.to_string().lines().collect::<Vec<_>>(),
+            "candidates": found.candidates.iter().map(|(id, digest)| {
+                json!({"number": id, "id": digest.to_string()})
+            }).collect::<Vec<_>>(),
+        }))?;
+        return Ok(Exit::Well);
+    }
+    for (id, digest) in &found.candidates {
+        line(format!("{id:>6}  {digest}"))?;
+    }
+    line(&found.trace)?;
     Ok(Exit::Well)
 }
 

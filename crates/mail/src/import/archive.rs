@@ -6,14 +6,15 @@ use std::path::Path;
 
 use everpost_codec::mbox::Dialect;
 
-use super::eml::{failed, judge};
-use super::maildir::place_in_archive;
-use super::mbox::MboxReader;
-use super::source::{Cursor, Ended, Item, Sink, UNIT_DONE, What, source_error};
+use super::eml::{Kind, is_beside, judge};
+use super::folder::{self, Names};
+use super::maildir::{is_under_way, place_in_archive};
+use super::mbox::{MboxReader, failed_unit as failed};
+use super::source::{Cursor, Ended, Found, Item, Sink, UNIT_DONE, What, source_error};
 
 /// Bytes of an entry that tell what it is.
 const PEEK: usize = 4096;
-/// Entries above this are read only when nothing else is in flight.
+/// When an entry grew beyond this while it was read, nothing else may be in flight.
 const LARGE: u64 = 4 << 20;
 
 /// The key of entry `index`: its order is the order of entries.
@@ -65,10 +66,17 @@ pub(super) fn read_tar(path: &Path, from: &Cursor, sink: &mut Sink<'_>) -> Resul
             }
         };
         let Some(start) = from.start_in(&unit) else { continue };
-        if !entry.header().entry_type().is_file() {
+        let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        let kind = entry.header().entry_type();
+        if kind.is_hard_link() && !is_beside(&name) {
+            // Maildirs have them: a server links a message that it copies. The bytes are at
+            // another entry, which was read under its own name; this place would be lost.
+            sink.give(failed(&name, unit, "a link to another entry of the archive; its place is not kept"))?;
             continue;
         }
-        let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        if !(kind.is_file() || kind.is_contiguous() || kind.is_gnu_sparse()) {
+            continue;
+        }
         read_entry(&name, unit, start, &mut entry, sink)?;
     }
     Ok(())
@@ -76,57 +84,60 @@ pub(super) fn read_tar(path: &Path, from: &Cursor, sink: &mut Sink<'_>) -> Resul
 
 /// Reads one entry: an mbox if it begins like one, else a message.
 fn read_entry(name: &str, unit: Vec<u8>, start: u64, mut input: &mut dyn Read, sink: &mut Sink<'_>) -> Result<(), Ended> {
-    let base = name.rsplit('/').next().unwrap_or(name);
-    if base.starts_with('.') || base.is_empty() || base == crate::MANIFEST {
+    let path = Path::new(name);
+    let levels = folder::levels(path);
+    if is_beside(name) || is_under_way(&levels) {
         return Ok(());
     }
+    let place = place_in_archive(&levels);
+    let kind = if place.is_some() { Kind::Maildir } else { Kind::of_name(name) };
     let mut head = Vec::new();
     if let Err(error) = Read::by_ref(&mut input).take(PEEK as u64).read_to_end(&mut head) {
         return Ok(sink.give(failed(name, unit, error))?);
     }
     let mut whole = Bytes::new(&head).chain(input);
-    if head.starts_with(b"From ") && !base.ends_with(".eml") {
-        let folder = name.strip_suffix(".mbox").unwrap_or(name).to_string();
+    if kind == Kind::Unknown && head.starts_with(b"From ") {
         // An entry cannot be sought: what was done before is read and passed over.
         let skipped = std::io::copy(&mut whole.by_ref().take(start), &mut std::io::sink());
         if let Err(error) = skipped {
             return Ok(sink.give(failed(name, unit, error))?);
         }
+        let folder = folder::of_mbox(Names::default(), path);
         let mut reader = MboxReader { name: name.to_string(), folder, unit, dialect: Dialect::Auto, whole: true };
         return reader.read(&mut whole, start, sink);
     }
     let limit = sink.max_message as u64;
     let mut raw = Vec::new();
-    let mut room = None;
+    let mut alone = None;
     // An entry's size as the archive tells it is a claim; memory follows what is really there.
     loop {
-        let wanted = if room.is_none() { LARGE } else { limit + 1 };
-        match whole.by_ref().take(wanted - raw.len() as u64).read_to_end(&mut raw) {
+        let wanted = if alone.is_none() { LARGE } else { limit.saturating_add(1) };
+        match whole.by_ref().take(wanted.saturating_sub(raw.len() as u64)).read_to_end(&mut raw) {
             Ok(_) => {}
             Err(error) => return Ok(sink.give(failed(name, unit, error))?),
         }
-        if (raw.len() as u64) < wanted || room.is_some() {
+        if (raw.len() as u64) < wanted || alone.is_some() {
             break;
         }
-        room = sink.room(u64::MAX)?;
+        alone = sink.room(u64::MAX)?;
     }
     let size = raw.len() as u64;
-    let what = if size > limit {
-        What::Rejected(format!("more than the limit of {limit} bytes"))
-    } else {
-        judge(raw, base.ends_with(".emlx"))
+    let mut what = match size > limit {
+        true => What::Rejected(format!("more than the limit of {limit} bytes")),
+        false => judge(raw, kind, sink.max_message),
     };
-    let (what, room) = match what {
-        What::Mail(mut found) => {
-            if !place_in_archive(name, &mut found) {
-                let folder = name.rsplit_once('/').map_or("INBOX", |(folder, _)| folder);
-                found.folder = folder.to_string();
-            }
-            let room = room.or_else(|| sink.budget.take(size));
-            (What::Mail(found), room)
+    let mut room = None;
+    if let What::Mail(found) = &mut what {
+        match place {
+            Some(place) => **found = Found { raw: std::mem::take(&mut found.raw), ..place },
+            None => found.folder = folder::of_file(Names::default(), path),
         }
-        other => (other, None),
-    };
+        room = match alone.take() {
+            Some(alone) => Some(sink.budget.shrink(alone, size)),
+            None => sink.room(size)?,
+        };
+    }
+    drop(alone);
     sink.give(Item { name: name.to_string(), what, unit, offset: UNIT_DONE, source_bytes: size, room })?;
     Ok(())
 }

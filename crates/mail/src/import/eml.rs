@@ -9,22 +9,24 @@ use everpost_codec::eml::looks_like_mail;
 use everpost_domain::message::HeldEvidence;
 
 use super::budget::Taken;
-use super::mbox::failed_unit;
-use super::source::{Cursor, Ended, Found, Item, Sink, Stop, UNIT_DONE, What, flag, key, source_error, walk};
-
-/// Files above this are read only when nothing else is in flight.
-const LARGE: u64 = 4 << 20;
+use super::folder::{self, Names};
+use super::source::{Cursor, Ended, Found, Item, Sink, Stop, UNIT_DONE, What, key, source_error};
+use super::walk::Walk;
+use crate::export::SEAL;
+use crate::flags as flag;
 
 pub(super) fn read(path: &Path, from: &Cursor, sink: &mut Sink<'_>) -> Result<(), Ended> {
     std::fs::metadata(path).map_err(|error| source_error(path, error))?;
-    for file in walk(path) {
+    let names = Names::of(path);
+    for file in Walk::new(path) {
         let unit = key(path, &file);
-        if from.start_in(&unit).is_none() || is_beside(&file) {
+        if from.start_in(&unit).is_none() || is_beside(&file.to_string_lossy()) {
             continue;
         }
-        let (mut what, source_bytes, room) = read_file(&file, sink)?;
+        let kind = Kind::of_name(&file.to_string_lossy());
+        let (mut what, source_bytes, room) = read_file(&file, kind, sink)?;
         if let What::Mail(found) = &mut what {
-            found.folder = folder_name(path, &file);
+            found.folder = folder::of_file(names, file.strip_prefix(path).unwrap_or(Path::new("")));
         }
         let name = file.display().to_string();
         sink.give(Item { name, what, unit, offset: UNIT_DONE, source_bytes, room })?;
@@ -32,57 +34,105 @@ pub(super) fn read(path: &Path, from: &Cursor, sink: &mut Sink<'_>) -> Result<()
     Ok(())
 }
 
-/// Files that lie beside mail by design and are no items: hidden ones, and our own manifest.
-fn is_beside(file: &Path) -> bool {
-    let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    name.starts_with('.') || name == crate::MANIFEST
+/// Files that lie beside mail by design and are no items: hidden ones, and what our own
+/// exports say of themselves.
+pub(super) fn is_beside(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    name.starts_with('.') || name.is_empty() || name == crate::MANIFEST || name == SEAL
 }
 
-/// The directories between the source and the file.
-fn folder_name(root: &Path, file: &Path) -> String {
-    let below = file.strip_prefix(root).ok().and_then(Path::parent);
-    let levels: Vec<String> = below
-        .into_iter()
-        .flat_map(Path::components)
-        .map(|level| level.as_os_str().to_string_lossy().into_owned())
-        .collect();
-    if levels.is_empty() { "INBOX".into() } else { levels.join("/") }
+/// What its place says of a file, before its bytes are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A message, however broken: it lies where only messages lie, or is named as one.
+    Message,
+    /// As [`Kind::Message`], in a Maildir, where servers may have compressed it.
+    Maildir,
+    /// Apple Mail's wrapping of a message.
+    Emlx,
+    /// A message if it looks like one.
+    Unknown,
+}
+
+impl Kind {
+    pub(super) fn of_name(path: &str) -> Self {
+        let lower = path.to_ascii_lowercase();
+        match lower.rsplit_once('.') {
+            Some((_, "eml")) => Kind::Message,
+            Some((_, "emlx")) => Kind::Emlx,
+            _ => Kind::Unknown,
+        }
+    }
 }
 
 /// Reads one message file whole, within the budget.
-pub(super) fn read_file(file: &Path, sink: &mut Sink<'_>) -> Result<(What, u64, Option<Taken>), Stop> {
+pub(super) fn read_file(file: &Path, kind: Kind, sink: &mut Sink<'_>) -> Result<(What, u64, Option<Taken>), Stop> {
     let failed = |error: std::io::Error| Ok((What::Failed(error.to_string()), 0, None));
-    let (opened, meta) = match File::open(file).and_then(|opened| Ok((opened.metadata()?, opened))) {
-        Ok((meta, opened)) => (opened, meta),
+    // Asked before opening: opening a pipe would wait for somebody to write to it.
+    let size = match std::fs::metadata(file) {
+        Ok(meta) if meta.is_file() => meta.len(),
+        Ok(meta) if meta.is_dir() && std::fs::read_dir(file).is_err() => {
+            return Ok((What::Failed("the directory cannot be read".into()), 0, None));
+        }
+        Ok(_) => return Ok((What::Rejected("not a file".into()), 0, None)),
         Err(error) => return failed(error),
     };
-    if !meta.is_file() {
-        return Ok((What::Rejected("not a file".into()), 0, None));
+    let limit = sink.max_message as u64;
+    let too_large = |size: u64| What::Rejected(format!("{size} bytes are above the limit of {limit}"));
+    if size > limit {
+        return Ok((too_large(size), size, None));
     }
-    let size = meta.len();
-    if size > sink.max_message as u64 {
-        let what = format!("{size} bytes are above the limit of {}", sink.max_message);
-        return Ok((What::Rejected(what), size, None));
-    }
-    let room = if size > LARGE { sink.room(u64::MAX)? } else { sink.budget.take(size) };
+    let room = sink.room(size)?;
     let mut raw = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
     // A file may grow while it is read; the limit holds all the same.
-    if let Err(error) = opened.take(sink.max_message as u64).read_to_end(&mut raw) {
+    let read = File::open(file).and_then(|opened| opened.take(limit.saturating_add(1)).read_to_end(&mut raw));
+    if let Err(error) = read {
         return failed(error);
     }
-    let emlx_name = file.extension().is_some_and(|extension| extension == "emlx");
-    Ok((judge(raw, emlx_name), size, room))
+    if raw.len() as u64 > limit {
+        return Ok((too_large(raw.len() as u64), size, None));
+    }
+    Ok((judge(raw, kind, sink.max_message), size, room))
 }
 
-/// A message, or the reason why it is none.
-pub(super) fn judge(raw: Vec<u8>, emlx_name: bool) -> What {
-    if emlx_name && let Some(found) = from_emlx(&raw) {
-        return What::Mail(Box::new(found));
+/// A message, or the reason why it is none. Broken mail is mail.
+pub(super) fn judge(raw: Vec<u8>, kind: Kind, limit: usize) -> What {
+    match kind {
+        Kind::Emlx => match from_emlx(&raw) {
+            Some(found) => What::Mail(Box::new(found)),
+            None => What::Failed("not a whole .emlx file: its count and its bytes do not agree".into()),
+        },
+        Kind::Maildir => match unpacked(&raw, limit) {
+            None => message(raw),
+            Some(Ok(plain)) => message(plain),
+            Some(Err(what)) => What::Failed(what),
+        },
+        Kind::Message => message(raw),
+        Kind::Unknown if looks_like_mail(&raw) => message(raw),
+        Kind::Unknown => What::Rejected("not a mail file: it has no header field".into()),
     }
-    if !looks_like_mail(&raw) {
-        return What::Rejected("not a mail file: it has no header field".into());
-    }
+}
+
+fn message(raw: Vec<u8>) -> What {
     What::Mail(Box::new(Found { raw, ..Found::default() }))
+}
+
+/// The message in a file that Dovecot's zlib plugin wrote. `None` if it is not compressed:
+/// no message begins with these bytes.
+fn unpacked(raw: &[u8], limit: usize) -> Option<Result<Vec<u8>, String>> {
+    let mut plain = Vec::new();
+    let limit = limit as u64;
+    let read = match raw {
+        [0x1f, 0x8b, ..] => flate2::read::MultiGzDecoder::new(raw).take(limit.saturating_add(1)).read_to_end(&mut plain),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => zstd::Decoder::new(raw)
+            .and_then(|decoder| decoder.take(limit.saturating_add(1)).read_to_end(&mut plain)),
+        _ => return None,
+    };
+    Some(match read {
+        Ok(_) if plain.len() as u64 > limit => Err(format!("unpacked it is above the limit of {limit} bytes")),
+        Ok(_) => Ok(plain),
+        Err(error) => Err(format!("it is compressed and cannot be unpacked: {error}")),
+    })
 }
 
 fn from_emlx(file: &[u8]) -> Option<Found> {
@@ -101,9 +151,4 @@ fn from_emlx(file: &[u8]) -> Option<Found> {
         held: HeldEvidence { internal_date: emlx.received, ..HeldEvidence::default() },
         ..Found::default()
     })
-}
-
-/// An item for a file of an archive that could not be read.
-pub(super) fn failed(name: &str, unit: Vec<u8>, error: impl ToString) -> Item {
-    failed_unit(name, unit, error)
 }

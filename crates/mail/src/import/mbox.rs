@@ -2,38 +2,47 @@
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use everpost_codec::mbox::{Dialect, Item as Split, Splitter, from_line_date, from_line_sender};
 use everpost_domain::message::HeldEvidence;
 
-use super::source::{Cursor, Ended, Found, Item, Sink, UNIT_DONE, What, key, source_error, walk};
+use super::eml::is_beside;
+use super::folder::{self, Names, package};
+use super::source::{Cursor, Ended, Found, Item, Sink, UNIT_DONE, What, key, source_error};
+use super::walk::Walk;
 
 /// Bytes read at a time.
 const CHUNK: usize = 256 << 10;
-/// A message that grew beyond this while it was read waits until it is in flight alone.
+/// When a message grew beyond this while it was read, nothing else may be in flight.
 const LARGE: u64 = 8 << 20;
 
 pub(super) fn read(path: &Path, dialect: Dialect, from: &Cursor, sink: &mut Sink<'_>) -> Result<(), Ended> {
     std::fs::metadata(path).map_err(|error| source_error(path, error))?;
-    for file in walk(path) {
-        if path.is_dir() && !is_mbox_name(&file) {
+    let names = Names::of(path);
+    let many = path.is_dir();
+    for file in Walk::new(path) {
+        if many && !is_mbox_name(&file) {
             continue;
         }
         let unit = key(path, &file);
         let Some(start) = from.start_in(&unit) else { continue };
-        let opened = File::open(&file).and_then(|mut file| {
+        // Asked before opening: opening a pipe would wait for somebody to write to it.
+        let regular = std::fs::metadata(&file).and_then(|meta| match meta.is_file() {
+            true => Ok(()),
+            false => Err(std::io::Error::other("not a file")),
+        });
+        let opened = regular.and_then(|()| File::open(&file)).and_then(|mut file| {
             file.seek(SeekFrom::Start(start))?;
             Ok(file)
         });
         match opened {
             Ok(mut opened) => {
-                let folder = folder_name(path, &file);
-                let mut reader =
-                    MboxReader { name: file.display().to_string(), folder, unit, dialect, whole: path.is_dir() };
+                let folder = folder_name(names, path, &file);
+                let mut reader = MboxReader { name: file.display().to_string(), folder, unit, dialect, whole: many };
                 reader.read(&mut opened, start, sink)?;
             }
-            Err(error) if path.is_dir() => {
+            Err(error) if many => {
                 sink.give(failed_unit(&file.display().to_string(), unit, error))?;
             }
             Err(error) => return Err(source_error(&file, error)),
@@ -46,43 +55,23 @@ pub(super) fn read(path: &Path, dialect: Dialect, from: &Cursor, sink: &mut Sink
 fn is_mbox_name(file: &Path) -> bool {
     let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let beside = [".msf", ".json", ".plist", ".sqlite", ".dat", ".html"];
-    !name.starts_with('.') && name != "table_of_contents" && !beside.iter().any(|end| name.ends_with(end))
+    !is_beside(&name) && name != "table_of_contents" && !beside.iter().any(|end| name.ends_with(end))
 }
 
-/// The folder that an mbox stands for: directories of its path and its name without `.mbox`.
-fn folder_name(root: &Path, file: &Path) -> String {
-    let below = file.strip_prefix(root).ok().filter(|below| !below.as_os_str().is_empty());
-    // An Apple package is one folder: `Name.mbox/mbox`.
-    let named = match (below, file.parent()) {
-        (Some(below), _) => below.to_path_buf(),
-        (None, Some(parent)) if is_package(parent) => parent.file_name().map(Into::into).unwrap_or_default(),
-        (None, _) => file.file_name().map(Into::into).unwrap_or_default(),
-    };
-    let named = if named.ends_with("mbox") && named.parent().is_some_and(is_package_name) {
-        named.parent().map(Path::to_path_buf).unwrap_or_default()
-    } else if named == Path::new("mbox") && is_package(root) {
-        root.file_name().map(Into::into).unwrap_or_default()
-    } else {
-        named
-    };
-    let levels: Vec<String> = named
-        .components()
-        .map(|level| {
-            let level = level.as_os_str().to_string_lossy();
-            let level = level.strip_suffix(".mbox").or(level.strip_suffix(".sbd")).unwrap_or(&level);
-            level.to_string()
-        })
-        .filter(|level| !level.is_empty())
-        .collect();
-    if levels.is_empty() { "INBOX".into() } else { levels.join("/") }
-}
-
-fn is_package(dir: &Path) -> bool {
-    is_package_name(dir) && dir.is_dir()
-}
-
-fn is_package_name(dir: &Path) -> bool {
-    dir.extension().is_some_and(|extension| extension == "mbox")
+/// The folder that an mbox stands for. A source that is one file or package is named by
+/// itself.
+fn folder_name(names: Names, root: &Path, file: &Path) -> String {
+    let name = |path: &Path| path.file_name().map(PathBuf::from).unwrap_or_default();
+    let below = file.strip_prefix(root).unwrap_or(Path::new(""));
+    let dir_name = |dir: &Path| std::fs::canonicalize(dir).map(|dir| name(&dir)).unwrap_or_default();
+    let is_package = |dir: &Path| package(&dir.to_string_lossy()).is_some();
+    if below.as_os_str().is_empty() {
+        let above = dir_name(file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new(".")));
+        let inside = name(file) == Path::new("mbox") && is_package(&above);
+        return folder::of_mbox(names, &if inside { above } else { name(file) });
+    }
+    let root = dir_name(root);
+    folder::of_mbox(names, &if is_package(&root) { root.join(below) } else { below.to_path_buf() })
 }
 
 pub(super) fn failed_unit(name: &str, unit: Vec<u8>, error: impl ToString) -> Item {
@@ -118,7 +107,7 @@ impl MboxReader {
                 Ok(count) => count,
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
                 Err(error) => {
-                    // What follows is lost to this run; the job stays open at this place.
+                    // What follows cannot be found: the item that says so stands for it.
                     sink.give(failed_unit(&format!("{} from byte {read}", self.name), self.unit.clone(), error))?;
                     return Ok(());
                 }
@@ -174,9 +163,10 @@ impl MboxReader {
                 return Err(source_error(Path::new(&self.name), "not an mbox: it does not begin with a From_ line"));
             }
         };
+        // All the room goes back but what this one needs: it may be smaller than was feared.
         let room = match (&what, alone) {
-            (_, Some(alone)) => Some(alone),
-            (What::Mail(found), None) => sink.budget.take(found.raw.len() as u64),
+            (What::Mail(found), Some(alone)) => Some(sink.budget.shrink(alone, found.raw.len() as u64)),
+            (What::Mail(found), None) => sink.room(found.raw.len() as u64)?,
             _ => None,
         };
         let end = offset + length;

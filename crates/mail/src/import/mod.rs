@@ -10,10 +10,12 @@
 mod archive;
 mod budget;
 mod eml;
+mod folder;
 mod maildir;
 mod mbox;
 mod pipeline;
 mod source;
+mod walk;
 
 use std::path::PathBuf;
 
@@ -25,6 +27,9 @@ pub use pipeline::import;
 /// Messages above this are rejected: larger ones are not sent by any server we know
 /// (Exchange stops at 150 MB), and one message must fit into the memory budget.
 pub const MAX_MESSAGE: usize = 256 << 20;
+
+/// Raw bytes that may be read and not yet admitted.
+const IN_FLIGHT: usize = 48 << 20;
 
 /// Where mail is read from.
 #[derive(Debug, Clone)]
@@ -108,6 +113,9 @@ pub struct ImportOptions {
     pub no_wait: bool,
     /// Messages above this many bytes are rejected.
     pub max_message: usize,
+    /// Raw bytes that may be read and not yet admitted. A message above this is in flight
+    /// alone.
+    pub in_flight: usize,
 }
 
 impl ImportOptions {
@@ -121,6 +129,7 @@ impl ImportOptions {
             dry_run: false,
             no_wait: false,
             max_message: MAX_MESSAGE,
+            in_flight: IN_FLIGHT,
         }
     }
 

@@ -65,7 +65,7 @@ pub async fn import(
     report(&progress);
 
     let (raw_out, raw_in) = mpsc::channel::<RawGroup>(1);
-    let (ready_out, mut ready_in) = mpsc::channel::<ReadyGroup>(1);
+    let (ready_out, ready_in) = mpsc::channel::<ReadyGroup>(1);
     let reader = tokio::task::spawn_blocking({
         let (source, options, from) = (source.clone(), options.clone(), from.clone());
         move || read_all(&source, &options, &from, raw_out)
@@ -78,35 +78,69 @@ pub async fn import(
         ready_out,
     ));
     let (index_out, index_in) = mpsc::channel::<()>(1);
-    let indexer = tokio::spawn(index_all(tenant.clone(), index_in, !options.no_wait));
+    let indexer = tokio::spawn(index_all(tenant.clone(), index_in, job.is_some() && !options.no_wait));
     let (log_out, log_in) = mpsc::channel::<()>(1);
-    let logger = tokio::spawn(log_all(tenant.clone(), log_in));
+    let logger = tokio::spawn(log_all(tenant.clone(), log_in, job.is_some()));
+    let followers = Followers { index: index_out, log: log_out };
 
     let mut errors = Vec::new();
+    let job_id = job.as_ref().map(|job| job.id);
+    let admitted = admit_all(tenant, job_id, &mut progress, &mut errors, ready_in, followers, &mut report).await;
+    // All stages end before this returns, so that nothing is at work on a store that the
+    // caller closes: each one stops when its neighbour is gone.
+    progress.indexing = true;
+    report(&progress);
+    let (prepared, read, indexed, logged) = (preparer.await, reader.await, indexer.await, logger.await);
+    admitted?;
+    let stopped = || ImportError::Store(StoreError::Stopped);
+    match read {
+        Ok(Err(Ended::Error(error))) => return Err(error),
+        Ok(Ok(())) if matches!(prepared, Ok(true)) => {}
+        _ => return Err(stopped()),
+    }
+    let Some(job) = job else {
+        return Ok(ImportReport { job: None, resumed: false, counts: progress.counts, errors });
+    };
+    indexed.map_err(|_| stopped())??;
+    logged.map_err(|_| stopped())??;
+    let job = tenant.finish_job(job.id).await?;
+    Ok(ImportReport { resumed, counts: job.counts, job: Some(job), errors })
+}
+
+/// What is told of every admitted group. Dropped when there are no more.
+struct Followers {
+    index: mpsc::Sender<()>,
+    log: mpsc::Sender<()>,
+}
+
+/// Admits group after group, each with the job's progress; without a job only counts.
+async fn admit_all(
+    tenant: &Tenant,
+    job: Option<i64>,
+    progress: &mut ImportProgress,
+    errors: &mut Vec<(String, String)>,
+    mut groups: mpsc::Receiver<ReadyGroup>,
+    followers: Followers,
+    report: &mut impl FnMut(&ImportProgress),
+) -> Result<(), ImportError> {
     let mut known = DryRun::default();
-    while let Some(group) = ready_in.recv().await {
+    while let Some(group) = groups.recv().await {
         progress.read_bytes += group.read_bytes;
-        let outcomes = match &job {
+        count_unread(progress, &group.progress);
+        errors.extend(group.errors);
+        errors.truncate(LISTED_ERRORS);
+        let outcomes = match job {
             Some(_) => {
-                for (name, reason) in group.errors.iter().take(LISTED_ERRORS - errors.len().min(LISTED_ERRORS)) {
-                    errors.push((name.clone(), reason.clone()));
-                }
-                count_unread(&mut progress, &group.progress);
                 let sizes: Vec<u64> = group.items.iter().map(Prepared::size).collect();
                 let outcomes = tenant.admit(group.items, Some(group.progress)).await?;
                 // Waits while the index is a group behind, so that it finds what admission
                 // left in memory.
-                index_out.send(()).await.ok();
+                followers.index.send(()).await.ok();
                 // The log reads everything from the catalog and may lag; it is not waited for.
-                log_out.try_send(()).ok();
+                followers.log.try_send(()).ok();
                 outcomes.into_iter().zip(sizes).collect::<Vec<_>>()
             }
-            None => {
-                errors.extend(group.errors);
-                errors.truncate(LISTED_ERRORS);
-                count_unread(&mut progress, &group.progress);
-                known.look(tenant, &group.items).await?
-            }
+            None => known.look(tenant, &group.items).await?,
         };
         for (outcome, size) in outcomes {
             progress.counts.seen += 1;
@@ -116,25 +150,9 @@ pub async fn import(
                 Outcome::Duplicate(_) => progress.counts.duplicate += 1,
             }
         }
-        report(&progress);
+        report(progress);
     }
-    drop((index_out, log_out));
-    preparer.await.map_err(|_| ImportError::Store(StoreError::Stopped))?;
-    match reader.await {
-        Ok(Ok(())) => {}
-        Ok(Err(Ended::Error(error))) => return Err(error),
-        Ok(Err(Ended::Stopped)) | Err(_) => return Err(ImportError::Store(StoreError::Stopped)),
-    }
-    let Some(job) = job else {
-        return Ok(ImportReport { job: None, resumed: false, counts: progress.counts, errors });
-    };
-    progress.indexing = true;
-    report(&progress);
-    let (indexed, logged) = tokio::join!(indexer, logger);
-    indexed.map_err(|_| ImportError::Store(StoreError::Stopped))??;
-    logged.map_err(|_| ImportError::Store(StoreError::Stopped))??;
-    let job = tenant.finish_job(job.id).await?;
-    Ok(ImportReport { resumed, counts: job.counts, job: Some(job), errors })
+    Ok(())
 }
 
 async fn open_job(
@@ -198,8 +216,9 @@ fn read_all(
         }
         Ok(())
     };
-    let mut sink = Sink { budget: Budget::new(), give: &mut give, max_message: options.max_message };
-    let ended = read(source, options, from, &mut sink);
+    let mut sink =
+        Sink { budget: Budget::new(options.in_flight), give: &mut give, max_message: options.max_message };
+    let ended = read(source, from, &mut sink);
     send(&out, &mut group)?;
     ended
 }
@@ -211,25 +230,30 @@ fn send(out: &mpsc::Sender<RawGroup>, group: &mut RawGroup) -> Result<(), Stop> 
     out.blocking_send(std::mem::take(group)).map_err(|_| Stop)
 }
 
-/// Reads, hashes and cuts messages on all cores, group by group.
+/// Reads, hashes and cuts messages on all cores, group by group. False if a group was lost:
+/// the import must not pass for complete then.
 async fn prepare_all(
     options: ImportOptions,
     mut count: u64,
     job: i64,
     mut groups: mpsc::Receiver<RawGroup>,
     out: mpsc::Sender<ReadyGroup>,
-) {
+) -> bool {
     while let Some(group) = groups.recv().await {
         let options = options.clone();
         let first = count;
         count += group.items.len() as u64;
         let ready = tokio::task::spawn_blocking(move || prepare(&options, first, job, group)).await;
-        let Ok(ready) = ready else { return };
+        let Ok(ready) = ready else { return false };
         if out.send(ready).await.is_err() {
-            return;
+            return false;
         }
     }
+    true
 }
+
+/// A message, or the reason why it is none, and whether that is a rejection.
+type Done = Result<Prepared, (bool, String)>;
 
 fn prepare(options: &ImportOptions, first: u64, job: i64, group: RawGroup) -> ReadyGroup {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs().cast_signed());
@@ -244,14 +268,14 @@ fn prepare(options: &ImportOptions, first: u64, job: i64, group: RawGroup) -> Re
         let count = first + group.items.len() as u64;
         ready.progress.cursor = Cursor { unit: last.unit.clone(), offset: last.offset, count }.encode();
     }
-    let read: Vec<(String, u64, Result<Prepared, (bool, String)>, Option<Taken>)> = group
+    let read: Vec<(String, u64, Done, Option<Taken>)> = group
         .items
         .into_par_iter()
         .enumerate()
         .map(|(index, item)| {
             let position = first + index as u64;
             let done = match item.what {
-                What::Mail(found) => Ok(prepare_one(options, position, *found, now)),
+                What::Mail(found) => prepare_safely(options, position, *found, now),
                 What::Rejected(reason) => Err((true, reason)),
                 What::Failed(reason) => Err((false, reason)),
             };
@@ -276,6 +300,18 @@ fn prepare(options: &ImportOptions, first: u64, job: i64, group: RawGroup) -> Re
         }
     }
     ready
+}
+
+/// One message that a parser stumbles on must not take the import down: it is an item that
+/// failed, and its name tells which one to look at.
+fn prepare_safely(
+    options: &ImportOptions,
+    position: u64,
+    found: super::source::Found,
+    now: i64,
+) -> Done {
+    let work = std::panic::AssertUnwindSafe(|| prepare_one(options, position, found, now));
+    std::panic::catch_unwind(work).map_err(|_| (false, "this program failed on it; please report the message".into()))
 }
 
 fn prepare_one(options: &ImportOptions, position: u64, found: super::source::Found, now: i64) -> Prepared {
@@ -313,11 +349,13 @@ async fn index_all(tenant: Tenant, mut groups: mpsc::Receiver<()>, flush: bool) 
 }
 
 /// Follows admission with the log, to its end.
-async fn log_all(tenant: Tenant, mut groups: mpsc::Receiver<()>) -> Result<(), StoreError> {
+async fn log_all(tenant: Tenant, mut groups: mpsc::Receiver<()>, to_its_end: bool) -> Result<(), StoreError> {
     while groups.recv().await.is_some() {
         tenant.advance_log().await?;
     }
-    tenant.advance_log().await?;
+    if to_its_end {
+        tenant.advance_log().await?;
+    }
     Ok(())
 }
 

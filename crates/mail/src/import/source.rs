@@ -1,12 +1,14 @@
 //! What every source gives: items with a cursor to go on from.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use everpost_domain::message::HeldEvidence;
 use everpost_domain::wire::{Damaged, Reader, Writer};
 
 use super::budget::{Budget, Taken};
-use super::{ImportError, ImportOptions, Source};
+use super::walk::Walk;
+use super::{ImportError, Source};
+use crate::flags as flag;
 
 /// Where in a source an item ended. Units (files, archive entries) are visited in the order
 /// of their keys, so what comes after a cursor is known without remembering what came before.
@@ -67,16 +69,6 @@ pub(super) struct Found {
     pub(super) sender: Option<String>,
 }
 
-/// IMAP flags as the catalog stores them.
-pub(super) mod flag {
-    pub(crate) const SEEN: u32 = 1;
-    pub(crate) const ANSWERED: u32 = 2;
-    pub(crate) const FLAGGED: u32 = 4;
-    pub(crate) const DELETED: u32 = 8;
-    pub(crate) const DRAFT: u32 = 16;
-    pub(crate) const PASSED: u32 = 32;
-}
-
 /// What became of one item of the source.
 pub(super) enum What {
     Mail(Box<Found>),
@@ -111,9 +103,12 @@ pub(super) struct Sink<'a> {
 }
 
 impl Sink<'_> {
-    /// Room for a message of `bytes` bytes. For large ones, what was read before is sent on
-    /// first, so that it does not hold the room we wait for.
+    /// Room for a message of `bytes` bytes. Before waiting for it, what was read is sent
+    /// on: it must not hold the room we wait for. The caller holds none either.
     pub(super) fn room(&mut self, bytes: u64) -> Result<Option<Taken>, Stop> {
+        if let Some(taken) = self.budget.try_take(bytes) {
+            return Ok(Some(taken));
+        }
         (self.give)(None)?;
         Ok(self.budget.take(bytes))
     }
@@ -140,8 +135,7 @@ pub(super) fn source_error(path: &Path, what: impl ToString) -> Ended {
 }
 
 /// Reads everything of `source` after `from`.
-pub(super) fn read(source: &Source, options: &ImportOptions, from: &Cursor, sink: &mut Sink<'_>) -> Result<(), Ended> {
-    let _ = options;
+pub(super) fn read(source: &Source, from: &Cursor, sink: &mut Sink<'_>) -> Result<(), Ended> {
     match source {
         Source::Mbox { path, dialect } => super::mbox::read(path, *dialect, from, sink),
         Source::Maildir { path } => super::maildir::read(path, from, sink),
@@ -159,38 +153,12 @@ pub(super) fn total_bytes(source: &Source) -> u64 {
         | Source::Maildir { path }
         | Source::Eml { path }
         | Source::Zip { path }
-        | Source::Tar { path } => walk(path)
-            .into_iter()
+        | Source::Tar { path } => Walk::new(path)
             .filter_map(|file| std::fs::metadata(file).ok())
             .map(|meta| meta.len())
             .sum(),
         Source::Demo { .. } => 0,
     }
-}
-
-/// All files below `path` (or `path` itself) in the byte order of their paths, level by
-/// level; symbolic links are not followed out of curiosity: a loop would never end.
-pub(super) fn walk(path: &Path) -> Vec<PathBuf> {
-    if !path.is_dir() {
-        return vec![path.to_path_buf()];
-    }
-    let mut files = Vec::new();
-    let mut open = vec![path.to_path_buf()];
-    while let Some(dir) = open.pop() {
-        let Ok(entries) = std::fs::read_dir(&dir) else {
-            // Listed as a file: reading it fails, and the failure is reported by name.
-            files.push(dir);
-            continue;
-        };
-        for entry in entries.flatten() {
-            match entry.file_type() {
-                Ok(kind) if kind.is_dir() => open.push(entry.path()),
-                _ => files.push(entry.path()),
-            }
-        }
-    }
-    files.sort_unstable();
-    files
 }
 
 /// A file's key: its path below the source's root.
@@ -207,6 +175,7 @@ fn read_demo(seed: u64, messages: usize, from: &Cursor, sink: &mut Sink<'_>) -> 
     let demo = crate::demo::Demo { seed, messages };
     for (offset, item) in (0u64..).zip(demo.items()).skip(usize::try_from(start).unwrap_or(usize::MAX)) {
         let bytes = item.raw.len() as u64;
+        let room = sink.room(bytes)?;
         let found = Found {
             raw: item.raw,
             folder: item.folder,
@@ -221,7 +190,7 @@ fn read_demo(seed: u64, messages: usize, from: &Cursor, sink: &mut Sink<'_>) -> 
             unit: unit.clone(),
             offset: offset + 1,
             source_bytes: bytes,
-            room: sink.budget.take(bytes),
+            room,
         })?;
     }
     Ok(())

@@ -3,21 +3,20 @@
 use std::collections::BTreeSet;
 
 use everpost_domain::log::EventKind;
-use everpost_domain::wire::Writer;
 use object_store::ObjectStoreExt;
 use sqlx::AnyConnection;
 
 use super::decide::{Chosen, CopyRef, Decision, PartRef, decide};
 use super::fetch::{Known, Wanted};
-use super::prepare::{Envelope, Prepared};
+use super::prepare::Prepared;
 use super::{Outcome, Progress, Request};
 use crate::catalog::sql::{self, Columns, values};
 use crate::catalog::{Counter, statements, take_ids};
 use crate::clock::now_us;
 use crate::copy::{copy_key, seal_head, seal_record, wrap_copy_key};
+use crate::delivery::seal_envelope;
 use crate::error::{Result, StoreError};
 use crate::follow::FreshDoc;
-use crate::keys::envelope_key;
 use crate::seal::Key;
 use crate::tenant::{Places, Tenant, TenantState, mailbox_key};
 use crate::vault::{FrameKind, PIECE, PackWriter, Run, WrittenPack, object_path};
@@ -66,6 +65,8 @@ impl Tenant {
         let decision = decide(&self.state, items, known);
         let stored = self.write_pack(items, &decision).await?;
         let name = stored.pack.as_ref().map(|pack| pack.name);
+        #[cfg(test)]
+        self.state.gate.pass().await;
         let committed = self.write_rows(items, progress, &wanted, &guard, &decision, stored).await;
         if let (Err(StoreError::Guard), Some(name)) = (&committed, name) {
             // Nobody will ever name this pack: remove it, or leave it to fsck.
@@ -377,7 +378,7 @@ async fn insert_places(
                     CopyRef::New(place) => keys.get(place).copied(),
                     CopyRef::Admitted(_) => Some(copy_key(&state.keys, &item.digest, &chosen.key)?),
                 };
-                key.map(|key| seal_envelope(&key, item, envelope)).transpose()?
+                key.map(|key| seal_envelope(&key, &item.digest, envelope)).transpose()?
             }
             None => None,
         };
@@ -445,15 +446,6 @@ async fn folder_id(
     sql::execute(db, statements::INSERT_FOLDER, values![id, state.id, mailbox, hash, sealed]).await?;
     places.folders.insert((mailbox, hash), id);
     Ok(id)
-}
-
-fn seal_envelope(key: &Key, item: &Prepared, envelope: &Envelope) -> Result<Vec<u8>> {
-    let mut out = Writer::new();
-    out.byte(1).text(&envelope.sender).number(envelope.recipients.len() as u64);
-    for recipient in &envelope.recipients {
-        out.text(recipient);
-    }
-    envelope_key(key).seal(&item.digest.0, &out.finish())
 }
 
 fn seal_keywords(state: &TenantState, keywords: &[String]) -> Result<Option<Vec<u8>>> {

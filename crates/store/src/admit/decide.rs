@@ -107,7 +107,7 @@ pub(crate) fn decide(state: &TenantState, items: &[Prepared], known: Known) -> D
         here.insert(item.digest, place);
         decision.items.push(Chosen { copy: CopyRef::New(place), new: true, key: Vec::new() });
         let parts = choose_parts(state, index, item, &known.parts, &mut part_here, &mut decision.parts);
-        let hash = header_hash(state, item);
+        let hash = header_hash(state, item.header_key);
         let mut copy = NewCopy {
             item: index,
             header_hash: hash,

@@ -53,8 +53,8 @@ pub(crate) struct Wanted {
 }
 
 /// The keyed hash by which copies with equal header keys are found; 0 without a header key.
-pub(crate) fn header_hash(state: &TenantState, item: &Prepared) -> i64 {
-    item.header_key.map_or(0, |key| state.keys.lookup(b"header", &key.0))
+pub(crate) fn header_hash(state: &TenantState, header_key: Option<Digest>) -> i64 {
+    header_key.map_or(0, |key| state.keys.lookup(b"header", &key.0))
 }
 
 fn prefix(address: &[u8; 32]) -> i64 {
@@ -65,7 +65,7 @@ impl Wanted {
     pub(crate) fn of(state: &TenantState, items: &[Prepared]) -> Self {
         let tenant = state.id;
         let copies: BTreeSet<(i64, i64)> = items.iter().map(|item| (item.day, item.digest.prefix())).collect();
-        let headers: BTreeSet<i64> = items.iter().map(|item| header_hash(state, item)).filter(|hash| *hash != 0).collect();
+        let headers: BTreeSet<i64> = items.iter().map(|item| header_hash(state, item.header_key)).filter(|hash| *hash != 0).collect();
         let parts: BTreeSet<i64> = items
             .iter()
             .flat_map(|item| item.cut.parts())

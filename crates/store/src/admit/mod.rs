@@ -12,6 +12,8 @@ mod commit;
 mod decide;
 mod fetch;
 mod prepare;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Mutex;
 
@@ -22,6 +24,9 @@ use crate::error::{Result, StoreError};
 use crate::tenant::Tenant;
 
 pub(crate) use commit::next_seq;
+pub(crate) use fetch::header_hash;
+#[cfg(test)]
+pub(crate) use tests::Gate;
 pub use prepare::{Envelope, Incoming, Placement, Prepared};
 
 /// What became of an admitted item.

@@ -12,10 +12,13 @@ use std::time::Duration;
 
 use sqlx::any::{AnyPoolOptions, install_default_drivers};
 use sqlx::pool::PoolConnection;
-use sqlx::{Any, AnyPool, AssertSqlSafe, Executor, Transaction};
+use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Connection, Executor, Transaction};
 
 use crate::error::{Result, StoreError};
 use sql::Columns;
+
+/// The newest schema this program reads.
+pub(crate) const NEWEST: i64 = schema::VERSION;
 
 /// Kinds of ids that are handed out in blocks.
 #[derive(Debug, Clone, Copy)]
@@ -57,13 +60,8 @@ impl Catalog {
     /// Opens the SQLite catalog at `path`, creating it where `create` says so, and brings
     /// its schema up to date.
     pub(crate) async fn open_sqlite(path: &Path, create: bool) -> Result<Self> {
-        let text = path
-            .to_str()
-            .ok_or_else(|| StoreError::Invalid("the data directory's path is not UTF-8".into()))?;
-        let mode = if create { "rwc" } else { "rw" };
-        // The path is a URL here: these three would end or escape it.
-        let text = text.replace('%', "%25").replace('?', "%3F").replace('#', "%23");
-        Self::open(&format!("sqlite://{text}?mode={mode}"), false).await
+        let mode = if create { "mode=rwc" } else { "mode=rw" };
+        Self::open(&sqlite_address(path, mode)?, false).await
     }
 
     async fn open(address: &str, postgres: bool) -> Result<Self> {
@@ -151,11 +149,63 @@ impl Catalog {
         self.checkpoint().await
     }
 
+    /// What is wrong with the database's own structure; empty if nothing is.
+    pub(crate) async fn integrity(&self) -> Result<Vec<String>> {
+        if self.postgres {
+            return Ok(Vec::new());
+        }
+        let mut connection = self.readers.acquire().await?;
+        let rows = sqlx::query("PRAGMA integrity_check").fetch_all(&mut *connection).await?;
+        let lines = rows.iter().map(|row| row.string(0)).collect::<Result<Vec<_>>>()?;
+        Ok(lines.into_iter().filter(|line| line != "ok").collect())
+    }
+
+    /// Writes the catalog, as the last commit left it, into a new file.
+    pub(crate) async fn snapshot(&self, to: &Path) -> Result<()> {
+        if self.postgres {
+            return Err(StoreError::Invalid("a catalog on a server is backed up by the server's own means".into()));
+        }
+        let text = to
+            .to_str()
+            .ok_or_else(|| StoreError::Invalid(format!("the path {} is not UTF-8", to.display())))?;
+        let mut connection = self.writer.acquire().await?;
+        sql::execute(&mut connection, statements::SNAPSHOT, sql::values![text]).await?;
+        Ok(())
+    }
+
     /// Closes every connection; later calls fail.
     pub(crate) async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
     }
+}
+
+/// The address of the SQLite file at `path`.
+fn sqlite_address(path: &Path, how: &str) -> Result<String> {
+    let text = path
+        .to_str()
+        .ok_or_else(|| StoreError::Invalid(format!("the path {} is not UTF-8", path.display())))?;
+    // The path is a URL here: these three would end or escape it.
+    let text = text.replace('%', "%25").replace('?', "%3F").replace('#', "%23");
+    Ok(format!("sqlite://{text}?{how}"))
+}
+
+/// Opens a SQLite catalog for reading alone: no migration, no setting, not a byte of the
+/// file changes. Where no write-ahead log lies beside it nothing is made beside it either.
+/// The caller sees to it that nobody writes meanwhile.
+pub(crate) async fn peek(path: &Path) -> Result<AnyConnection> {
+    install_default_drivers();
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let closed = std::fs::metadata(log).map_or(true, |log| log.len() == 0);
+    let how = if closed { "mode=ro&immutable=true" } else { "mode=ro" };
+    Ok(AnyConnection::connect(&sqlite_address(path, how)?).await?)
+}
+
+/// The schema of an open catalog.
+pub(crate) async fn schema_version(db: &mut AnyConnection) -> Result<i64> {
+    let row = sql::fetch_optional(db, statements::SCHEMA_VERSION, vec![]).await?;
+    row.map_or(Ok(0), |row| row.int(0))
 }
 
 /// Takes `count` neighbouring ids and returns the first.

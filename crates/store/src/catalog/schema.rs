@@ -16,6 +16,7 @@ const FIRST: &[&str] = &[
     "CREATE TABLE tenant (id BIGINT PRIMARY KEY, name BLOB NOT NULL, by_master BLOB NOT NULL, by_recovery BLOB NOT NULL, created BIGINT NOT NULL)",
     // Ids are handed out in blocks inside the transaction that uses them, so that frames of one run are neighbours.
     "CREATE TABLE counter (kind BIGINT PRIMARY KEY, next BIGINT NOT NULL)",
+    // For stores that several processes share; an embedded store's lock ends every lease.
     "CREATE TABLE lease (tenant BIGINT NOT NULL, kind BIGINT NOT NULL, holder BLOB NOT NULL, generation BIGINT NOT NULL, until BIGINT NOT NULL, PRIMARY KEY (tenant, kind))",
     // -- vault ------------------------------------------------------------------------
     // class 0: unlocked. release: month a WORM bucket opens, 0 for none.
@@ -25,12 +26,14 @@ const FIRST: &[&str] = &[
     "CREATE INDEX frame_of_pack ON frame (pack)",
     "CREATE TABLE part (id BIGINT PRIMARY KEY, tenant BIGINT NOT NULL, bucket BIGINT NOT NULL, prefix BIGINT NOT NULL, address BLOB NOT NULL, size BIGINT NOT NULL, frame BIGINT NOT NULL, at BIGINT NOT NULL)",
     "CREATE INDEX part_by_address ON part (tenant, bucket, prefix)",
-    "CREATE INDEX part_of_frame ON part (frame)",
+    "CREATE INDEX part_of_frame ON part (tenant, frame)",
     // -- copies and messages ----------------------------------------------------------
     // home 0 is this store. frame/at/run name the skeleton's run in `bucket`; more instances in `instance`.
     "CREATE TABLE copy (id BIGINT PRIMARY KEY, tenant BIGINT NOT NULL, day BIGINT NOT NULL, prefix BIGINT NOT NULL, digest BLOB NOT NULL, size BIGINT NOT NULL, home BIGINT NOT NULL, held_from BIGINT NOT NULL, header_key BIGINT NOT NULL, event BIGINT NOT NULL, bucket BIGINT NOT NULL, frame BIGINT NOT NULL, at BIGINT NOT NULL, run BIGINT NOT NULL, key BLOB NOT NULL, head BLOB NOT NULL, record BLOB NOT NULL)",
     "CREATE INDEX copy_by_day ON copy (tenant, day, prefix)",
     "CREATE INDEX copy_by_header ON copy (tenant, header_key) WHERE header_key <> 0",
+    // What lives in a frame: asked by compaction and purge.
+    "CREATE INDEX copy_of_frame ON copy (tenant, frame)",
     "CREATE TABLE instance (tenant BIGINT NOT NULL, copy BIGINT NOT NULL, bucket BIGINT NOT NULL, frame BIGINT NOT NULL, at BIGINT NOT NULL, run BIGINT NOT NULL, PRIMARY KEY (tenant, copy, bucket))",
     "CREATE TABLE copy_part (tenant BIGINT NOT NULL, copy BIGINT NOT NULL, ordinal BIGINT NOT NULL, part BIGINT NOT NULL, PRIMARY KEY (tenant, copy, ordinal))",
     "CREATE INDEX copy_part_of_part ON copy_part (part)",

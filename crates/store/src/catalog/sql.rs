@@ -159,6 +159,7 @@ pub(crate) async fn fetch_optional(
 /// Columns of a row by place, with errors instead of panics.
 pub(crate) trait Columns {
     fn int(&self, column: usize) -> Result<i64>;
+    fn int_or_null(&self, column: usize) -> Result<Option<i64>>;
     fn blob(&self, column: usize) -> Result<Vec<u8>>;
     fn blob_or_null(&self, column: usize) -> Result<Option<Vec<u8>>>;
     fn string(&self, column: usize) -> Result<String>;
@@ -167,6 +168,10 @@ pub(crate) trait Columns {
 
 impl Columns for AnyRow {
     fn int(&self, column: usize) -> Result<i64> {
+        Ok(self.try_get(column)?)
+    }
+
+    fn int_or_null(&self, column: usize) -> Result<Option<i64>> {
         Ok(self.try_get(column)?)
     }
 

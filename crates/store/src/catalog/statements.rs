@@ -10,14 +10,27 @@ pub(crate) const SET_SCHEMA_VERSION: &str = "INSERT INTO schema_version (id, ver
 pub(crate) const TAKE_IDS: &str = "INSERT INTO counter (kind, next) VALUES ($1, 1 + $2) ON CONFLICT (kind) DO UPDATE SET next = counter.next + $2 RETURNING next";
 pub(crate) const STORE: &str = "SELECT name, epoch, created FROM store WHERE id = 1";
 pub(crate) const INSERT_STORE: &str = "INSERT INTO store (id, name, epoch, created) VALUES (1, $1, 1, $2)";
-pub(crate) const RAISE_EPOCH: &str = "UPDATE store SET epoch = epoch + 1 WHERE id = 1";
+/// Only ever upwards.
+pub(crate) const RAISE_EPOCH: &str = "UPDATE store SET epoch = $1 WHERE id = 1 AND epoch < $1";
 pub(crate) const TENANTS: &str = "SELECT id, name, by_master, by_recovery FROM tenant ORDER BY id";
+/// A row if the catalog has tables at all; SQLite only, asked of a file that is merely looked at.
+pub(crate) const HAS_TENANTS: &str = "SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'tenant'";
 pub(crate) const INSERT_TENANT: &str = "INSERT INTO tenant (id, name, by_master, by_recovery, created) VALUES ($1, $2, $3, $4, $5)";
 pub(crate) const REWRAP_TENANT: &str = "UPDATE tenant SET by_master = $2 WHERE id = $1";
 pub(crate) const REWRAP_RECOVERY: &str = "UPDATE tenant SET by_recovery = $2 WHERE id = $1";
 pub(crate) const COUNT_ROWS: &str = "SELECT (SELECT COUNT(*) FROM bucket) + (SELECT COUNT(*) FROM pack) + (SELECT COUNT(*) FROM frame) + (SELECT COUNT(*) FROM part) + (SELECT COUNT(*) FROM copy) + (SELECT COUNT(*) FROM instance) + (SELECT COUNT(*) FROM copy_part) + (SELECT COUNT(*) FROM link) + (SELECT COUNT(*) FROM pin) + (SELECT COUNT(*) FROM mailbox) + (SELECT COUNT(*) FROM folder) + (SELECT COUNT(*) FROM delivery) + (SELECT COUNT(*) FROM owner) + (SELECT COUNT(*) FROM placement) + (SELECT COUNT(*) FROM event) + (SELECT COUNT(*) FROM log) + (SELECT COUNT(*) FROM follower) + (SELECT COUNT(*) FROM split) + (SELECT COUNT(*) FROM job) + (SELECT COUNT(*) FROM job_error)";
 pub(crate) const ALL_PACKS: &str = "SELECT name FROM pack";
 pub(crate) const ALL_SPLITS: &str = "SELECT name FROM split";
+/// Every lease ends, and its next generation is above `$1` and above all it had.
+pub(crate) const RAISE_LEASES: &str = "UPDATE lease SET until = 0, generation = CASE WHEN generation < $1 THEN $1 ELSE generation + 1 END";
+/// SQLite only: writes the catalog as it is now into a new file.
+pub(crate) const SNAPSHOT: &str = "VACUUM INTO $1";
+/// SQLite only: `ok`, or what is wrong.
+pub(crate) const INTEGRITY: &str = "PRAGMA integrity_check(5)";
+pub(crate) const PACKS_AFTER: &str = "SELECT id, name, size FROM pack WHERE id > $1 ORDER BY id LIMIT 1000";
+pub(crate) const SPLITS_AFTER: &str = "SELECT id, name, size FROM split WHERE id > $1 ORDER BY id LIMIT 1000";
+pub(crate) const BYTES_OF_PACKS: &str = "SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM pack";
+pub(crate) const BYTES_OF_SPLITS: &str = "SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM split";
 
 // -- vault ---------------------------------------------------------------------------------
 
@@ -103,6 +116,7 @@ pub(crate) const INSERT_DELIVERIES: Batch = Batch {
     columns: 7,
     after: "",
 };
+pub(crate) const DELIVERIES_OF_COPY: &str = "SELECT at, job, position, envelope FROM delivery WHERE tenant = $1 AND copy = $2 ORDER BY id";
 pub(crate) const INSERT_OWNERS: Batch = Batch {
     before: "INSERT INTO owner (tenant, mailbox, copy) VALUES",
     columns: 3,
@@ -150,8 +164,6 @@ pub(crate) const LOG: &str = "SELECT size, tail, checkpoint FROM log WHERE tenan
 pub(crate) const SET_LOG: &str = "INSERT INTO log (tenant, size, tail, checkpoint) VALUES ($1, $2, $3, $4) ON CONFLICT (tenant) DO UPDATE SET size = excluded.size, tail = excluded.tail, checkpoint = excluded.checkpoint";
 pub(crate) const FOLLOWER: &str = "SELECT seq FROM follower WHERE tenant = $1 AND kind = $2";
 pub(crate) const SET_FOLLOWER: &str = "INSERT INTO follower (tenant, kind, seq) VALUES ($1, $2, $3) ON CONFLICT (tenant, kind) DO UPDATE SET seq = excluded.seq";
-pub(crate) const LEASE: &str = "SELECT holder, generation FROM lease WHERE tenant = $1 AND kind = $2";
-pub(crate) const SET_LEASE: &str = "INSERT INTO lease (tenant, kind, holder, generation, until) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (tenant, kind) DO UPDATE SET holder = excluded.holder, generation = lease.generation + 1, until = excluded.until";
 
 // -- index ---------------------------------------------------------------------------------
 
@@ -175,6 +187,75 @@ pub(crate) const INSERT_JOB_ERRORS: Batch = Batch {
     after: " ON CONFLICT (tenant, job, position) DO NOTHING",
 };
 pub(crate) const JOB_ERRORS: &str = "SELECT position, what FROM job_error WHERE tenant = $1 AND job = $2 ORDER BY position";
+
+// -- verification --------------------------------------------------------------------------
+
+/// In the order in which they lie.
+pub(crate) const COPIES_AFTER: &str = "SELECT id, frame FROM copy WHERE tenant = $1 AND (frame, id) > ($2, $3) ORDER BY frame, id LIMIT 4096";
+/// Columns as `CopyRow` reads them, and the event that is to have admitted the copy.
+pub(crate) const COPIES_BY_ID: Batch = Batch {
+    before: "WITH wanted (tenant, id) AS (VALUES",
+    columns: 2,
+    after: ") SELECT copy.id, copy.day, copy.digest, copy.size, copy.held_from, copy.event, copy.bucket, copy.frame, copy.at, copy.run, copy.key, copy.head, copy.record, event.kind, event.copy FROM wanted CROSS JOIN copy LEFT JOIN event ON event.id = copy.event WHERE copy.tenant = wanted.tenant AND copy.id = wanted.id",
+};
+pub(crate) const PARTS_OF_COPIES: Batch = Batch {
+    before: "WITH wanted (tenant, copy) AS (VALUES",
+    columns: 2,
+    after: ") SELECT copy_part.copy, copy_part.ordinal, part.frame, part.at, part.size, part.bucket, part.address FROM wanted CROSS JOIN copy_part JOIN part ON part.id = copy_part.part WHERE copy_part.tenant = wanted.tenant AND copy_part.copy = wanted.copy",
+};
+
+// -- fsck ----------------------------------------------------------------------------------
+
+pub(crate) const PACKS: &str = "SELECT id, name, size FROM pack WHERE tenant = $1 ORDER BY id";
+/// Columns as `read_frame_row` reads them.
+pub(crate) const FRAMES_OF_PACK: &str = "SELECT frame.id, pack.name, frame.number, frame.at, frame.sealed, frame.plain, frame.key FROM frame JOIN pack ON pack.id = frame.pack WHERE frame.tenant = $1 AND frame.pack = $2 ORDER BY frame.number";
+pub(crate) const ADMITTED_SEQS: &str = "SELECT seq FROM event WHERE tenant = $1 AND kind = 1 AND seq < $2";
+pub(crate) const COPY_LOOKUPS: &str = "SELECT id, prefix, header_key, frame FROM copy WHERE tenant = $1 AND (frame, id) > ($2, $3) ORDER BY frame, id LIMIT 1024";
+pub(crate) const PART_LOOKUPS: &str = "SELECT id, prefix, address, frame FROM part WHERE tenant = $1 AND (frame, id) > ($2, $3) ORDER BY frame, id LIMIT 4096";
+// Each of these finds rows that are wrong.
+pub(crate) const PACKS_WITHOUT_BUCKET: &str = "SELECT pack.id FROM pack LEFT JOIN bucket ON bucket.id = pack.bucket AND bucket.tenant = pack.tenant WHERE pack.tenant = $1 AND bucket.id IS NULL";
+pub(crate) const FRAMES_WITHOUT_PACK: &str = "SELECT frame.id FROM frame LEFT JOIN pack ON pack.id = frame.pack AND pack.tenant = frame.tenant WHERE frame.tenant = $1 AND pack.id IS NULL";
+pub(crate) const COPIES_WITHOUT_FRAME: &str = "SELECT copy.id FROM copy LEFT JOIN frame ON frame.id = copy.frame AND frame.tenant = copy.tenant WHERE copy.tenant = $1 AND frame.id IS NULL";
+pub(crate) const PARTS_WITHOUT_FRAME: &str = "SELECT part.id FROM part LEFT JOIN frame ON frame.id = part.frame AND frame.tenant = part.tenant WHERE part.tenant = $1 AND frame.id IS NULL";
+pub(crate) const INSTANCES_DANGLING: &str = "SELECT instance.copy FROM instance LEFT JOIN copy ON copy.id = instance.copy AND copy.tenant = instance.tenant LEFT JOIN frame ON frame.id = instance.frame AND frame.tenant = instance.tenant WHERE instance.tenant = $1 AND (copy.id IS NULL OR frame.id IS NULL)";
+pub(crate) const COPY_PARTS_DANGLING: &str = "SELECT copy_part.copy FROM copy_part LEFT JOIN copy ON copy.id = copy_part.copy AND copy.tenant = copy_part.tenant LEFT JOIN part ON part.id = copy_part.part AND part.tenant = copy_part.tenant WHERE copy_part.tenant = $1 AND (copy.id IS NULL OR part.id IS NULL)";
+pub(crate) const COPY_PARTS_WITH_GAPS: &str = "SELECT copy FROM copy_part WHERE tenant = $1 GROUP BY copy HAVING MIN(ordinal) <> 0 OR MAX(ordinal) <> COUNT(*) - 1";
+pub(crate) const COPIES_DOUBLED: &str = "SELECT MAX(id) FROM copy WHERE tenant = $1 GROUP BY digest HAVING COUNT(*) > 1";
+pub(crate) const PARTS_DOUBLED: &str = "SELECT MAX(id) FROM part WHERE tenant = $1 GROUP BY bucket, address HAVING COUNT(*) > 1";
+pub(crate) const EVENTS_WITHOUT_COPY: &str = "SELECT event.id FROM event LEFT JOIN copy ON copy.id = event.copy AND copy.tenant = event.tenant WHERE event.tenant = $1 AND event.kind IN (1, 2) AND copy.id IS NULL";
+pub(crate) const EVENTS_WITHOUT_DELIVERY: &str = "SELECT event.id FROM event LEFT JOIN delivery ON delivery.tenant = event.tenant AND delivery.copy = event.copy AND delivery.id = event.id WHERE event.tenant = $1 AND event.kind IN (1, 2) AND delivery.id IS NULL";
+pub(crate) const EVENTS_WITH_SEQ_TWICE: &str = "SELECT seq FROM event WHERE tenant = $1 AND seq IS NOT NULL GROUP BY seq HAVING COUNT(*) > 1";
+pub(crate) const EVENTS_AFTER_GAP: &str = "SELECT event.seq FROM event LEFT JOIN event AS before ON before.tenant = event.tenant AND before.seq = event.seq - 1 WHERE event.tenant = $1 AND event.seq <> 0 AND before.id IS NULL";
+pub(crate) const DELIVERIES_DANGLING: &str = "SELECT delivery.id FROM delivery LEFT JOIN copy ON copy.id = delivery.copy AND copy.tenant = delivery.tenant LEFT JOIN event ON event.id = delivery.id AND event.tenant = delivery.tenant AND event.copy = delivery.copy LEFT JOIN job ON job.id = delivery.job AND job.tenant = delivery.tenant WHERE delivery.tenant = $1 AND (copy.id IS NULL OR event.id IS NULL OR (delivery.job <> 0 AND job.id IS NULL))";
+pub(crate) const PLACEMENTS_DANGLING: &str = "SELECT placement.id FROM placement LEFT JOIN delivery ON delivery.tenant = placement.tenant AND delivery.copy = placement.copy AND delivery.id = placement.id LEFT JOIN folder ON folder.id = placement.folder AND folder.tenant = placement.tenant WHERE placement.tenant = $1 AND (delivery.id IS NULL OR folder.id IS NULL)";
+pub(crate) const OWNERS_DANGLING: &str = "SELECT owner.copy FROM owner LEFT JOIN copy ON copy.id = owner.copy AND copy.tenant = owner.tenant LEFT JOIN mailbox ON mailbox.id = owner.mailbox AND mailbox.tenant = owner.tenant WHERE owner.tenant = $1 AND (copy.id IS NULL OR mailbox.id IS NULL)";
+pub(crate) const FOLDERS_WITHOUT_MAILBOX: &str = "SELECT folder.id FROM folder LEFT JOIN mailbox ON mailbox.id = folder.mailbox AND mailbox.tenant = folder.tenant WHERE folder.tenant = $1 AND mailbox.id IS NULL";
+pub(crate) const LINKS_DANGLING: &str = "SELECT link.id FROM link LEFT JOIN copy ON copy.id = link.copy AND copy.tenant = link.tenant LEFT JOIN copy AS older ON older.id = link.message AND older.tenant = link.tenant WHERE link.tenant = $1 AND (copy.id IS NULL OR older.id IS NULL)";
+pub(crate) const PINS_WITHOUT_COPY: &str = "SELECT pin.id FROM pin LEFT JOIN copy ON copy.id = pin.copy AND copy.tenant = pin.tenant WHERE pin.tenant = $1 AND copy.id IS NULL";
+
+// -- compaction ----------------------------------------------------------------------------
+
+/// Packs with the ids of their first and last frame, their plain bytes, and those of them in
+/// frames as large as a piece.
+pub(crate) const PACKS_TO_COMPACT: &str = "SELECT pack.id, pack.name, pack.bucket, pack.size, pack.generation, COALESCE(MIN(frame.id), 0), COALESCE(MAX(frame.id), -1), CAST(COALESCE(SUM(frame.plain), 0) AS BIGINT), CAST(COALESCE(SUM(CASE WHEN frame.plain >= 4194304 THEN frame.plain ELSE 0 END), 0) AS BIGINT) FROM pack LEFT JOIN frame ON frame.pack = pack.id WHERE pack.tenant = $1 GROUP BY pack.id, pack.name, pack.bucket, pack.size, pack.generation ORDER BY pack.bucket, pack.id";
+pub(crate) const SET_GENERATION: &str = "UPDATE pack SET generation = $3 WHERE tenant = $1 AND id = $2";
+/// Columns as `CopyRow` reads them.
+pub(crate) const COPIES_IN_FRAMES: &str = "SELECT id, day, digest, size, held_from, event, bucket, frame, at, run, key, head, record FROM copy WHERE tenant = $1 AND frame >= $2 AND frame <= $3";
+pub(crate) const PARTS_IN_FRAMES: &str = "SELECT part.id, part.frame, part.at, part.size, (SELECT MIN(copy_part.copy) FROM copy_part WHERE copy_part.part = part.id) FROM part WHERE part.tenant = $1 AND part.frame >= $2 AND part.frame <= $3";
+pub(crate) const INSTANCES_IN_FRAMES: &str = "SELECT copy FROM instance WHERE tenant = $1 AND frame >= $2 AND frame <= $3 LIMIT 1";
+pub(crate) const USES_OF_FRAMES: &str = "SELECT id FROM copy WHERE tenant = $1 AND frame >= $2 AND frame <= $3 UNION ALL SELECT id FROM part WHERE tenant = $1 AND frame >= $2 AND frame <= $3 UNION ALL SELECT copy FROM instance WHERE tenant = $1 AND frame >= $2 AND frame <= $3 LIMIT 1";
+pub(crate) const MOVE_COPIES: Batch = Batch {
+    before: "WITH wanted (tenant, id, old, frame, at) AS (VALUES",
+    columns: 5,
+    after: ") UPDATE copy SET frame = wanted.frame, at = wanted.at FROM wanted WHERE copy.tenant = wanted.tenant AND copy.id = wanted.id AND copy.frame = wanted.old",
+};
+pub(crate) const MOVE_PARTS: Batch = Batch {
+    before: "WITH wanted (tenant, id, old, frame, at) AS (VALUES",
+    columns: 5,
+    after: ") UPDATE part SET frame = wanted.frame, at = wanted.at FROM wanted WHERE part.tenant = wanted.tenant AND part.id = wanted.id AND part.frame = wanted.old",
+};
+pub(crate) const DELETE_FRAMES_OF_PACK: &str = "DELETE FROM frame WHERE tenant = $1 AND pack = $2";
+pub(crate) const DELETE_PACK: &str = "DELETE FROM pack WHERE tenant = $1 AND id = $2";
 
 #[cfg(test)]
 mod tests {

@@ -48,8 +48,8 @@ pub(crate) struct Building {
     writers: Vec<SplitWriter>,
     /// The first seq not yet gathered; `None` before the cursor was read.
     next: Option<i64>,
-    /// The cursor as the catalog has it.
-    durable: Option<i64>,
+    /// `next` is further than the cursor.
+    moved: bool,
 }
 
 /// How far the index is.
@@ -93,11 +93,7 @@ impl Tenant {
             let mut db = self.store.catalog.read().await?;
             let next = match building.next {
                 Some(next) => next,
-                None => {
-                    let cursor = self.index_cursor(&mut db).await?;
-                    building.durable = Some(cursor);
-                    cursor
-                }
+                None => self.index_cursor(&mut db).await?,
             };
             building.next = Some(next);
             let (docs, last) = self.gather(&mut db, next).await?;
@@ -105,8 +101,12 @@ impl Tenant {
             if last < next {
                 break;
             }
+            // Until they come back, nobody knows what the writers hold: whoever fails here, or
+            // is dropped, must not leave a place behind them from which others go on.
+            building.next = None;
             building.writers = self.add(std::mem::take(&mut building.writers), docs).await?;
             building.next = Some(last + 1);
+            building.moved = true;
             if building.writers.iter().any(|writer| writer.memory() >= BUDGET) {
                 self.seal(&mut building).await?;
             }
@@ -215,7 +215,11 @@ impl Tenant {
 
     /// Makes everything gathered durable and findable.
     async fn seal(&self, building: &mut Building) -> Result<()> {
-        let Some(next) = building.next.filter(|next| building.durable != Some(*next)) else { return Ok(()) };
+        if building.writers.is_empty() && !building.moved {
+            return Ok(());
+        }
+        // Whatever fails from here on, the cursor still says what has to be gathered again.
+        let Some(next) = building.next.take() else { return Ok(()) };
         let writers = std::mem::take(&mut building.writers);
         let sealed = blocking(move || {
             let finish = |writer: SplitWriter| -> Result<Option<(Built, Key)>> {
@@ -225,25 +229,19 @@ impl Tenant {
             use rayon::prelude::*;
             writers.into_par_iter().map(finish).collect::<Result<Vec<_>>>()
         })
-        .await;
-        // Whatever fails from here on, the cursor still says what has to be gathered again.
-        let done = async {
-            let built: Vec<(Built, Key)> = sealed??.into_iter().flatten().collect();
-            futures::future::try_join_all(built.iter().map(|(built, _)| self.put_split(built))).await?;
-            let mut tx = self.store.catalog.begin().await?;
-            for (built, key) in &built {
-                self.list_split(&mut tx, built, key).await?;
-            }
-            let cursor = values![self.id(), Follower::Index as i64, next];
-            sql::execute(&mut tx, statements::SET_FOLLOWER, cursor).await?;
-            Ok(tx.commit().await?)
+        .await??;
+        let built: Vec<(Built, Key)> = sealed.into_iter().flatten().collect();
+        futures::future::try_join_all(built.iter().map(|(built, _)| self.put_split(built))).await?;
+        let mut tx = self.store.catalog.begin().await?;
+        for (built, key) in &built {
+            self.list_split(&mut tx, built, key).await?;
         }
-        .await;
-        match done {
-            Ok(()) => building.durable = Some(next),
-            Err(_) => building.next = None,
-        }
-        done
+        let cursor = values![self.id(), Follower::Index as i64, next];
+        sql::execute(&mut tx, statements::SET_FOLLOWER, cursor).await?;
+        tx.commit().await?;
+        building.next = Some(next);
+        building.moved = false;
+        Ok(())
     }
 
     async fn put_split(&self, built: &Built) -> Result<()> {
@@ -307,6 +305,10 @@ impl Tenant {
     pub(crate) async fn open_splits(&self, rows: &[SplitRow]) -> Result<Vec<Arc<Split>>> {
         let mut splits = Vec::with_capacity(rows.len());
         for row in rows {
+            // Terms of another analyser would be looked up in vain, and silently.
+            if u64::try_from(row.analyser) != Ok(ANALYSER_VERSION) {
+                return Err(StoreError::Index(format!("it was made by analyser {}", row.analyser)));
+            }
             let known = lock(&self.state.splits).get(&row.id.0).cloned();
             let split = match known {
                 Some(split) => split,
@@ -321,7 +323,7 @@ impl Tenant {
         Ok(splits)
     }
 
-    async fn open_split(&self, row: &SplitRow) -> Result<Split> {
+    pub(crate) async fn open_split(&self, row: &SplitRow) -> Result<Split> {
         let item = || format!("split {}", split_path(&row.id));
         let key = self
             .state

@@ -100,28 +100,40 @@ pub(crate) async fn log_name(db: &mut AnyConnection, tenant: i64) -> Result<Stri
     Ok(format!("everpost/{name}/{tenant}/e{}", row.int(1)?))
 }
 
-fn tile_path(tenant: i64, tile: &Tile) -> Path {
+/// Where a tile lies.
+pub(crate) fn tile_path(tenant: i64, tile: &Tile) -> Path {
     Path::from(format!("objects/tiles/{tenant}/{}", tile.path()))
 }
 
-struct State {
-    tail: Tail,
-    checkpoint: Vec<u8>,
+/// What the catalog keeps of a log.
+pub(crate) struct LogState {
+    pub(crate) tail: Tail,
+    /// The newest signed checkpoint; empty before the first.
+    pub(crate) checkpoint: Vec<u8>,
+}
+
+/// The state of a tenant's log.
+pub(crate) async fn log_state(db: &mut AnyConnection, tenant: i64) -> Result<LogState> {
+    match sql::fetch_optional(db, statements::LOG, values![tenant]).await? {
+        Some(row) => Ok(LogState { tail: Tail::decode(&row.blob(1)?)?, checkpoint: row.blob(2)? }),
+        None => Ok(LogState { tail: Tail::new(), checkpoint: Vec::new() }),
+    }
+}
+
+/// The signing key of a tenant's log in the epoch that the catalog is in.
+pub(crate) async fn log_signer(db: &mut AnyConnection, keys: &TenantKeys) -> Result<Signer> {
+    let name = log_name(db, keys.tenant).await?;
+    Signer::from_seed(&name, &keys.log_seed()).map_err(|error| StoreError::Invalid(format!("log key: {error}")))
 }
 
 impl Tenant {
-    async fn log_state(&self, db: &mut AnyConnection) -> Result<State> {
-        match sql::fetch_optional(db, statements::LOG, values![self.id()]).await? {
-            Some(row) => Ok(State { tail: Tail::decode(&row.blob(1)?)?, checkpoint: row.blob(2)? }),
-            None => Ok(State { tail: Tail::new(), checkpoint: Vec::new() }),
-        }
+    async fn log_state(&self, db: &mut AnyConnection) -> Result<LogState> {
+        log_state(db, self.id()).await
     }
 
     /// The signing key of the tenant's log in this epoch.
-    async fn log_signer(&self, db: &mut AnyConnection) -> Result<Signer> {
-        let name = log_name(db, self.id()).await?;
-        Signer::from_seed(&name, &self.state.keys.log_seed())
-            .map_err(|error| StoreError::Invalid(format!("log key: {error}")))
+    pub(crate) async fn log_signer(&self, db: &mut AnyConnection) -> Result<Signer> {
+        log_signer(db, &self.state.keys).await
     }
 
     /// Turns all numbered events into leaves and signs a checkpoint; returns the log's size.

@@ -3,10 +3,13 @@
 
 mod index;
 mod log;
+mod prove;
 
 pub use index::IndexProgress;
-pub(crate) use index::{Building, FreshDoc, blocking};
+pub(crate) use index::{Building, FreshDoc, SplitRow, blocking, split_path};
 pub use log::LogHead;
+pub(crate) use log::{event_leaf, log_signer, log_state, read_event, tile_path};
+pub use prove::Prover;
 
 /// Numbers of followers in the table `follower`.
 #[derive(Debug, Clone, Copy)]

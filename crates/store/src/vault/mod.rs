@@ -124,7 +124,7 @@ impl Vault {
 
     /// Forgets opened frames, as after their keys were destroyed.
     pub(crate) fn forget(&self) {
-        self.frames.clear();
+        self.frames.retain(|_| false);
     }
 }
 

@@ -144,6 +144,11 @@ pub(crate) fn closing(frames: &[FrameAt]) -> Vec<u8> {
     footer
 }
 
+/// Bytes of [`closing`] for so many frames.
+pub(crate) fn closing_length(frames: usize) -> u64 {
+    (frames * ENTRY + TRAILER) as u64
+}
+
 /// What a reader finds in a pack without the catalog.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Survey {

@@ -68,6 +68,7 @@ pub(crate) struct PackWriter {
     keys: Arc<TenantKeys>,
     name: Name,
     level: i32,
+    frame: usize,
     upload: Upload,
     next: u32,
     open: [Option<OpenFrame>; 2],
@@ -86,6 +87,7 @@ impl PackWriter {
             keys,
             name,
             level,
+            frame: FRAME,
             upload,
             next: 0,
             open: [None, None],
@@ -95,13 +97,19 @@ impl PackWriter {
         })
     }
 
+    /// Closes frames at about `frame` bytes instead of the usual size.
+    pub(crate) fn framed(self, frame: usize) -> Self {
+        PackWriter { frame: frame.clamp(1, PIECE), ..self }
+    }
+
     /// Adds a run that is held whole, at most one piece long.
     pub(crate) async fn add(&mut self, kind: FrameKind, bytes: &[u8]) -> Result<Run> {
         if bytes.len() > PIECE {
             return self.add_pieces(kind, bytes.chunks(PIECE)).await;
         }
+        let limit = self.frame;
         let slot = self.slot(kind);
-        let full = slot.as_ref().is_some_and(|open| open.plain.len() + bytes.len() > FRAME);
+        let full = slot.as_ref().is_some_and(|open| open.plain.len() + bytes.len() > limit);
         if full {
             let frame = slot.take();
             self.close(frame).await?;
@@ -128,16 +136,26 @@ impl PackWriter {
         kind: FrameKind,
         pieces: impl Iterator<Item = B> + Send,
     ) -> Result<Run> {
-        let mut run = Run { frame: i64::from(self.next), at: 0, length: 0 };
+        let mut run = self.begin();
         for piece in pieces {
             let plain = piece.as_ref().to_vec();
             drop(piece);
-            run.length += plain.len() as u64;
-            let frame = OpenFrame { number: self.next, kind, plain };
-            self.next += 1;
-            self.close(Some(frame)).await?;
+            self.add_piece(kind, &mut run, plain).await?;
         }
         Ok(run)
+    }
+
+    /// A run to which [`PackWriter::add_piece`] adds, with nothing else between.
+    pub(crate) fn begin(&self) -> Run {
+        Run { frame: i64::from(self.next), at: 0, length: 0 }
+    }
+
+    /// Adds the next piece of a run, in a frame of its own.
+    pub(crate) async fn add_piece(&mut self, kind: FrameKind, run: &mut Run, plain: Vec<u8>) -> Result<()> {
+        run.length += plain.len() as u64;
+        let frame = OpenFrame { number: self.next, kind, plain };
+        self.next += 1;
+        self.close(Some(frame)).await
     }
 
     fn slot(&mut self, kind: FrameKind) -> &mut Option<OpenFrame> {

@@ -1,3 +1,4 @@
+//! The log against known vectors and naive models.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,

@@ -1,3 +1,4 @@
+//! Address fields.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,

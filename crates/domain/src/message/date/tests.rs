@@ -1,3 +1,4 @@
+//! Dates as mail writes them.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,

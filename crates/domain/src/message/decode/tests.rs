@@ -1,3 +1,4 @@
+//! Transfer encodings and charsets.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,

@@ -1,3 +1,4 @@
+//! Heads and their durable form.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,

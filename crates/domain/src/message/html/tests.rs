@@ -1,3 +1,4 @@
+//! The fixed rendering of HTML.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,

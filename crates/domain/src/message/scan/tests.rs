@@ -1,3 +1,4 @@
+//! The MIME scanner.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,

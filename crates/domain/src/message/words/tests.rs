@@ -1,3 +1,4 @@
+//! Text for search.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,

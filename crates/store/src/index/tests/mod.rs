@@ -1,3 +1,4 @@
+//! The index against a naive evaluator.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,

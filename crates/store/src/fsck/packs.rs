@@ -1,0 +1,133 @@
+//! Packs as objects: each byte belongs to preamble, frames or footer, and says what the
+//! rows say.
+
+use bytes::Bytes;
+use object_store::ObjectStoreExt;
+use sqlx::AnyConnection;
+
+use super::FsckReport;
+use crate::catalog::sql::{self, Columns, values};
+use crate::catalog::statements;
+use crate::error::Result;
+use crate::tenant::Tenant;
+use crate::vault::pack::{self, Name, Survey};
+use crate::vault::{FrameRow, frame_label, object_path, read_frame_row};
+use crate::verify::{Bad, Stage, VerifyProgress};
+
+impl Tenant {
+    /// Reads every pack whole.
+    pub(super) async fn fsck_packs(
+        &self,
+        report: &mut FsckReport,
+        progress: &mut (impl FnMut(VerifyProgress) + Send),
+    ) -> Result<()> {
+        let mut db = self.store.catalog.read().await?;
+        let packs = sql::fetch(&mut db, statements::PACKS, values![self.id()]).await?;
+        let total = packs.len() as u64;
+        for (done, row) in (1..).zip(&packs) {
+            report.checked += 1;
+            let id = row.int(0)?;
+            match row.array(1) {
+                Ok(name) => self.fsck_pack(&mut db, id, &name, row.int(2)?, &mut report.bad).await?,
+                Err(error) => report.bad.push(Bad::of(format!("pack row {id}"), error)?),
+            }
+            progress(VerifyProgress { stage: Stage::Packs, done, total });
+        }
+        Ok(())
+    }
+
+    async fn fsck_pack(
+        &self,
+        db: &mut AnyConnection,
+        id: i64,
+        name: &Name,
+        size: i64,
+        bad: &mut Vec<Bad>,
+    ) -> Result<()> {
+        let path = object_path("packs", name);
+        let bytes = match self.store.vault.objects.get(&path).await {
+            Ok(found) => found.bytes().await.map_err(crate::StoreError::from),
+            Err(object_store::Error::NotFound { .. }) => {
+                bad.push(Bad::new(path, "the object is missing"));
+                return Ok(());
+            }
+            Err(error) => Err(error.into()),
+        };
+        let bytes = match bytes {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                bad.push(Bad::of(path, error)?);
+                return Ok(());
+            }
+        };
+        let mut rows = Vec::new();
+        for row in sql::fetch(db, statements::FRAMES_OF_PACK, values![self.id(), id]).await? {
+            match read_frame_row(&row) {
+                Ok(row) => rows.push(row),
+                Err(error) => bad.push(Bad::of(format!("frame row {} of {path}", row.int(0)?), error)?),
+            }
+        }
+        let (keys, name, path) = (self.state.keys.clone(), *name, path.to_string());
+        let found = crate::follow::blocking(move || {
+            let mut bad = structure(&bytes, &name, size, &path);
+            bad.extend(frames(&keys, &bytes, &name, &rows, &path));
+            bad
+        })
+        .await?;
+        bad.extend(found);
+        Ok(())
+    }
+}
+
+/// What is wrong with the container.
+fn structure(bytes: &Bytes, name: &Name, size: i64, path: &str) -> Vec<Bad> {
+    let mut bad = Vec::new();
+    if bytes.len() as u64 != size.unsigned_abs() {
+        bad.push(Bad::new(path, format!("it has {} bytes, its row says {size}", bytes.len())));
+    }
+    let survey = pack::survey(bytes);
+    bad.extend(survey.complaints.iter().map(|what| Bad::new(path, what)));
+    if survey.name.is_some_and(|found| found != *name) {
+        bad.push(Bad::new(path, "its preamble names another pack"));
+    }
+    if bad.is_empty() && !is_covered(&survey, bytes.len() as u64) {
+        bad.push(Bad::new(path, "it has bytes that belong to no frame"));
+    }
+    bad
+}
+
+/// True if frames follow each other from the preamble to the footer.
+fn is_covered(survey: &Survey, length: u64) -> bool {
+    let mut ranges: Vec<_> = survey.frames.iter().map(|(_, frame)| frame.range()).collect();
+    ranges.sort_by_key(|range| range.start);
+    let end = ranges.iter().try_fold(pack::PREAMBLE, |at, range| (range.start == at).then_some(range.end));
+    end.and_then(|end| end.checked_add(pack::closing_length(survey.frames.len()))) == Some(length)
+}
+
+/// What is wrong with frames: rows that differ from the pack, seals that do not open.
+/// Frames without a row are dead: their keys were destroyed.
+fn frames(keys: &crate::keys::TenantKeys, bytes: &Bytes, name: &Name, rows: &[FrameRow], path: &str) -> Vec<Bad> {
+    let survey = pack::survey(bytes);
+    let mut bad = Vec::new();
+    for row in rows {
+        let item = format!("frame {} of {path}", row.number);
+        let found = survey.frames.iter().find(|(number, _)| *number == row.number);
+        if found.is_none_or(|(_, found)| *found != row.place) {
+            bad.push(Bad::new(&item, "the pack says otherwise than its row where it lies and how long it is"));
+        }
+        let Some(key) = keys.unwrap(&frame_label(name, row.number), &row.key) else {
+            bad.push(Bad::new(&item, "its key does not open"));
+            continue;
+        };
+        let range = row.place.range();
+        let range = usize::try_from(range.start).unwrap_or(usize::MAX)..usize::try_from(range.end).unwrap_or(usize::MAX);
+        let opened = match bytes.get(range) {
+            Some(sealed) => pack::open_frame(keys.tenant, name, row.number, &key, sealed),
+            None => Err("the object ends before it"),
+        };
+        if let Err(what) = opened {
+            bad.push(Bad::new(&item, what));
+        }
+    }
+    bad
+}

@@ -1,0 +1,80 @@
+//! The index: each split authentic, and together they hold each admitted copy once.
+
+use roaring::RoaringTreemap;
+
+use crate::catalog::sql::{self, Columns, values};
+use crate::catalog::statements;
+use crate::error::Result;
+use crate::follow::{SplitRow, blocking, split_path};
+use crate::tenant::Tenant;
+use crate::verify::{Bad, Stage, VerifyProgress};
+
+/// What was found about the index.
+#[derive(Default)]
+pub(super) struct Splits {
+    pub(super) checked: u64,
+    pub(super) bad: Vec<Bad>,
+}
+
+impl Tenant {
+    /// Reads every split whole.
+    pub(super) async fn fsck_splits(&self, progress: &mut (impl FnMut(VerifyProgress) + Send)) -> Result<Splits> {
+        let mut found = Splits::default();
+        let mut db = self.store.catalog.read().await?;
+        let rows = match self.split_rows(&mut db).await {
+            Ok(rows) => rows,
+            Err(error) => {
+                found.bad.push(Bad::of("split rows", error)?);
+                return Ok(found);
+            }
+        };
+        let total = rows.len() as u64;
+        let mut indexed = RoaringTreemap::new();
+        for (done, row) in (1..).zip(&rows) {
+            found.checked += 1;
+            match self.seqs_of_split(row).await {
+                Ok(seqs) if !indexed.is_disjoint(&seqs) => {
+                    found.bad.push(Bad::new(split_path(&row.id), "it holds copies that another split holds too"));
+                }
+                Ok(seqs) => indexed |= seqs,
+                Err(error) => found.bad.push(Bad::of(split_path(&row.id), error)?),
+            }
+            progress(VerifyProgress { stage: Stage::Splits, done, total });
+        }
+        let cursor = self.index_progress().await?;
+        if cursor.indexed > cursor.events {
+            found.bad.push(Bad::new("index", "its cursor lies beyond the last event"));
+        }
+        let bounds = values![self.id(), i64::try_from(cursor.indexed).unwrap_or(i64::MAX)];
+        let mut admitted = RoaringTreemap::new();
+        for row in sql::fetch(&mut db, statements::ADMITTED_SEQS, bounds).await? {
+            admitted.insert(row.int(0)?.unsigned_abs());
+        }
+        // Where a split is damaged, what it holds is unknown: that says enough.
+        if found.bad.is_empty() && indexed != admitted {
+            let (missing, foreign) = ((&admitted - &indexed).len(), (&indexed - &admitted).len());
+            let what = format!("{missing} admitted copies are in no split, {foreign} seqs are of no admitted copy");
+            found.bad.push(Bad::new("index", what));
+        }
+        Ok(found)
+    }
+
+    async fn seqs_of_split(&self, row: &SplitRow) -> Result<RoaringTreemap> {
+        let damaged = |what: &str| Err(crate::StoreError::damaged(split_path(&row.id), what));
+        let split = self.open_split(row).await?;
+        if i64::try_from(split.bytes()) != Ok(row.size) {
+            return damaged("its length is not the one in its row");
+        }
+        if i64::try_from(split.docs()) != Ok(row.docs) {
+            return damaged("it has not as many documents as its row says");
+        }
+        blocking(move || {
+            split.verify()?;
+            let opened = split.opened()?;
+            let seqs = (0..opened.docs).filter_map(|doc| opened.seq.first(doc)).collect();
+            Ok(seqs)
+        })
+        .await?
+    }
+}
+
