@@ -76,7 +76,14 @@ pub(crate) enum Command {
     /// Back the archive up, verify the backups, restore one
     #[command(after_help = BACKUP_EXAMPLES)]
     Backup(BackupCommand),
+    /// Measure import, sizes and search on this machine, in a temporary archive
+    #[command(after_help = BENCH_EXAMPLES)]
+    Bench(BenchCommand),
 }
+
+const BENCH_EXAMPLES: &str = "Examples:
+  everpost bench
+  everpost bench ~/mail/archive.mbox --json";
 
 const IMPORT_EXAMPLES: &str = "Examples:
   everpost import demo
@@ -415,4 +422,19 @@ pub(crate) enum BackupWhat {
         #[arg(long)]
         dry_run: bool,
     },
+}
+
+#[derive(Args)]
+pub(crate) struct BenchCommand {
+    /// An mbox to import; default: the generated organization
+    pub(crate) path: Option<PathBuf>,
+    /// Messages to generate where no mbox is given
+    #[arg(long, default_value_t = 10_000)]
+    pub(crate) messages: usize,
+    /// How often each query is asked
+    #[arg(long, default_value_t = 50)]
+    pub(crate) rounds: usize,
+    /// Where to make the temporary archive; default: the system's folder for such
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
 }

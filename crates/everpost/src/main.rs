@@ -39,5 +39,6 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Fsck(command) => commands::fsck::run(&global, command).await,
         Command::Compact(command) => commands::compact::run(&global, command).await,
         Command::Log(command) => commands::verify::log(&global, command).await,
+        Command::Bench(command) => commands::bench::run(&global, command).await,
     }
 }

@@ -26,6 +26,23 @@ fn at_least(low: u64, least: u8) -> u64 {
     (low + u64::from(128 - least) * 0x0101_0101_0101_0101) & HIGH
 }
 
+/// ASCII that parts words.
+static GAPS: [bool; 256] = {
+    let mut gaps = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        gaps[byte] = !(byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    gaps
+};
+
+/// True for ASCII that is neither letter nor digit.
+#[inline]
+pub(super) fn is_gap(byte: u8) -> bool {
+    GAPS.get(usize::from(byte)).is_some_and(|gap| *gap)
+}
+
 /// Length of the run of ASCII letters and digits at the start of `bytes`, and whether one
 /// is upper case. Eight bytes at a time and without a branch in the eight: words are short,
 /// and a mispredicted end of a loop costs more than all the rest.

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::LONGEST;
-use super::class::{Class, ascii_run, class};
+use super::class::{Class, ascii_run, class, is_gap};
 use super::fold::{alphabetic, fold_char, is_folded, join};
 
 /// A stream of terms over a text. Nothing is allocated per term: the buffers are reused.
@@ -97,8 +97,7 @@ impl<'a> Terms<'a> {
                 continue;
             }
             let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-            let gap = |b: &u8| b.is_ascii() && !b.is_ascii_alphanumeric();
-            let Some(skip) = rest.iter().position(|b| !gap(b)) else {
+            let Some(skip) = rest.iter().position(|b| !is_gap(*b)) else {
                 self.at = self.text.len();
                 return false;
             };
@@ -108,10 +107,15 @@ impl<'a> Terms<'a> {
             if run == 0 && alphabetic(rest).is_none() {
                 continue;
             }
-            if !upper && run <= LONGEST && rest.get(run).is_none_or(u8::is_ascii) {
-                self.range = self.at..self.at + run;
+            if run <= LONGEST && rest.get(run).is_none_or(u8::is_ascii) {
+                self.start(self.at..self.at + run);
                 self.at += run;
-                self.plain = true;
+                self.plain = !upper;
+                if upper {
+                    let word = self.text.get(self.range()).unwrap_or_default();
+                    self.term.push_str(word);
+                    self.term.make_ascii_lowercase();
+                }
                 self.place();
                 return true;
             }
