@@ -26,13 +26,20 @@ const PAIRS: [(Flag, u32); 6] = [
 
 /// Maildir's flags as the catalog's bits.
 pub(crate) fn bits(flags: &Flags) -> u32 {
-    PAIRS.iter().filter(|(flag, _)| flags.has(*flag)).map(|(_, bit)| bit).sum()
+    PAIRS
+        .iter()
+        .filter(|(flag, _)| flags.has(*flag))
+        .map(|(_, bit)| bit)
+        .sum()
 }
 
 /// The catalog's bits as Maildir's flags.
 pub(crate) fn of_bits(bits: u32) -> Flags {
     let mut flags = Flags::default();
-    PAIRS.iter().filter(|(_, bit)| bits & bit != 0).for_each(|(flag, _)| flags.set(*flag));
+    PAIRS
+        .iter()
+        .filter(|(_, bit)| bits & bit != 0)
+        .for_each(|(flag, _)| flags.set(*flag));
     flags
 }
 

@@ -23,7 +23,10 @@ fn copy_tree(from: &Path, to: &Path) {
 }
 
 fn first_file(dir: &Path) -> PathBuf {
-    let mut entries: Vec<PathBuf> = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut entries: Vec<PathBuf> = std::fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     entries.sort();
     entries.into_iter().find(|path| path.is_file()).unwrap()
 }
@@ -42,7 +45,10 @@ fn without_a_line(out: &Path) {
 }
 
 fn named(check: &ExportCheck, what: &str) -> bool {
-    check.bad.iter().any(|(item, reason)| item.contains(what) || reason.contains(what))
+    check
+        .bad
+        .iter()
+        .any(|(item, reason)| item.contains(what) || reason.contains(what))
 }
 
 #[test]
@@ -56,28 +62,61 @@ fn changes_are_named() {
         let dir = tempfile::tempdir().unwrap();
         let whole = dir.path().join("whole");
         archive.export("", Format::Maildir, &whole).await;
-        let at_export = archive.tenant.log_head().await.unwrap().unwrap().note.to_string();
+        let at_export = archive
+            .tenant
+            .log_head()
+            .await
+            .unwrap()
+            .unwrap()
+            .note
+            .to_string();
 
         let check = verify_export(&whole, Some(&key), None);
-        assert!(check.holds() && check.signer_checked && check.ok == 300, "{:?}", check.bad);
+        assert!(
+            check.holds() && check.signer_checked && check.ok == 300,
+            "{:?}",
+            check.bad
+        );
         let check = verify_export(&whole, None, None);
         assert!(check.holds() && !check.signer_checked);
         // A checkpoint kept elsewhere: of the same size, of another, of another log.
         for kept in [head.note.to_string(), at_export] {
             let check = verify_export(&whole, None, Some(&kept));
-            assert!(check.holds() && check.signer_checked && check.notes.is_empty(), "{:?}", check.bad);
+            assert!(
+                check.holds() && check.signer_checked && check.notes.is_empty(),
+                "{:?}",
+                check.bad
+            );
         }
         archive.put("INBOX", &[message(1000)]).await;
-        let later = archive.tenant.log_head().await.unwrap().unwrap().note.to_string();
+        let later = archive
+            .tenant
+            .log_head()
+            .await
+            .unwrap()
+            .unwrap()
+            .note
+            .to_string();
         let check = verify_export(&whole, None, Some(&later));
-        assert!(check.holds() && !check.signer_checked && check.notes.len() == 1, "{:?}", check.notes);
+        assert!(
+            check.holds() && !check.signer_checked && check.notes.len() == 1,
+            "{:?}",
+            check.notes
+        );
         let stranger = Signer::from_seed(head.key.name(), &[7; 32]).unwrap();
         let check = verify_export(&whole, Some(&stranger.key().to_string()), None);
         assert!(!check.holds());
         assert!(!verify_export(&whole, Some("nonsense"), None).holds());
         let other = Archive::new().await;
         other.put("INBOX", &[message(1)]).await;
-        let foreign = other.tenant.log_head().await.unwrap().unwrap().note.to_string();
+        let foreign = other
+            .tenant
+            .log_head()
+            .await
+            .unwrap()
+            .unwrap()
+            .note
+            .to_string();
         assert!(!verify_export(&whole, None, Some(&foreign)).holds());
 
         let changed = |name: &str, change: &dyn Fn(&Path)| {
@@ -97,20 +136,34 @@ fn changes_are_named() {
             std::fs::write(out.join(&below), bytes).unwrap();
         });
         assert!(check.wrong == 1 && named(&check, name), "{:?}", check.bad);
-        let check = changed("gone", &|out| std::fs::remove_file(out.join(&below)).unwrap());
-        assert!(check.wrong == 1 && named(&check, name) && named(&check, "missing"), "{:?}", check.bad);
+        let check = changed("gone", &|out| {
+            std::fs::remove_file(out.join(&below)).unwrap()
+        });
+        assert!(
+            check.wrong == 1 && named(&check, name) && named(&check, "missing"),
+            "{:?}",
+            check.bad
+        );
         let check = changed("more", &|out| write(&out.join("extra/new.eml"), "x"));
-        assert!(check.wrong == 1 && named(&check, "extra/new.eml"), "{:?}", check.bad);
+        assert!(
+            check.wrong == 1 && named(&check, "extra/new.eml"),
+            "{:?}",
+            check.bad
+        );
         let check = changed("line", &without_a_line);
         assert!(named(&check, "another manifest"), "{:?}", check.bad);
-        let check = changed("unsealed", &|out| std::fs::remove_file(out.join(SEAL)).unwrap());
+        let check = changed("unsealed", &|out| {
+            std::fs::remove_file(out.join(SEAL)).unwrap()
+        });
         assert!(named(&check, SEAL), "{:?}", check.bad);
         let edit = |out: &Path, from: &str, to: &str| {
             let text = std::fs::read_to_string(out.join(MANIFEST)).unwrap();
             assert!(text.contains(from));
             std::fs::write(out.join(MANIFEST), text.replacen(from, to, 1)).unwrap();
         };
-        let check = changed("folder", &|out| edit(out, "\"folder\":\"INBOX\"", "\"folder\":\"Spam\""));
+        let check = changed("folder", &|out| {
+            edit(out, "\"folder\":\"INBOX\"", "\"folder\":\"Spam\"")
+        });
         assert!(named(&check, MANIFEST), "{:?}", check.bad);
         let check = changed("proof", &|out| edit(out, "\"index\":0", "\"index\":1"));
         assert!(named(&check, "proof fails"), "{:?}", check.bad);
@@ -121,9 +174,13 @@ fn changes_are_named() {
             std::fs::write(out.join(MANIFEST), &text[..text.len() / 2]).unwrap();
         });
         assert!(named(&check, MANIFEST), "{:?}", check.bad);
-        let check = changed("outside", &|out| edit(out, "\"path\":\"", "\"path\":\"../whole/"));
+        let check = changed("outside", &|out| {
+            edit(out, "\"path\":\"", "\"path\":\"../whole/")
+        });
         assert!(named(&check, "outside"), "{:?}", check.bad);
-        let check = changed("nothing", &|out| std::fs::remove_file(out.join(MANIFEST)).unwrap());
+        let check = changed("nothing", &|out| {
+            std::fs::remove_file(out.join(MANIFEST)).unwrap()
+        });
         assert!(named(&check, MANIFEST), "{:?}", check.bad);
     });
 }
@@ -139,9 +196,21 @@ fn an_mbox_is_verified_between_its_messages_too() {
         let path = mailbox_dir(&out).join("INBOX.mbox");
         let text = std::fs::read(&path).unwrap();
         assert!(verify_export(&out, None, None).holds());
-        std::fs::write(&path, [text.as_slice(), b"From x@y.z Mon Jan  1 10:00:00 2024\nSubject: slipped in\n\n\n"].concat()).unwrap();
+        std::fs::write(
+            &path,
+            [
+                text.as_slice(),
+                b"From x@y.z Mon Jan  1 10:00:00 2024\nSubject: slipped in\n\n\n",
+            ]
+            .concat(),
+        )
+        .unwrap();
         let check = verify_export(&out, None, None);
-        assert!(check.ok == 2 && check.wrong == 1 && named(&check, "INBOX.mbox"), "{:?}", check.bad);
+        assert!(
+            check.ok == 2 && check.wrong == 1 && named(&check, "INBOX.mbox"),
+            "{:?}",
+            check.bad
+        );
         let mut changed = text.clone();
         changed[60] ^= 1;
         std::fs::write(&path, changed).unwrap();

@@ -13,10 +13,20 @@ use everpost_testkit::corpus;
 /// An archive of real mail: the larger corpus where there is one, else the small one.
 async fn real() -> Archive {
     let archive = Archive::new().await;
-    let into = |folder: &str| ImportOptions { folder: Some(folder.into()), ..ImportOptions::new(ANN) };
-    match (corpus::linux_raid_mbox().unwrap(), corpus::enron().unwrap(), corpus::torture().unwrap()) {
+    let into = |folder: &str| ImportOptions {
+        folder: Some(folder.into()),
+        ..ImportOptions::new(ANN)
+    };
+    match (
+        corpus::linux_raid_mbox().unwrap(),
+        corpus::enron().unwrap(),
+        corpus::torture().unwrap(),
+    ) {
         (Some(raid), Some(enron), Some(torture)) => {
-            let options = ImportOptions { folder: Some("Lists/linux-raid".into()), ..ImportOptions::new(ANN) };
+            let options = ImportOptions {
+                folder: Some("Lists/linux-raid".into()),
+                ..ImportOptions::new(ANN)
+            };
             archive.import_with(mbox(&raid), &options).await.unwrap();
             archive.import(eml(&enron)).await;
             archive.import(eml(&torture)).await;
@@ -26,7 +36,10 @@ async fn real() -> Archive {
             for (number, mail) in corpus::spam_assassin().unwrap().iter().enumerate() {
                 write(&dir.path().join(format!("{number}.eml")), &mail.bytes);
             }
-            archive.import_with(eml(dir.path()), &into("Lists/spam")).await.unwrap();
+            archive
+                .import_with(eml(dir.path()), &into("Lists/spam"))
+                .await
+                .unwrap();
         }
     }
     archive
@@ -42,9 +55,18 @@ fn every_format_gives_back_what_came_in() {
         for format in [Format::Eml, Format::Maildir, Format::Mbox] {
             let out = dir.path().join(format.name());
             let report = archive.export("", format, &out).await;
-            assert_eq!((report.items, report.failed), (known.len() as u64, 0), "{:?}", report.errors);
+            assert_eq!(
+                (report.items, report.failed),
+                (known.len() as u64, 0),
+                "{:?}",
+                report.errors
+            );
             let check = verify_export(&out, None, None);
-            assert!(check.holds() && check.ok == known.len() as u64, "{:?}", check.bad);
+            assert!(
+                check.holds() && check.ok == known.len() as u64,
+                "{:?}",
+                check.bad
+            );
             let again = Archive::new().await;
             let inside = mailbox_dir(&out);
             match format {
@@ -59,14 +81,16 @@ fn every_format_gives_back_what_came_in() {
             }
             // Without the manifest an mbox gives a last line that had no end one.
             let mut ended: BTreeMap<Digest, Digest> = BTreeMap::new();
-            for (id, _) in &known {
-                let raw = archive.tenant.raw(id).await.unwrap();
+            let end = |id, raw: &[u8]| {
                 if raw.last().is_some_and(|last| *last != b'\n') {
-                    ended.insert(*id, Digest::of(&[raw.as_slice(), b"\n"].concat()));
+                    ended.insert(id, Digest::of(&[raw, b"\n"].concat()));
                 }
-            }
-            let mut expected: Vec<(Digest, String)> =
-                known.iter().map(|(id, folder)| (*ended.get(id).unwrap_or(id), folder.clone())).collect();
+            };
+            archive.each(end).await;
+            let mut expected: Vec<(Digest, String)> = known
+                .iter()
+                .map(|(id, folder)| (*ended.get(id).unwrap_or(id), folder.clone()))
+                .collect();
             expected.sort();
             assert_eq!(found, expected);
         }

@@ -8,9 +8,9 @@ use common::{ANN, Archive, eml, ends, mailbox_dir, maildir, mbox, message, write
 use everpost_codec::mbox::unquote_rd;
 use everpost_domain::digest::Digest;
 use everpost_domain::query::parse;
+use everpost_mail::MANIFEST;
 use everpost_mail::export::{Format, verify_export};
 use everpost_mail::import::ImportOptions;
-use everpost_mail::MANIFEST;
 use everpost_store::{By, Order, SearchRequest};
 use serde_json::Value;
 
@@ -33,7 +33,13 @@ fn odd_messages() -> Vec<Vec<u8>> {
         b"\n".to_vec(),
         b"no header".to_vec(),
     ];
-    odd.push(format!("Message-ID: <{}@example.org>\nSubject: long id\n\nx\n", "i".repeat(16 << 10)).into_bytes());
+    odd.push(
+        format!(
+            "Message-ID: <{}@example.org>\nSubject: long id\n\nx\n",
+            "i".repeat(16 << 10)
+        )
+        .into_bytes(),
+    );
     let field = |number: usize| format!("X-Field-{number}: {}\n", "v".repeat(60));
     let header: String = (0..2500).map(field).collect();
     assert!(header.len() > 131_072);
@@ -48,12 +54,19 @@ fn digests(messages: &[Vec<u8>]) -> Vec<Digest> {
 }
 
 async fn ids(archive: &Archive) -> Vec<Digest> {
-    archive.folders().await.into_iter().map(|(id, _)| id).collect()
+    archive
+        .folders()
+        .await
+        .into_iter()
+        .map(|(id, _)| id)
+        .collect()
 }
 
 fn items(out: &std::path::Path) -> Vec<Value> {
     let text = std::fs::read_to_string(out.join(MANIFEST)).unwrap();
-    let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let lines = text
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
     lines.filter(|line| line.get("path").is_some()).collect()
 }
 
@@ -68,7 +81,12 @@ fn odd_messages_are_kept_to_the_byte() {
         for format in [Format::Eml, Format::Maildir, Format::Mbox] {
             let out = out.path().join(format.name());
             let report = archive.export("", format, &out).await;
-            assert_eq!((report.items, report.failed), (messages.len() as u64, 0), "{:?}", report.errors);
+            assert_eq!(
+                (report.items, report.failed),
+                (messages.len() as u64, 0),
+                "{:?}",
+                report.errors
+            );
             let check = verify_export(&out, None, None);
             assert!(check.holds(), "{:?}", check.bad);
             let again = Archive::new().await;
@@ -79,7 +97,10 @@ fn odd_messages_are_kept_to_the_byte() {
                 for item in items(&out) {
                     let number = |name: &str| item[name].as_u64().unwrap() as usize;
                     let stored = &text[number("offset")..number("offset") + number("length")];
-                    assert_eq!(Digest::of(&unquote_rd(stored)).to_string(), item["sha256"].as_str().unwrap());
+                    assert_eq!(
+                        Digest::of(&unquote_rd(stored)).to_string(),
+                        item["sha256"].as_str().unwrap()
+                    );
                 }
                 // Without: a last line without an end gets one.
                 again.import(mbox(&dir)).await;
@@ -91,10 +112,24 @@ fn odd_messages_are_kept_to_the_byte() {
                 assert_eq!(ids(&again).await, digests(&ended));
                 continue;
             }
-            let source = if format == Format::Eml { eml(&dir) } else { maildir(&dir) };
+            let source = if format == Format::Eml {
+                eml(&dir)
+            } else {
+                maildir(&dir)
+            };
             let report = again.import(source).await;
-            assert_eq!(report.counts.rejected + report.counts.failed, 0, "{:?}", report.errors);
-            assert_eq!(again.folders().await, archive.folders().await, "{}", format.name());
+            assert_eq!(
+                report.counts.rejected + report.counts.failed,
+                0,
+                "{:?}",
+                report.errors
+            );
+            assert_eq!(
+                again.folders().await,
+                archive.folders().await,
+                "{}",
+                format.name()
+            );
         }
     });
 }
@@ -117,9 +152,15 @@ fn folders_flags_keywords_and_times_come_back() {
         write(&root.join("cur/1600000003.d.h:2,S"), message(3));
         write(&root.join(".Sent.2024/cur/1600000004.e.h:2,PS"), message(3));
         // One Message-ID, two mails.
-        let other = String::from_utf8(message(1)).unwrap().replace("Text", "Other text").into_bytes();
+        let other = String::from_utf8(message(1))
+            .unwrap()
+            .replace("Text", "Other text")
+            .into_bytes();
         write(&root.join(".Sent.2024/cur/1600000005.f.h:2,D"), &other);
-        write(&root.join(".Entw&APw-rfe/cur/1600000006.g.h:2,D"), message(4));
+        write(
+            &root.join(".Entw&APw-rfe/cur/1600000006.g.h:2,D"),
+            message(4),
+        );
         write(&root.join(".x%y~z/cur/1600000007.h.h:2,"), message(5));
         let archive = Archive::new().await;
         archive.import(maildir(root)).await;
@@ -135,14 +176,21 @@ fn folders_flags_keywords_and_times_come_back() {
             let report = archive.export("", format, &out).await;
             assert_eq!((report.copies, report.items, report.failed), (9, 11, 0));
             let check = verify_export(&out, None, None);
-            assert!(check.holds() && check.checked == 11 && !check.signer_checked, "{:?}", check.bad);
+            assert!(
+                check.holds() && check.checked == 11 && !check.signer_checked,
+                "{:?}",
+                check.bad
+            );
             let mut named: Vec<(String, String)> = Vec::new();
             for item in items(&out) {
                 let text = |name: &str| item[name].as_str().unwrap().to_string();
                 named.push((text("sha256"), text("folder")));
             }
             named.sort();
-            let known: Vec<_> = placed.iter().map(|placed| (placed.0.to_string(), placed.2.clone())).collect();
+            let known: Vec<_> = placed
+                .iter()
+                .map(|placed| (placed.0.to_string(), placed.2.clone()))
+                .collect();
             assert_eq!(named, known);
             let again = Archive::new().await;
             let dir = mailbox_dir(&out);
@@ -158,7 +206,10 @@ fn folders_flags_keywords_and_times_come_back() {
                 Format::Mbox => {
                     again.import(mbox(&dir)).await;
                     let times = |placed: Vec<common::Placed>| -> Vec<_> {
-                        placed.into_iter().map(|placed| (placed.0, placed.2, placed.5)).collect()
+                        placed
+                            .into_iter()
+                            .map(|placed| (placed.0, placed.2, placed.5))
+                            .collect()
                     };
                     assert_eq!(times(again.placed().await), times(placed.clone()));
                 }
@@ -166,7 +217,11 @@ fn folders_flags_keywords_and_times_come_back() {
         }
         let file = std::fs::metadata(out.path().join("eml")).unwrap();
         use std::os::unix::fs::PermissionsExt;
-        assert_eq!(file.permissions().mode() & 0o777, 0o700, "an export is its maker's alone");
+        assert_eq!(
+            file.permissions().mode() & 0o777,
+            0o700,
+            "an export is its maker's alone"
+        );
     });
 }
 
@@ -176,7 +231,21 @@ fn any_folder_can_be_written() {
         let archive = Archive::new().await;
         let long = "ü".repeat(300);
         let deep = vec!["level"; 900].join("/");
-        let folders = ["..", "../../etc", "a\\b", "c:d", "CON", "", "/", "x//y", "new", "cur", "manifest.ndjson", &long, &deep];
+        let folders = [
+            "..",
+            "../../etc",
+            "a\\b",
+            "c:d",
+            "CON",
+            "",
+            "/",
+            "x//y",
+            "new",
+            "cur",
+            "manifest.ndjson",
+            &long,
+            &deep,
+        ];
         for (number, folder) in folders.iter().enumerate() {
             archive.put(folder, &[message(number)]).await;
         }
@@ -186,10 +255,19 @@ fn any_folder_can_be_written() {
             let report = archive.export("", format, &out).await;
             assert_eq!((report.items, report.failed), (folders.len() as u64, 0));
             let check = verify_export(&out, None, None);
-            assert!(check.holds() && check.ok == folders.len() as u64, "{:?}", check.bad);
+            assert!(
+                check.holds() && check.ok == folders.len() as u64,
+                "{:?}",
+                check.bad
+            );
             let found: BTreeMap<String, String> = items(&out)
                 .iter()
-                .map(|item| (item["folder"].as_str().unwrap().into(), item["path"].as_str().unwrap().into()))
+                .map(|item| {
+                    (
+                        item["folder"].as_str().unwrap().into(),
+                        item["path"].as_str().unwrap().into(),
+                    )
+                })
                 .collect();
             assert_eq!(found.len(), folders.len());
             let dir = mailbox_dir(&out);
@@ -230,10 +308,18 @@ fn every_hit_can_be_reached_and_exported() {
         }
         assert_eq!(seen, 1500);
         let out = tempfile::tempdir().unwrap();
-        let report = archive.export("subject:number", Format::Eml, &out.path().join("all")).await;
+        let report = archive
+            .export("subject:number", Format::Eml, &out.path().join("all"))
+            .await;
         assert_eq!((report.copies, report.items), (1500, 1500));
         assert_eq!(items(&out.path().join("all")).len(), 1500);
-        let some = archive.export("subject:\"number 7\"", Format::Mbox, &out.path().join("some")).await;
+        let some = archive
+            .export(
+                "subject:\"number 7\"",
+                Format::Mbox,
+                &out.path().join("some"),
+            )
+            .await;
         assert_eq!(some.items, 1);
     });
 }
@@ -242,7 +328,9 @@ fn every_hit_can_be_reached_and_exported() {
 fn an_attachment_outlives_one_of_its_mails() {
     ends(async {
         let archive = Archive::new().await;
-        let file: Vec<u8> = (0..200_000u32).flat_map(|number| number.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
+        let file: Vec<u8> = (0..200_000u32)
+            .flat_map(|number| number.wrapping_mul(2_654_435_761).to_le_bytes())
+            .collect();
         let coded = base64_lines(&file);
         let mail = |number: usize| {
             format!(
@@ -253,22 +341,39 @@ fn an_attachment_outlives_one_of_its_mails() {
         archive.put("One", &[mail(1)]).await;
         archive.put("Two", &[mail(2)]).await;
         let jobs = archive.tenant.jobs().await.unwrap();
-        archive.tenant.withdraw_job(jobs[0].id, "tester", "wrong").await.unwrap();
+        archive
+            .tenant
+            .withdraw_job(jobs[0].id, "tester", "wrong")
+            .await
+            .unwrap();
         let two = Digest::of(&mail(2));
         assert_eq!(archive.folders().await, [(two, "Two".into())]);
         assert_eq!(archive.tenant.raw(&two).await.unwrap(), mail(2));
-        assert_eq!(archive.tenant.show(&two).await.unwrap().head.filenames, ["plan.bin"]);
+        assert_eq!(
+            archive.tenant.show(&two).await.unwrap().head.filenames,
+            ["plan.bin"]
+        );
         let out = tempfile::tempdir().unwrap();
-        let report = archive.export("filename:plan.bin", Format::Eml, &out.path().join("out")).await;
+        let report = archive
+            .export("filename:plan.bin", Format::Eml, &out.path().join("out"))
+            .await;
         assert_eq!((report.items, report.failed), (1, 0));
-        assert_eq!(items(&out.path().join("out"))[0]["sha256"].as_str().unwrap(), two.to_string());
+        assert_eq!(
+            items(&out.path().join("out"))[0]["sha256"]
+                .as_str()
+                .unwrap(),
+            two.to_string()
+        );
     });
 }
 
 fn base64_lines(bytes: &[u8]) -> String {
     use base64::Engine;
     let text = base64::engine::general_purpose::STANDARD.encode(bytes);
-    let lines = text.as_bytes().chunks(76).map(|line| std::str::from_utf8(line).unwrap().to_string() + "\r\n");
+    let lines = text
+        .as_bytes()
+        .chunks(76)
+        .map(|line| std::str::from_utf8(line).unwrap().to_string() + "\r\n");
     lines.collect()
 }
 
@@ -299,11 +404,17 @@ fn what_is_damaged_is_named_and_the_rest_is_exported() {
                 actor: "tester".into(),
                 dry_run: false,
             };
-            let report = everpost_mail::export::export(&archive.tenant, &options, |_| {}).await.unwrap();
+            let report = everpost_mail::export::export(&archive.tenant, &options, |_| {})
+                .await
+                .unwrap();
             assert_eq!((report.items, report.failed), (2, 1), "{:?}", report.errors);
             assert_eq!(report.errors[0].0, Digest::of(&message(3)).to_string());
             let check = verify_export(&out, None, None);
-            assert!(check.holds() && check.missing == 1 && check.ok == 2, "{:?}", check.bad);
+            assert!(
+                check.holds() && check.missing == 1 && check.ok == 2,
+                "{:?}",
+                check.bad
+            );
         }
     });
 }
@@ -314,7 +425,11 @@ async fn packs(archive: &Archive) -> Vec<std::path::PathBuf> {
     while let Some(dir) = open.pop() {
         for entry in std::fs::read_dir(dir).unwrap() {
             let path = entry.unwrap().path();
-            if path.is_dir() { open.push(path) } else { packs.push(path) }
+            if path.is_dir() {
+                open.push(path)
+            } else {
+                packs.push(path)
+            }
         }
     }
     packs
@@ -334,12 +449,21 @@ fn a_directory_with_something_in_it_is_refused() {
             dry_run,
         };
         let empty = everpost_mail::export::export(&archive.tenant, &options(false), |_| {}).await;
-        assert!(matches!(empty, Err(everpost_mail::export::ExportError::Nothing)));
-        archive.import_with(eml(out.path()), &ImportOptions::new(ANN)).await.unwrap();
+        assert!(matches!(
+            empty,
+            Err(everpost_mail::export::ExportError::Nothing)
+        ));
+        archive
+            .import_with(eml(out.path()), &ImportOptions::new(ANN))
+            .await
+            .unwrap();
         archive.put("INBOX", &[message(1)]).await;
         write(&out.path().join("mine.txt"), "keep me");
         let refused = everpost_mail::export::export(&archive.tenant, &options(false), |_| {}).await;
-        assert!(matches!(refused, Err(everpost_mail::export::ExportError::NotEmpty(_))));
+        assert!(matches!(
+            refused,
+            Err(everpost_mail::export::ExportError::NotEmpty(_))
+        ));
         assert_eq!(std::fs::read_dir(out.path()).unwrap().count(), 1);
     });
 }

@@ -54,11 +54,19 @@ impl Tenant {
     /// Begins a walk over all copies for which `query` holds.
     pub async fn walk(&self, query: &Query) -> Result<Walk> {
         let (matched, unknown) = self.matched(query).await?;
-        Ok(Walk { tenant: self.clone(), seqs: matched.iter().collect(), unknown: unknown.len() })
+        Ok(Walk {
+            tenant: self.clone(),
+            seqs: matched.iter().collect(),
+            unknown: unknown.len(),
+        })
     }
 
     /// Hands the exact bytes of a copy to `out`; see [`Tenant::read_raw`].
-    pub async fn read_held(&self, held: &Held, out: impl FnMut(&[u8]) -> std::io::Result<()>) -> Result<()> {
+    pub async fn read_held(
+        &self,
+        held: &Held,
+        out: impl FnMut(&[u8]) -> std::io::Result<()>,
+    ) -> Result<()> {
         let mut db = self.store.catalog.read().await?;
         self.read_copy(&mut db, &held.row, out).await
     }
@@ -66,18 +74,34 @@ impl Tenant {
     /// Writes into the log that copies were exported: by whom, by which query, and the
     /// digest of the manifest that names them.
     pub async fn record_export(&self, actor: &str, manifest: &Digest, query: &str) -> Result<u64> {
-        let record = ActionRecord { actor: actor.into(), subject: manifest.0.to_vec(), reason: query.into() };
+        let record = ActionRecord {
+            actor: actor.into(),
+            subject: manifest.0.to_vec(),
+            reason: query.into(),
+        };
         let mut tx = self.store.catalog.begin().await?;
         let seq = crate::admit::next_seq(&mut tx, self.id()).await?;
-        self.record_action(&mut tx, EventKind::Exported, &record.encode()).await?;
+        self.record_action(&mut tx, EventKind::Exported, &record.encode())
+            .await?;
         tx.commit().await?;
         Ok(seq.unsigned_abs())
     }
 
     async fn held(&self, db: &mut AnyConnection, row: CopyRow, message: i64) -> Result<Held> {
-        let first = if message == row.id { row.digest } else { self.copy_row(db, message).await?.digest };
+        let first = if message == row.id {
+            row.digest
+        } else {
+            self.copy_row(db, message).await?.digest
+        };
         let places = self.places_of(db, row.id).await?;
-        Ok(Held { id: row.digest, message: first, size: row.size, held_from: row.held_from, places, row })
+        Ok(Held {
+            id: row.digest,
+            message: first,
+            size: row.size,
+            held_from: row.held_from,
+            places,
+            row,
+        })
     }
 }
 
@@ -114,14 +138,23 @@ impl Walk {
         let mut found = Vec::with_capacity(seqs.len());
         for seq in seqs {
             let Some(row) = rows.remove(&seq) else {
-                let error = StoreError::damaged(format!("event {seq}"), "the copy it admitted cannot be read");
-                found.push(Err(Missed { id: format!("event {seq}"), error }));
+                let error = StoreError::damaged(
+                    format!("event {seq}"),
+                    "the copy it admitted cannot be read",
+                );
+                found.push(Err(Missed {
+                    id: format!("event {seq}"),
+                    error,
+                }));
                 continue;
             };
             let (id, message) = (row.digest, messages.get(&row.id).copied().unwrap_or(row.id));
             found.push(match tenant.held(&mut db, row, message).await {
                 Ok(held) => Ok(held),
-                Err(error @ StoreError::Damaged { .. }) => Err(Missed { id: id.to_string(), error }),
+                Err(error @ StoreError::Damaged { .. }) => Err(Missed {
+                    id: id.to_string(),
+                    error,
+                }),
                 Err(error) => return Err(error),
             });
         }

@@ -4,13 +4,17 @@
 use super::from_line::{MAX_LINE, Place, Verdict, judge};
 use super::length::{MAX_HEADER, content_length, header_end};
 use super::{Dialect, Item, unquote_rd};
-use memchr::memmem::Finder;
+use memchr::memmem::{self, Finder};
 
 /// Bytes behind a place that suffice to judge a `From_` line there: a line break, the
 /// line, the name of a field.
 const LOOK_AHEAD: usize = MAX_LINE + 512;
 
 const FROM: &[u8] = b"\nFrom ";
+
+/// Messages from this size on are moved out of the buffer instead of copied. Small in
+/// tests, so that they take both ways.
+const MOVED: usize = if cfg!(test) { 64 } else { 1 << 20 };
 
 /// Splits an mbox into messages.
 ///
@@ -19,7 +23,7 @@ const FROM: &[u8] = b"\nFrom ";
 /// start a new splitter [`at`](Splitter::at) the offset where an item ended.
 ///
 /// Memory: what is pushed at once, one message of the limit, as much again of bytes given
-/// away but not dropped yet, and the message given.
+/// away but not dropped yet, and the message given if it is small or had quoted lines.
 #[derive(Debug)]
 pub struct Splitter {
     dialect: Dialect,
@@ -266,8 +270,7 @@ impl Splitter {
         };
         match landed {
             Some((to, line)) => {
-                let message = self.buffer.get(content..stop).unwrap_or_default().to_vec();
-                let item = self.item(content, to, message);
+                let (item, to) = self.take(content, stop, to, false);
                 self.after(to, line);
                 Step::Give(item)
             }
@@ -282,7 +285,7 @@ impl Splitter {
     fn lines(&mut self, content: usize, scan: usize, plain: bool) -> Step {
         match self.find(content, scan) {
             Search::Found { at, line } => {
-                let item = self.ended(content, at, plain);
+                let (item, at) = self.ended(content, at, plain);
                 self.after(at, Some(line));
                 Step::Give(item)
             }
@@ -296,7 +299,7 @@ impl Splitter {
             }
             Search::None { .. } if self.end => {
                 let to = self.buffer.len();
-                let item = self.ended(content, to, plain);
+                let (item, to) = self.ended(content, to, plain);
                 self.after(to, None);
                 Step::Give(item)
             }
@@ -376,33 +379,57 @@ impl Splitter {
         }
     }
 
-    /// The item that `From_` lines delimit: from `content` to `to`.
-    fn ended(&self, content: usize, to: usize, plain: bool) -> Item {
-        let stored = without_separator(self.buffer.get(content..to).unwrap_or_default());
-        let offset = self.base + self.head as u64;
-        if stored.len() > self.max_message {
-            return Item::TooLarge {
-                offset,
+    /// The item that `From_` lines delimit: from `content` to `to`; and where that is now.
+    fn ended(&mut self, content: usize, to: usize, plain: bool) -> (Item, usize) {
+        let stored = without_separator(self.buffer.get(content..to).unwrap_or_default()).len();
+        if stored > self.max_message {
+            let item = Item::TooLarge {
+                offset: self.base + self.head as u64,
                 length: (to - self.head) as u64,
             };
+            return (item, to);
         }
-        let message = match self.dialect {
-            Dialect::Rd => unquote_rd(stored),
-            Dialect::Auto if !plain => unquote_rd(stored),
-            Dialect::Auto | Dialect::O | Dialect::Cl | Dialect::Cl2 => stored.to_vec(),
+        let unquote = match self.dialect {
+            Dialect::Rd => true,
+            Dialect::Auto => !plain,
+            Dialect::O | Dialect::Cl | Dialect::Cl2 => false,
         };
-        self.item(content, to, message)
+        self.take(content, content + stored, to, unquote)
     }
 
-    fn item(&self, content: usize, to: usize, message: Vec<u8>) -> Item {
+    /// The message from `content` to `stop`, of an item that ends at `to`; and where `to`
+    /// is afterwards, for a large message leaves with the buffer it lies in: a copy would
+    /// take as much memory again.
+    fn take(&mut self, content: usize, stop: usize, to: usize, unquote: bool) -> (Item, usize) {
         let line = self.buffer.get(self.head..content).unwrap_or_default();
         let line = line.strip_suffix(b"\n").unwrap_or(line);
-        Item::Message {
-            offset: self.base + self.head as u64,
-            length: (to - self.head) as u64,
-            from_line: line.strip_suffix(b"\r").unwrap_or(line).to_vec(),
-            message,
-        }
+        let from_line = line.strip_suffix(b"\r").unwrap_or(line).to_vec();
+        let offset = self.base + self.head as u64;
+        let length = (to - self.head) as u64;
+        let (message, to) = if stop - content < MOVED {
+            let message = self.buffer.get(content..stop).unwrap_or_default();
+            (message.to_vec(), to)
+        } else {
+            let rest = self.buffer.split_off(to.min(self.buffer.len()));
+            let mut message = std::mem::replace(&mut self.buffer, rest);
+            message.truncate(stop);
+            message.drain(..content.min(stop));
+            self.base += to as u64;
+            self.head = 0;
+            (message, 0)
+        };
+        let quoted = unquote && memmem::find(&message, b">From ").is_some();
+        let item = Item::Message {
+            offset,
+            length,
+            from_line,
+            message: if quoted {
+                unquote_rd(&message)
+            } else {
+                message
+            },
+        };
+        (item, to)
     }
 
     /// Goes on at `to`, where the next `From_` line or nothing stands.

@@ -23,17 +23,26 @@ enum State {
     Line,
 }
 
-const LINE_START: State = State::Start { marks: 0, letters: 0 };
+const LINE_START: State = State::Start {
+    marks: 0,
+    letters: 0,
+};
 
 impl RdStream {
     /// Puts one `>` before every line `^>*From `.
     pub fn quote() -> Self {
-        RdStream { quote: true, state: LINE_START }
+        RdStream {
+            quote: true,
+            state: LINE_START,
+        }
     }
 
     /// Removes one `>` from every line `^>+From `.
     pub fn unquote() -> Self {
-        RdStream { quote: false, state: LINE_START }
+        RdStream {
+            quote: false,
+            state: LINE_START,
+        }
     }
 
     /// Adds a piece; appends to `out` what is decided.
@@ -52,13 +61,20 @@ impl RdStream {
                     continue;
                 }
                 State::Start { marks, letters: 0 } if byte == b'>' => {
-                    self.state = State::Start { marks: marks + 1, letters: 0 };
+                    self.state = State::Start {
+                        marks: marks + 1,
+                        letters: 0,
+                    };
                 }
                 State::Start { marks, letters } if FROM.get(letters) == Some(&byte) => {
                     let letters = letters + 1;
                     self.state = State::Start { marks, letters };
                     if letters == FROM.len() {
-                        let marks = if self.quote { marks + 1 } else { marks.saturating_sub(1) };
+                        let marks = if self.quote {
+                            marks + 1
+                        } else {
+                            marks.saturating_sub(1)
+                        };
                         write_start(marks, letters, out);
                         self.state = State::Line;
                     }
@@ -111,7 +127,9 @@ mod tests {
 
     fn through(mut stream: RdStream, bytes: &[u8], piece: usize) -> Vec<u8> {
         let mut out = Vec::new();
-        bytes.chunks(piece).for_each(|piece| stream.push(piece, &mut out));
+        bytes
+            .chunks(piece)
+            .for_each(|piece| stream.push(piece, &mut out));
         stream.finish(&mut out);
         out
     }

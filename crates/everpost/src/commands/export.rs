@@ -5,7 +5,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use everpost_domain::query::parse;
-use everpost_mail::export::{ExportCheck, ExportOptions, ExportProgress, ExportReport, export, verify_export};
+use everpost_mail::export::{
+    ExportCheck, ExportOptions, ExportProgress, ExportReport, export, verify_export,
+};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
@@ -16,9 +18,15 @@ use crate::output::{count, line, object, plain, size};
 
 pub(crate) async fn run(global: &Global, command: ExportCommand) -> Result<Exit, Failure> {
     let query = parse(&command.query).map_err(|error| {
-        Failure::usage(format!("the query is wrong\n{}", error.pretty(&command.query)), "see docs/query.md")
+        Failure::usage(
+            format!("the query is wrong\n{}", error.pretty(&command.query)),
+            "see docs/query.md",
+        )
     })?;
-    let format = command.format.parse().map_err(|error| Failure::usage(format!("{error}"), ""))?;
+    let format = command
+        .format
+        .parse()
+        .map_err(|error| Failure::usage(format!("{error}"), ""))?;
     let options = ExportOptions {
         query,
         text: command.query,
@@ -35,7 +43,11 @@ pub(crate) async fn run(global: &Global, command: ExportCommand) -> Result<Exit,
     let report = done?;
     store.close().await?;
     print_report(global, &options, &report, began.elapsed().as_secs_f64())?;
-    Ok(if report.failed > 0 { Exit::SomeFailed } else { Exit::Well })
+    Ok(if report.failed > 0 {
+        Exit::SomeFailed
+    } else {
+        Exit::Well
+    })
 }
 
 fn bar(global: &Global) -> ProgressBar {
@@ -43,7 +55,8 @@ fn bar(global: &Global) -> ProgressBar {
         return ProgressBar::hidden();
     }
     let bar = ProgressBar::new(0);
-    let template = "{bar:30} {percent:>3}%  {human_pos}/{human_len} messages  {per_sec}  ETA {eta}  {msg}";
+    let template =
+        "{bar:30} {percent:>3}%  {human_pos}/{human_len} messages  {per_sec}  ETA {eta}  {msg}";
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);
     }
@@ -57,7 +70,12 @@ fn show(bar: &ProgressBar, progress: &ExportProgress) {
     bar.set_message(size(progress.bytes));
 }
 
-fn print_report(global: &Global, options: &ExportOptions, report: &ExportReport, seconds: f64) -> Result<(), Failure> {
+fn print_report(
+    global: &Global,
+    options: &ExportOptions,
+    report: &ExportReport,
+    seconds: f64,
+) -> Result<(), Failure> {
     if global.json {
         for (id, reason) in &report.errors {
             object(&json!({"id": id, "error": reason}))?;
@@ -76,16 +94,30 @@ fn print_report(global: &Global, options: &ExportOptions, report: &ExportReport,
     if unlisted > 0 {
         eprintln!("… and {} more; the manifest names all", count(unlisted));
     }
-    let what = format!("{} copies in {} places, {}", count(report.copies), count(report.items), size(report.bytes));
+    let what = format!(
+        "{} copies in {} places, {}",
+        count(report.copies),
+        count(report.items),
+        size(report.bytes)
+    );
     match options.dry_run {
         true => line(format!("Dry run: nothing was written. {what}"))?,
-        false => line(format!("{what}, in {seconds:.1} s to {}", options.out.display()))?,
+        false => line(format!(
+            "{what}, in {seconds:.1} s to {}",
+            options.out.display()
+        ))?,
     }
     if report.unknown > 0 {
-        line(format!("{} more might match: their attachments were not read", count(report.unknown)))?;
+        line(format!(
+            "{} more might match: their attachments were not read",
+            count(report.unknown)
+        ))?;
     }
     if report.failed > 0 {
-        line(format!("{} failed; the rest is whole.", count(report.failed)))?;
+        line(format!(
+            "{} failed; the rest is whole.",
+            count(report.failed)
+        ))?;
     }
     Ok(())
 }
@@ -105,7 +137,11 @@ pub(crate) fn verify(global: &Global, export: &Path, checkpoint: Option<&Path>) 
 
 fn print_check(global: &Global, check: &ExportCheck) -> Result<(), Failure> {
     if global.json {
-        let bad: Vec<_> = check.bad.iter().map(|(item, reason)| json!({"item": item, "reason": reason})).collect();
+        let bad: Vec<_> = check
+            .bad
+            .iter()
+            .map(|(item, reason)| json!({"item": item, "reason": reason}))
+            .collect();
         return object(&json!({
             "summary": true, "checked": check.checked, "ok": check.ok, "bytes": check.bytes, "wrong": check.wrong,
             "bad": bad, "missing": check.missing, "signer_checked": check.signer_checked, "notes": check.notes,
@@ -117,7 +153,12 @@ fn print_check(global: &Global, check: &ExportCheck) -> Result<(), Failure> {
     for note in &check.notes {
         line(plain(note))?;
     }
-    let counts = format!("{} checked, {} ok, {} wrong", count(check.checked), count(check.ok), count(check.wrong));
+    let counts = format!(
+        "{} checked, {} ok, {} wrong",
+        count(check.checked),
+        count(check.ok),
+        count(check.wrong)
+    );
     let verdict = match check {
         check if !check.holds() => "NOT what was exported",
         check if !check.signer_checked => "consistent, signer not checked",

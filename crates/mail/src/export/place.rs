@@ -29,8 +29,16 @@ pub(super) fn folder_path(format: Format, mailbox: &str, folder: &str) -> String
 }
 
 fn tree(folder: &str, levels: &[&str]) -> String {
-    let path = levels.iter().map(|level| segment::encode(level)).collect::<Vec<_>>().join("/");
-    if path.len() > LONGEST { segment::encode(folder) } else { path }
+    let path = levels
+        .iter()
+        .map(|level| segment::encode(level))
+        .collect::<Vec<_>>()
+        .join("/");
+    if path.len() > LONGEST {
+        segment::encode(folder)
+    } else {
+        path
+    }
 }
 
 /// What a message's file is named by.
@@ -50,12 +58,22 @@ pub(super) struct Naming<'a> {
 impl Naming<'_> {
     /// The name below the folder's directory. `long` if another copy has the short one.
     pub(super) fn file(&self, format: Format, long: bool) -> String {
-        let digits = |short: usize| self.id.get(..if long { 64 } else { short }).unwrap_or(self.id);
-        let again = if self.nth > 0 { format!("-{}", self.nth + 1) } else { String::new() };
+        let digits = |short: usize| {
+            self.id
+                .get(..if long { 64 } else { short })
+                .unwrap_or(self.id)
+        };
+        let again = if self.nth > 0 {
+            format!("-{}", self.nth + 1)
+        } else {
+            String::new()
+        };
         match format {
             Format::Maildir => {
                 let mut flags = flags::of_bits(self.flags);
-                self.keywords.iter().for_each(|letter| flags.set_keyword(*letter));
+                self.keywords
+                    .iter()
+                    .for_each(|letter| flags.set_keyword(*letter));
                 let unique = format!("{}{again}.everpost,S={}", digits(20), self.size);
                 let name = Name::new(self.delivered, unique.as_bytes(), flags).file_name();
                 format!("cur/{}", String::from_utf8_lossy(&name))
@@ -79,7 +97,11 @@ mod tests {
             (Format::Eml, "../x", "a@b%2Ec/%2E%2E/x"),
             (Format::Mbox, "Sent/a.b", "a@b%2Ec/Sent/a%2Eb.mbox"),
             (Format::Maildir, "INBOX", "a@b%2Ec"),
-            (Format::Maildir, "Entwürfe/a.b", "a@b%2Ec/.Entw&APw-rfe.a%2Eb"),
+            (
+                Format::Maildir,
+                "Entwürfe/a.b",
+                "a@b%2Ec/.Entw&APw-rfe.a%2Eb",
+            ),
             (Format::Eml, "", "a@b%2Ec/%"),
         ];
         for (format, folder, path) in cases {

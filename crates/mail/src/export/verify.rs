@@ -71,7 +71,14 @@ pub fn verify_export(path: &Path, vkey: Option<&str>, checkpoint: Option<&str>) 
         }
         None => None,
     };
-    let mut export = Export { root: path, key, checkpoint: None, mboxes: None, known: BTreeSet::new(), check };
+    let mut export = Export {
+        root: path,
+        key,
+        checkpoint: None,
+        mboxes: None,
+        known: BTreeSet::new(),
+        check,
+    };
     if let Err(error) = export.manifest(checkpoint) {
         export.check.bad(MANIFEST, error);
     }
@@ -91,7 +98,11 @@ struct Export<'a> {
 }
 
 fn short(path: &str) -> [u8; 16] {
-    Digest::of(path.as_bytes()).0.first_chunk().copied().unwrap_or_default()
+    Digest::of(path.as_bytes())
+        .0
+        .first_chunk()
+        .copied()
+        .unwrap_or_default()
 }
 
 impl Export<'_> {
@@ -106,7 +117,11 @@ impl Export<'_> {
         let mut errors = 0;
         loop {
             text.clear();
-            input.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut text).map_err(|error| error.to_string())?;
+            input
+                .by_ref()
+                .take(LONGEST_LINE)
+                .read_until(b'\n', &mut text)
+                .map_err(|error| error.to_string())?;
             if text.is_empty() {
                 break;
             }
@@ -114,7 +129,8 @@ impl Export<'_> {
             if summary.is_some() {
                 return Err(format!("line {number} stands behind the summary"));
             }
-            let line = serde_json::from_slice(&text).map_err(|_| format!("line {number} is not one of a manifest"))?;
+            let line = serde_json::from_slice(&text)
+                .map_err(|_| format!("line {number} is not one of a manifest"))?;
             match (number, line) {
                 (1, Line::Header(header)) => self.header(&header)?,
                 (1, _) => return Err("its first line is not its header".into()),
@@ -131,12 +147,16 @@ impl Export<'_> {
         }
         self.check.missing = errors;
         if summary.is_none() {
-            return Err("it has no summary: the export did not finish, or its end was cut off".into());
+            return Err(
+                "it has no summary: the export did not finish, or its end was cut off".into(),
+            );
         }
         self.seal(lines.finish(), kept);
         self.strangers();
         if self.check.missing > 0 {
-            let text = format!("{errors} errors are named in the manifest: these copies or proofs were not exported");
+            let text = format!(
+                "{errors} errors are named in the manifest: these copies or proofs were not exported"
+            );
             self.check.notes.push(text);
         }
         Ok(())
@@ -144,14 +164,21 @@ impl Export<'_> {
 
     fn header(&mut self, header: &Header) -> Result<(), String> {
         if header.everpost_export != VERSION {
-            return Err(format!("it is of version {}; this program reads {VERSION}", header.everpost_export));
+            return Err(format!(
+                "it is of version {}; this program reads {VERSION}",
+                header.everpost_export
+            ));
         }
         let key = match &self.key {
             Some(key) => key.clone(),
             // Without a key from elsewhere the export must at least agree with itself.
-            None => header.key.parse().map_err(|error| format!("its key: {error}"))?,
+            None => header
+                .key
+                .parse()
+                .map_err(|error| format!("its key: {error}"))?,
         };
-        let checkpoint = open_checkpoint(&header.checkpoint, &key).map_err(|error| format!("its checkpoint: {error}"))?;
+        let checkpoint = open_checkpoint(&header.checkpoint, &key)
+            .map_err(|error| format!("its checkpoint: {error}"))?;
         self.check.signer_checked = self.key.is_some();
         self.key = Some(key);
         self.checkpoint = Some(checkpoint);
@@ -177,19 +204,30 @@ impl Export<'_> {
     }
 
     fn holds(&mut self, item: &Item) -> Result<(), String> {
-        let wanted: Digest = item.sha256.parse().map_err(|_| "its digest in the manifest is none")?;
+        let wanted: Digest = item
+            .sha256
+            .parse()
+            .map_err(|_| "its digest in the manifest is none")?;
         let (found, size) = match (item.offset, item.length) {
             (Some(offset), Some(length)) => self.entry(&item.path, offset, length)?,
             (None, None) => hash_of(&self.open(&item.path)?)?,
             _ => return Err("the manifest gives half of its place".into()),
         };
         if size != item.size || found != wanted {
-            return Err(format!("its bytes are not those that were exported ({size} of {} bytes)", item.size));
+            return Err(format!(
+                "its bytes are not those that were exported ({size} of {} bytes)",
+                item.size
+            ));
         }
-        let proof = item.proof.as_ref().ok_or("the manifest has no proof of it")?;
+        let proof = item
+            .proof
+            .as_ref()
+            .ok_or("the manifest has no proof of it")?;
         let proof = proof.read().ok_or("its proof cannot be read")?;
         let checkpoint = self.checkpoint.as_ref().ok_or("there is no checkpoint")?;
-        let record = proof.verify_in(checkpoint).map_err(|error| format!("its proof fails: {error}"))?;
+        let record = proof
+            .verify_in(checkpoint)
+            .map_err(|error| format!("its proof fails: {error}"))?;
         if record.copy != wanted || record.size != size {
             return Err("its proof is of another message".into());
         }
@@ -200,7 +238,11 @@ impl Export<'_> {
     /// of its directory, and nothing whose opening would wait for ever.
     fn open(&self, path: &str) -> Result<File, String> {
         let below = Path::new(path);
-        if path.is_empty() || !below.components().all(|part| matches!(part, Component::Normal(_))) {
+        if path.is_empty()
+            || !below
+                .components()
+                .all(|part| matches!(part, Component::Normal(_)))
+        {
             return Err("the manifest names a place outside of the export".into());
         }
         let whole = self.root.join(below);
@@ -216,7 +258,8 @@ impl Export<'_> {
             self.mboxes = Some((path.to_string(), self.open(path)?));
         }
         let (_, file) = self.mboxes.as_mut().ok_or("it is not open")?;
-        file.seek(SeekFrom::Start(offset)).map_err(|error| error.to_string())?;
+        file.seek(SeekFrom::Start(offset))
+            .map_err(|error| error.to_string())?;
         let mut stream = RdStream::unquote();
         let (mut hasher, mut size, mut read) = (Hasher::new(), 0, 0);
         let mut message = Vec::new();
@@ -243,17 +286,21 @@ impl Export<'_> {
         let found = self.open(&extra.file).and_then(|file| hash_of(&file));
         match found {
             Ok((digest, size)) if size == extra.size && digest.to_string() == extra.sha256 => {}
-            Ok(_) => self.check.bad(&extra.file, "its bytes are not those that were exported"),
+            Ok(_) => self
+                .check
+                .bad(&extra.file, "its bytes are not those that were exported"),
             Err(reason) => self.check.bad(&extra.file, reason),
         }
     }
 
     fn summary(&mut self, said: &Summary, lines: &Hasher, errors: u64) {
         if said.sha256_of_lines != lines.clone().finish().to_string() {
-            self.check.bad(MANIFEST, "a line of it was changed, added or taken out");
+            self.check
+                .bad(MANIFEST, "a line of it was changed, added or taken out");
         }
         if said.items != self.check.checked || said.errors != errors {
-            self.check.bad(MANIFEST, "its summary counts other lines than it has");
+            self.check
+                .bad(MANIFEST, "its summary counts other lines than it has");
         }
     }
 
@@ -280,9 +327,16 @@ impl Export<'_> {
         let same_size = own.iter().flatten().find(|own| own.size() == kept.size());
         match same_size {
             Some(own) if own.root() == kept.root() => self.check.signer_checked = true,
-            Some(_) => self.check.bad("the given checkpoint", "it has another root at the same size: the log was forked"),
+            Some(_) => self.check.bad(
+                "the given checkpoint",
+                "it has another root at the same size: the log was forked",
+            ),
             None => {
-                let sizes: Vec<String> = own.iter().flatten().map(|own| own.size().to_string()).collect();
+                let sizes: Vec<String> = own
+                    .iter()
+                    .flatten()
+                    .map(|own| own.size().to_string())
+                    .collect();
                 self.check.notes.push(format!(
                     "the given checkpoint is of {} leaves, the export's are of {}: whether one log has both can be told by the archive only",
                     kept.size(),
@@ -296,21 +350,35 @@ impl Export<'_> {
     /// from the manifest's own checkpoint.
     fn sealed(&self, manifest: Digest) -> Result<Checkpoint, String> {
         let file = self.open(SEAL)?;
-        let seal: Seal = serde_json::from_reader(BufReader::new(file)).map_err(|_| "it cannot be read")?;
+        let seal: Seal =
+            serde_json::from_reader(BufReader::new(file)).map_err(|_| "it cannot be read")?;
         let key = self.key.as_ref().ok_or("there is no key")?;
-        let checkpoint = open_checkpoint(&seal.checkpoint, key).map_err(|error| format!("its checkpoint: {error}"))?;
+        let checkpoint = open_checkpoint(&seal.checkpoint, key)
+            .map_err(|error| format!("its checkpoint: {error}"))?;
         let proof = seal.proof.read().ok_or("its proof cannot be read")?;
         if proof.size != checkpoint.size() || proof.kind != EventKind::Exported {
             return Err("its proof is of another event".into());
         }
-        match proof.verify_record(checkpoint.root()).map_err(|error| format!("its proof fails: {error}"))? {
+        match proof
+            .verify_record(checkpoint.root())
+            .map_err(|error| format!("its proof fails: {error}"))?
+        {
             Record::Action(record) if record.subject == manifest.0 => {}
             _ => return Err("the log has another manifest than this one".into()),
         }
-        let own = self.checkpoint.as_ref().ok_or("the manifest has no checkpoint")?;
+        let own = self
+            .checkpoint
+            .as_ref()
+            .ok_or("the manifest has no checkpoint")?;
         let way = read_hashes(&seal.consistency).ok_or("its consistency proof cannot be read")?;
-        verify_consistency(own.size(), own.root(), checkpoint.size(), checkpoint.root(), &way)
-            .map_err(|error| format!("the manifest's checkpoint is not of the same log: {error}"))?;
+        verify_consistency(
+            own.size(),
+            own.root(),
+            checkpoint.size(),
+            checkpoint.root(),
+            &way,
+        )
+        .map_err(|error| format!("the manifest's checkpoint is not of the same log: {error}"))?;
         Ok(checkpoint)
     }
 
@@ -321,7 +389,8 @@ impl Export<'_> {
             let entries = match fs::read_dir(self.root.join(&dir)) {
                 Ok(entries) => entries,
                 Err(error) => {
-                    self.check.bad(&dir.display().to_string(), error.to_string());
+                    self.check
+                        .bad(&dir.display().to_string(), error.to_string());
                     continue;
                 }
             };
@@ -335,7 +404,8 @@ impl Export<'_> {
                     path == MANIFEST || path == SEAL || self.known.contains(&short(path))
                 });
                 if !known {
-                    self.check.bad(&below.display().to_string(), "it is not in the manifest");
+                    self.check
+                        .bad(&below.display().to_string(), "it is not in the manifest");
                 }
             }
         }

@@ -77,16 +77,27 @@ pub(super) struct Lies {
 }
 
 fn failed(path: &Path) -> impl Fn(io::Error) -> ExportError {
-    move |error| ExportError::Output { path: path.to_path_buf(), error }
+    move |error| ExportError::Output {
+        path: path.to_path_buf(),
+        error,
+    }
 }
 
 /// Makes directories that only their owner can read: they hold mail.
 fn make_dir(path: &Path) -> Result<(), ExportError> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed(path))
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(failed(path))
 }
 
 fn open_new(path: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
 }
 
 impl Out {
@@ -98,7 +109,11 @@ impl Out {
         if entries.next().is_some() {
             return Err(ExportError::NotEmpty(root.to_path_buf()));
         }
-        Ok(Out { root: root.to_path_buf(), format, folders: BTreeMap::new() })
+        Ok(Out {
+            root: root.to_path_buf(),
+            format,
+            folders: BTreeMap::new(),
+        })
     }
 
     /// A new file of the export.
@@ -119,7 +134,9 @@ impl Out {
                     Format::Mbox => make_dir(whole.parent().unwrap_or(&self.root))?,
                     Format::Maildir => {
                         // The inbox is the Maildir that the others lie in, mail in it or not.
-                        let inbox = self.root.join(folder_path(self.format, mailbox, super::place::INBOX));
+                        let inbox =
+                            self.root
+                                .join(folder_path(self.format, mailbox, super::place::INBOX));
                         for part in ["cur", "new", "tmp"] {
                             make_dir(&inbox.join(part))?;
                             make_dir(&whole.join(part))?;
@@ -131,7 +148,12 @@ impl Out {
                         }
                     }
                 }
-                Ok(place.insert(Folder { path, keywords: Vec::new(), length: 0, hasher: Hasher::new() }))
+                Ok(place.insert(Folder {
+                    path,
+                    keywords: Vec::new(),
+                    length: 0,
+                    hasher: Hasher::new(),
+                }))
             }
         }
     }
@@ -143,7 +165,11 @@ impl Out {
         if format == Format::Mbox {
             return begin_entry(&root, folder, wanted);
         }
-        let letters: Vec<u8> = wanted.keywords.iter().filter_map(|keyword| folder.letter(keyword)).collect();
+        let letters: Vec<u8> = wanted
+            .keywords
+            .iter()
+            .filter_map(|keyword| folder.letter(keyword))
+            .collect();
         let naming = Naming {
             id: wanted.id,
             nth: wanted.nth,
@@ -159,7 +185,13 @@ impl Out {
             match open_new(&whole) {
                 Ok(file) => {
                     let file = BufWriter::with_capacity(64 << 10, file);
-                    return Ok(Target { path, whole, file, entry: None, delivered: wanted.delivered });
+                    return Ok(Target {
+                        path,
+                        whole,
+                        file,
+                        entry: None,
+                        delivered: wanted.delivered,
+                    });
                 }
                 Err(error) if error.kind() == ErrorKind::AlreadyExists && !long => long = true,
                 Err(error) => return Err(failed(&whole)(error)),
@@ -169,10 +201,19 @@ impl Out {
 
     /// Ends a message whose bytes all came.
     pub(super) fn finish(&mut self, target: Target) -> Result<Option<Lies>, ExportError> {
-        let Target { path: _, whole, mut file, entry, delivered } = target;
+        let Target {
+            path: _,
+            whole,
+            mut file,
+            entry,
+            delivered,
+        } = target;
         let Some(mut entry) = entry else {
-            let file = file.into_inner().map_err(|error| failed(&whole)(error.into_error()))?;
-            file.set_modified(instant(delivered)).map_err(failed(&whole))?;
+            let file = file
+                .into_inner()
+                .map_err(|error| failed(&whole)(error.into_error()))?;
+            file.set_modified(instant(delivered))
+                .map_err(failed(&whole))?;
             return Ok(None);
         };
         let mut rest = Vec::new();
@@ -180,17 +221,24 @@ impl Out {
         let length = entry.written + rest.len() as u64;
         rest.extend_from_slice(after_message(entry.last));
         entry.hasher.update(&rest);
-        file.write_all(&rest).and_then(|()| file.flush()).map_err(failed(&whole))?;
+        file.write_all(&rest)
+            .and_then(|()| file.flush())
+            .map_err(failed(&whole))?;
         if let Some(folder) = self.folders.get_mut(&entry.key) {
             folder.length = entry.offset + entry.written + rest.len() as u64;
             folder.hasher = entry.hasher;
         }
-        Ok(Some(Lies { offset: entry.offset, length }))
+        Ok(Some(Lies {
+            offset: entry.offset,
+            length,
+        }))
     }
 
     /// Takes back a message whose bytes did not come.
     pub(super) fn undo(&mut self, target: Target) -> Result<(), ExportError> {
-        let Target { whole, file, entry, .. } = target;
+        let Target {
+            whole, file, entry, ..
+        } = target;
         // What is buffered need not reach the file.
         let (file, _) = file.into_parts();
         match entry {
@@ -214,7 +262,11 @@ impl Out {
                     if folder.keywords.is_empty() {
                         continue;
                     }
-                    let lines = folder.keywords.iter().enumerate().map(|(number, name)| format!("{number} {name}\n"));
+                    let lines = folder
+                        .keywords
+                        .iter()
+                        .enumerate()
+                        .map(|(number, name)| format!("{number} {name}\n"));
                     let text: String = lines.collect();
                     let path = format!("{}/dovecot-keywords", folder.path);
                     let whole = self.root.join(&path);
@@ -235,7 +287,8 @@ impl Folder {
     /// the keyword would break the list's lines: the manifest keeps those.
     fn letter(&mut self, keyword: &str) -> Option<u8> {
         let known = self.keywords.iter().position(|known| known == keyword);
-        let fits = !keyword.is_empty() && !keyword.chars().any(|char| char.is_control() || char == ' ');
+        let fits =
+            !keyword.is_empty() && !keyword.chars().any(|char| char.is_control() || char == ' ');
         let number = match known {
             Some(number) => number,
             None if self.keywords.len() < KEYWORDS && fits => {
@@ -251,7 +304,12 @@ impl Folder {
 fn begin_entry(root: &Path, folder: &Folder, wanted: &Wanted<'_>) -> Result<Target, ExportError> {
     let whole = root.join(&folder.path);
     // Opened for each message: an export has many folders, a process few open files.
-    let file = OpenOptions::new().append(true).create(true).mode(0o600).open(&whole).map_err(failed(&whole))?;
+    let file = OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(&whole)
+        .map_err(failed(&whole))?;
     let mut file = BufWriter::with_capacity(64 << 10, file);
     // No sender: the From field is not the envelope, and imports take this for one.
     let line = from_line(b"", wanted.delivered);
@@ -268,13 +326,21 @@ fn begin_entry(root: &Path, folder: &Folder, wanted: &Wanted<'_>) -> Result<Targ
         quoted: Vec::new(),
         last: None,
     };
-    Ok(Target { path: folder.path.clone(), whole, file, entry: Some(entry), delivered: wanted.delivered })
+    Ok(Target {
+        path: folder.path.clone(),
+        whole,
+        file,
+        entry: Some(entry),
+        delivered: wanted.delivered,
+    })
 }
 
 impl Target {
     /// Adds bytes of the message.
     pub(super) fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let Some(entry) = &mut self.entry else { return self.file.write_all(bytes) };
+        let Some(entry) = &mut self.entry else {
+            return self.file.write_all(bytes);
+        };
         entry.quoted.clear();
         entry.stream.push(bytes, &mut entry.quoted);
         entry.last = bytes.last().copied().or(entry.last);
@@ -291,6 +357,10 @@ impl Target {
 
 fn instant(unix: i64) -> SystemTime {
     let distance = Duration::from_secs(unix.unsigned_abs());
-    let at = if unix < 0 { UNIX_EPOCH.checked_sub(distance) } else { UNIX_EPOCH.checked_add(distance) };
+    let at = if unix < 0 {
+        UNIX_EPOCH.checked_sub(distance)
+    } else {
+        UNIX_EPOCH.checked_add(distance)
+    };
     at.unwrap_or(UNIX_EPOCH)
 }

@@ -77,9 +77,28 @@ pub(super) fn read_tar(path: &Path, from: &Cursor, sink: &mut Sink<'_>) -> Resul
         if !(kind.is_file() || kind.is_contiguous() || kind.is_gnu_sparse()) {
             continue;
         }
-        read_entry(&name, unit, start, &mut entry, sink)?;
+        let mut whole = Whole { left: entry.size(), input: &mut entry };
+        read_entry(&name, unit, start, &mut whole, sink)?;
     }
     Ok(())
+}
+
+/// An entry of a tar file, which must have the size it was announced with: the kept library
+/// takes the end of a file that was cut off for the end of the entry.
+struct Whole<'a> {
+    input: &'a mut dyn Read,
+    left: u64,
+}
+
+impl Read for Whole<'_> {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.input.read(out)?;
+        self.left = self.left.saturating_sub(count as u64);
+        if count == 0 && !out.is_empty() && self.left > 0 {
+            return Err(std::io::Error::new(std::io::ErrorKind::UnexpectedEof, "the archive ends inside it"));
+        }
+        Ok(count)
+    }
 }
 
 /// Reads one entry: an mbox if it begins like one, else a message.

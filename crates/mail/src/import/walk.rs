@@ -23,7 +23,11 @@ impl Walk {
         match path.is_dir() {
             true => walk.enter(path.to_path_buf()),
             false => {
-                let name = path.file_name().unwrap_or(path.as_os_str()).as_bytes().to_vec();
+                let name = path
+                    .file_name()
+                    .unwrap_or(path.as_os_str())
+                    .as_bytes()
+                    .to_vec();
                 let dir = path.parent().map(Path::to_path_buf).unwrap_or_default();
                 walk.open.push((dir, vec![Entry(name)].into_iter()));
             }
@@ -88,7 +92,9 @@ mod tests {
     #[test]
     fn files_come_in_the_order_of_their_bytes() {
         let root = tempfile::tempdir().unwrap();
-        for file in ["a/2", "a-b/1", "a.x", "a/b/c", "b", "a/b.c/d", "a/1", "ab/x"] {
+        for file in [
+            "a/2", "a-b/1", "a.x", "a/b/c", "b", "a/b.c/d", "a/1", "ab/x",
+        ] {
             let path = root.path().join(file);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, "").unwrap();
@@ -96,7 +102,10 @@ mod tests {
         std::os::unix::fs::symlink(root.path(), root.path().join("a/loop")).unwrap();
         let files: Vec<PathBuf> = Walk::new(root.path()).collect();
         assert_eq!(files.len(), 9);
-        assert!(files.is_sorted_by(|a, b| a.as_os_str().as_bytes() < b.as_os_str().as_bytes()), "{files:?}");
+        assert!(
+            files.is_sorted_by(|a, b| a.as_os_str().as_bytes() < b.as_os_str().as_bytes()),
+            "{files:?}"
+        );
         let one = root.path().join("a/1");
         assert_eq!(Walk::new(&one).collect::<Vec<_>>(), [one]);
     }

@@ -31,7 +31,10 @@ impl Archive {
     }
 
     async fn open(dir: tempfile::TempDir) -> Self {
-        let store = Store::open(Options::create(dir.path().join("data"))).await.unwrap().store;
+        let store = Store::open(Options::create(dir.path().join("data")))
+            .await
+            .unwrap()
+            .store;
         let tenant = store.tenant(None).unwrap();
         Archive { dir, store, tenant }
     }
@@ -49,10 +52,16 @@ impl Archive {
     }
 
     pub(crate) async fn import(&self, source: Source) -> ImportReport {
-        self.import_with(source, &ImportOptions::new(ANN)).await.unwrap()
+        self.import_with(source, &ImportOptions::new(ANN))
+            .await
+            .unwrap()
     }
 
-    pub(crate) async fn import_with(&self, source: Source, options: &ImportOptions) -> Result<ImportReport, ImportError> {
+    pub(crate) async fn import_with(
+        &self,
+        source: Source,
+        options: &ImportOptions,
+    ) -> Result<ImportReport, ImportError> {
         let report = import(&self.tenant, &source, options, |_| {}).await?;
         assert!(report.counts.balances(), "{:?}", report.counts);
         Ok(report)
@@ -64,9 +73,17 @@ impl Archive {
         for (number, message) in messages.iter().enumerate() {
             write(&dir.path().join(format!("{number}.eml")), message);
         }
-        let options = ImportOptions { folder: Some(folder.into()), ..ImportOptions::new(ANN) };
+        let options = ImportOptions {
+            folder: Some(folder.into()),
+            ..ImportOptions::new(ANN)
+        };
         let report = self.import_with(eml(dir.path()), &options).await.unwrap();
-        assert_eq!(report.counts.rejected + report.counts.failed, 0, "{:?}", report.errors);
+        assert_eq!(
+            report.counts.rejected + report.counts.failed,
+            0,
+            "{:?}",
+            report.errors
+        );
     }
 
     pub(crate) async fn export(&self, query: &str, format: Format, out: &Path) -> ExportReport {
@@ -78,9 +95,21 @@ impl Archive {
             actor: "tester".into(),
             dry_run: false,
         };
-        let counted = export(&self.tenant, &ExportOptions { dry_run: true, ..options.clone() }, |_| {}).await.unwrap();
+        let counted = export(
+            &self.tenant,
+            &ExportOptions {
+                dry_run: true,
+                ..options.clone()
+            },
+            |_| {},
+        )
+        .await
+        .unwrap();
         let report = export(&self.tenant, &options, |_| {}).await.unwrap();
-        assert_eq!((counted.copies, counted.items, counted.bytes), (report.copies, report.items, report.bytes));
+        assert_eq!(
+            (counted.copies, counted.items, counted.bytes),
+            (report.copies, report.items, report.bytes)
+        );
         report
     }
 
@@ -98,28 +127,62 @@ impl Archive {
                 let held = held.unwrap();
                 for place in held.places {
                     let delivered = place.delivered / 1_000_000;
-                    placed.push((held.id, place.mailbox, place.folder, place.flags, place.keywords, delivered));
+                    placed.push((
+                        held.id,
+                        place.mailbox,
+                        place.folder,
+                        place.flags,
+                        place.keywords,
+                        delivered,
+                    ));
                 }
+            }
+        }
+    }
+
+    /// Hands every copy's bytes to `each`.
+    pub(crate) async fn each(&self, mut each: impl FnMut(Digest, &[u8])) {
+        let mut walk = self.tenant.walk(&parse("").unwrap()).await.unwrap();
+        while walk.left() > 0 {
+            for held in walk.next().await.unwrap() {
+                let (held, mut raw) = (held.unwrap(), Vec::new());
+                let read = self.tenant.read_held(&held, |bytes| {
+                    raw.extend_from_slice(bytes);
+                    Ok(())
+                });
+                read.await.unwrap();
+                each(held.id, &raw);
             }
         }
     }
 
     /// Digests and folders of everything, sorted.
     pub(crate) async fn folders(&self) -> Vec<(Digest, String)> {
-        self.placed().await.into_iter().map(|(id, _, folder, ..)| (id, folder)).collect()
+        self.placed()
+            .await
+            .into_iter()
+            .map(|(id, _, folder, ..)| (id, folder))
+            .collect()
     }
 }
 
 pub(crate) fn eml(path: &Path) -> Source {
-    Source::Eml { path: path.to_path_buf() }
+    Source::Eml {
+        path: path.to_path_buf(),
+    }
 }
 
 pub(crate) fn maildir(path: &Path) -> Source {
-    Source::Maildir { path: path.to_path_buf() }
+    Source::Maildir {
+        path: path.to_path_buf(),
+    }
 }
 
 pub(crate) fn mbox(path: &Path) -> Source {
-    Source::Mbox { path: path.to_path_buf(), dialect: "auto".parse().unwrap() }
+    Source::Mbox {
+        path: path.to_path_buf(),
+        dialect: "auto".parse().unwrap(),
+    }
 }
 
 /// Writes a file and the directories above it.
@@ -145,7 +208,8 @@ pub(crate) fn mailbox_dir(out: &Path) -> PathBuf {
 /// Runs a test that must end: a stage that waits for ever is a failure and no hanging test.
 pub(crate) fn ends(test: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let done = runtime.block_on(async { tokio::time::timeout(Duration::from_secs(120), test).await });
+    let done =
+        runtime.block_on(async { tokio::time::timeout(Duration::from_secs(900), test).await });
     runtime.shutdown_background();
     assert!(done.is_ok(), "it waits for ever");
 }

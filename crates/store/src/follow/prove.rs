@@ -29,9 +29,19 @@ impl Tenant {
     pub async fn prover(&self) -> Result<Option<Prover>> {
         // Nobody moves the log on between the two reads.
         let _alone = self.state.following.lock().await;
-        let Some(head) = self.log_head().await? else { return Ok(None) };
-        let tail = self.log_tail(&mut *self.store.catalog.read().await?).await?;
-        Ok(Some(Prover { tenant: self.clone(), head, tiles: TileSet::of_tail(&tail), tail, kept: 0 }))
+        let Some(head) = self.log_head().await? else {
+            return Ok(None);
+        };
+        let tail = self
+            .log_tail(&mut *self.store.catalog.read().await?)
+            .await?;
+        Ok(Some(Prover {
+            tenant: self.clone(),
+            head,
+            tiles: TileSet::of_tail(&tail),
+            tail,
+            kept: 0,
+        }))
     }
 
     /// Proves the admission of a copy under the newest checkpoint. `None` if the log has
@@ -53,30 +63,61 @@ impl Prover {
     pub async fn prove_seq(&mut self, seq: u64) -> Result<Option<LeafProof>> {
         let first = i64::try_from(seq).unwrap_or(i64::MAX);
         let ask = values![self.tenant.id(), first, first.saturating_add(1)];
-        let row = sql::fetch_optional(&mut *self.tenant.store.catalog.read().await?, statements::EVENTS_FROM, ask).await?;
+        let row = sql::fetch_optional(
+            &mut *self.tenant.store.catalog.read().await?,
+            statements::EVENTS_FROM,
+            ask,
+        )
+        .await?;
         self.prove_row(row, || format!("event {seq}")).await
     }
 
     /// Proves that the log at `old` leaves is a beginning of the one under the checkpoint.
     pub async fn prove_consistency(&mut self, old: u64) -> Result<Vec<Digest>> {
-        let plan = ProofPlan::consistency(old, self.tail.size())
-            .map_err(|_| StoreError::Invalid(format!("the log has {} leaves, not {old}", self.tail.size())))?;
+        let plan = ProofPlan::consistency(old, self.tail.size()).map_err(|_| {
+            StoreError::Invalid(format!(
+                "the log has {} leaves, not {old}",
+                self.tail.size()
+            ))
+        })?;
         self.hashes(&plan).await
     }
 
     pub(crate) async fn prove_event(&mut self, event: i64) -> Result<Option<LeafProof>> {
         let ask = values![self.tenant.id(), event];
-        let row = sql::fetch_optional(&mut *self.tenant.store.catalog.read().await?, statements::EVENT, ask).await?;
+        let row = sql::fetch_optional(
+            &mut *self.tenant.store.catalog.read().await?,
+            statements::EVENT,
+            ask,
+        )
+        .await?;
         self.prove_row(row, || format!("event {event}")).await
     }
 
-    async fn prove_row(&mut self, row: Option<AnyRow>, name: impl Fn() -> String) -> Result<Option<LeafProof>> {
+    async fn prove_row(
+        &mut self,
+        row: Option<AnyRow>,
+        name: impl Fn() -> String,
+    ) -> Result<Option<LeafProof>> {
         let event = read_event(&row.ok_or_else(|| StoreError::damaged(name(), "it is missing"))?)?;
-        let (size, index) = (self.tail.size(), u64::try_from(event.seq).unwrap_or(u64::MAX));
-        let Ok(plan) = ProofPlan::inclusion(index, size) else { return Ok(None) };
+        let (size, index) = (
+            self.tail.size(),
+            u64::try_from(event.seq).unwrap_or(u64::MAX),
+        );
+        let Ok(plan) = ProofPlan::inclusion(index, size) else {
+            return Ok(None);
+        };
         let hashes = self.hashes(&plan).await?;
         let (salt, record) = event_leaf(&self.tenant.state.keys, &event)?;
-        Ok(Some(LeafProof { kind: event.kind, time_us: event.at, salt, record, index, size, hashes }))
+        Ok(Some(LeafProof {
+            kind: event.kind,
+            time_us: event.at,
+            salt,
+            record,
+            index,
+            size,
+            hashes,
+        }))
     }
 
     /// The hashes of a proof; reads the tiles that are not held.
@@ -90,9 +131,12 @@ impl Prover {
                 continue;
             }
             let bytes = self.tenant.read_tile(&tile).await?;
-            self.tiles.insert(&tile, &bytes).map_err(|error| StoreError::damaged(tile.path(), error.to_string()))?;
+            self.tiles
+                .insert(&tile, &bytes)
+                .map_err(|error| StoreError::damaged(tile.path(), error.to_string()))?;
             self.kept += 1;
         }
-        plan.prove(&self.tiles).map_err(|error| StoreError::damaged("log", format!("a hash is missing: {error:?}")))
+        plan.prove(&self.tiles)
+            .map_err(|error| StoreError::damaged("log", format!("a hash is missing: {error:?}")))
     }
 }
