@@ -77,6 +77,30 @@ pub fn unquote_rd(stored: &[u8]) -> Vec<u8> {
     out
 }
 
+/// As [`unquote_rd`], in the memory of a message that is not needed any more.
+pub(super) fn unquote_rd_owned(mut stored: Vec<u8>) -> Vec<u8> {
+    let finder = memmem::Finder::new(b">From ");
+    let mut kept = 0;
+    let mut done = 0;
+    let mut from = 0;
+    while let Some(found) = finder.find(stored.get(from..).unwrap_or_default()) {
+        let gt = from + found;
+        from = gt + 1;
+        // What moved lies before this line, so the line is still as it came.
+        if let Some(line) = quoted_line_start(&stored, gt + 1) {
+            stored.copy_within(done..line, kept);
+            kept += line - done;
+            done = line + 1;
+        }
+    }
+    if done > 0 {
+        let end = stored.len();
+        stored.copy_within(done..end, kept);
+        stored.truncate(kept + end - done);
+    }
+    stored
+}
+
 /// Where the line starts, if nothing but `>` stands between there and `at`.
 fn quoted_line_start(bytes: &[u8], at: usize) -> Option<usize> {
     let before = bytes.get(..at)?;

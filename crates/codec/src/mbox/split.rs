@@ -3,7 +3,8 @@
 
 use super::from_line::{MAX_LINE, Place, Verdict, judge};
 use super::length::{MAX_HEADER, content_length, header_end};
-use super::{Dialect, Item, unquote_rd};
+use super::quote::unquote_rd_owned;
+use super::{Dialect, Item};
 use memchr::memmem::Finder;
 
 /// Bytes behind a place that suffice to judge a `From_` line there: a line break, the
@@ -12,14 +13,17 @@ const LOOK_AHEAD: usize = MAX_LINE + 512;
 
 const FROM: &[u8] = b"\nFrom ";
 
+/// A message above this that fills most of the buffer takes the buffer with it.
+const LARGE: usize = 256 << 10;
+
 /// Splits an mbox into messages.
 ///
 /// Push bytes, take items with [`next`](Splitter::next) until `None`, push more; call
 /// [`finish`](Splitter::finish) at the end of the file and take the rest. To resume a file,
 /// start a new splitter [`at`](Splitter::at) the offset where an item ended.
 ///
-/// Memory: what is pushed at once, one message of the limit, as much again of bytes given
-/// away but not dropped yet, and the message given.
+/// Memory: what is pushed at once, and one message of the limit or as much of smaller ones,
+/// given away or not. A large message is given away in the memory it was gathered in.
 #[derive(Debug)]
 pub struct Splitter {
     dialect: Dialect,
@@ -266,8 +270,7 @@ impl Splitter {
         };
         match landed {
             Some((to, line)) => {
-                let message = self.buffer.get(content..stop).unwrap_or_default().to_vec();
-                let item = self.item(content, to, message);
+                let (item, to) = self.item(content, stop, to);
                 self.after(to, line);
                 Step::Give(item)
             }
@@ -282,7 +285,7 @@ impl Splitter {
     fn lines(&mut self, content: usize, scan: usize, plain: bool) -> Step {
         match self.find(content, scan) {
             Search::Found { at, line } => {
-                let item = self.ended(content, at, plain);
+                let (item, at) = self.ended(content, at, plain);
                 self.after(at, Some(line));
                 Step::Give(item)
             }
@@ -296,7 +299,7 @@ impl Splitter {
             }
             Search::None { .. } if self.end => {
                 let to = self.buffer.len();
-                let item = self.ended(content, to, plain);
+                let (item, to) = self.ended(content, to, plain);
                 self.after(to, None);
                 Step::Give(item)
             }
@@ -376,33 +379,60 @@ impl Splitter {
         }
     }
 
-    /// The item that `From_` lines delimit: from `content` to `to`.
-    fn ended(&self, content: usize, to: usize, plain: bool) -> Item {
-        let stored = without_separator(self.buffer.get(content..to).unwrap_or_default());
-        let offset = self.base + self.head as u64;
-        if stored.len() > self.max_message {
-            return Item::TooLarge {
-                offset,
-                length: (to - self.head) as u64,
-            };
+    /// The item that `From_` lines delimit: from `content` to `to`; and where the next one
+    /// begins.
+    fn ended(&mut self, content: usize, to: usize, plain: bool) -> (Item, usize) {
+        let stored = without_separator(self.buffer.get(content..to).unwrap_or_default()).len();
+        if stored > self.max_message {
+            let offset = self.base + self.head as u64;
+            let length = (to - self.head) as u64;
+            return (Item::TooLarge { offset, length }, to);
         }
-        let message = match self.dialect {
-            Dialect::Rd => unquote_rd(stored),
-            Dialect::Auto if !plain => unquote_rd(stored),
-            Dialect::Auto | Dialect::O | Dialect::Cl | Dialect::Cl2 => stored.to_vec(),
+        let (mut item, to) = self.item(content, content + stored, to);
+        let quoted = match self.dialect {
+            Dialect::Rd => true,
+            Dialect::Auto => !plain,
+            Dialect::O | Dialect::Cl | Dialect::Cl2 => false,
         };
-        self.item(content, to, message)
+        if let (true, Item::Message { message, .. }) = (quoted, &mut item) {
+            *message = unquote_rd_owned(std::mem::take(message));
+        }
+        (item, to)
     }
 
-    fn item(&self, content: usize, to: usize, message: Vec<u8>) -> Item {
+    /// The message that lies from `content` to `stop` and whose item ends at `to`; and where
+    /// `to` is afterwards.
+    fn item(&mut self, content: usize, stop: usize, to: usize) -> (Item, usize) {
         let line = self.buffer.get(self.head..content).unwrap_or_default();
         let line = line.strip_suffix(b"\n").unwrap_or(line);
-        Item::Message {
-            offset: self.base + self.head as u64,
-            length: (to - self.head) as u64,
-            from_line: line.strip_suffix(b"\r").unwrap_or(line).to_vec(),
+        let from_line = line.strip_suffix(b"\r").unwrap_or(line).to_vec();
+        let offset = self.base + self.head as u64;
+        let length = (to - self.head) as u64;
+        let (message, to) = self.take(content, stop, to);
+        let item = Item::Message {
+            offset,
+            length,
+            from_line,
             message,
+        };
+        (item, to)
+    }
+
+    /// The bytes from `content` to `stop`, and where `to` is afterwards.
+    fn take(&mut self, content: usize, stop: usize, to: usize) -> (Vec<u8>, usize) {
+        let message = self.buffer.get(content..stop).unwrap_or_default();
+        if message.len() < LARGE || message.len() < self.buffer.len() / 2 {
+            return (message.to_vec(), to);
         }
+        // Never two of a message that is as large as all other memory: the little that
+        // follows it moves instead.
+        let follows = self.buffer.split_off(to);
+        let mut message = std::mem::replace(&mut self.buffer, follows);
+        self.base += to as u64;
+        self.head = 0;
+        message.truncate(stop);
+        message.drain(..content);
+        (message, 0)
     }
 
     /// Goes on at `to`, where the next `From_` line or nothing stands.

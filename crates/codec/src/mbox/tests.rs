@@ -388,6 +388,47 @@ fn limit() {
     );
 }
 
+/// Large messages leave in the memory they were gathered in, whatever lies around them.
+#[test]
+fn large() {
+    let line = "S: l\n\n>From here\n>>From there\n";
+    let mails = [
+        "S: a\n\nshort\n".to_string(),
+        format!("{line}{}\n>From the end\n", "x".repeat(700_000)),
+        format!("S: b\nContent-Length: 400000\n\n{}\n", "y".repeat(399_999)),
+        "S: c\n\nshort\n".to_string(),
+        format!("{line}{}", ">From all\n".repeat(50_000)),
+    ];
+    let mut file = String::new();
+    for mail in &mails {
+        file.push_str(&format!("{A}{mail}\n"));
+    }
+    for dialect in [Dialect::Auto, Dialect::Rd] {
+        let whole = split(dialect, LIMIT, file.as_bytes(), &[usize::MAX]);
+        for pieces in [vec![1 << 18], vec![999], vec![1 << 20, 5]] {
+            assert!(split(dialect, LIMIT, file.as_bytes(), &pieces) == whole, "{pieces:?}");
+        }
+        let mut end = 0;
+        for (item, mail) in whole.iter().zip(&mails) {
+            let Item::Message { offset, length, message, .. } = item else { panic!("{item:?}") };
+            assert_eq!(*offset, end);
+            end = offset + length;
+            assert!(*message == unquote_rd(mail.as_bytes()));
+        }
+        assert_eq!((whole.len(), end), (mails.len(), file.len() as u64));
+    }
+    let mut splitter = Splitter::new(Dialect::Rd, LIMIT);
+    splitter.push(file[..file.len() - 560_000].as_bytes());
+    while splitter.next().is_some() {}
+    splitter.push(&file.as_bytes()[file.len() - 560_000..]);
+    while splitter.next().is_some() {}
+    splitter.finish();
+    while let Some(Item::Message { message, .. }) = splitter.next() {
+        assert!(message.len() < 600_000);
+    }
+    assert!(splitter.held() < 1000, "{}", splitter.held());
+}
+
 /// Pieces of text that matter to a splitter.
 fn hostile() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
