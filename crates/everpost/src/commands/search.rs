@@ -17,8 +17,14 @@ pub(crate) async fn run(global: &Global, command: SearchCommand) -> Result<Exit,
     let query = parse(&command.query)
         .map_err(|error| Failure::usage(format!("the query is wrong\n{}", error.pretty(&command.query)), "see docs/query.md"))?;
     let (_store, tenant) = open(global, false).await?;
-    // What an interrupted import left unindexed is found all the same.
-    tenant.advance_index(true).await?;
+    // What an interrupted import left unindexed is found all the same. Where the index cannot
+    // move (a full disk, say), what it has is searched, and what is missing is said.
+    let mut lag = 0;
+    if let Err(error) = tenant.advance_index(true).await {
+        eprintln!("warning[{}]: the index could not be brought up to date: {error}", error.code());
+        let progress = tenant.index_progress().await?;
+        lag = progress.events.saturating_sub(progress.indexed);
+    }
     let request = SearchRequest {
         query,
         by: if command.by == "copy" { By::Copy } else { By::Message },
@@ -40,7 +46,7 @@ pub(crate) async fn run(global: &Global, command: SearchCommand) -> Result<Exit,
         object(&json!({
             "summary": true, "total": page.messages, "copies": page.copies, "unknown": page.unknown,
             "took_ms": (took_ms * 10.0).round() / 10.0, "next": page.next.map(write_cursor),
-            "answered": ["local"], "silent": [],
+            "answered": ["local"], "silent": [], "index_lag": lag,
         }))?;
         return Ok(Exit::Well);
     }
@@ -53,6 +59,9 @@ pub(crate) async fn run(global: &Global, command: SearchCommand) -> Result<Exit,
     }
     if page.unknown > 0 {
         text.push_str(&format!("; {} more might match: their attachments were not read", count(page.unknown)));
+    }
+    if lag > 0 {
+        text.push_str(&format!("; {} not indexed yet", count(lag)));
     }
     line(format!("{text}; {took_ms:.0} ms"))?;
     Ok(Exit::Well)

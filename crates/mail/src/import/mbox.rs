@@ -106,8 +106,13 @@ impl MboxReader {
             let count = match input.read(&mut chunk) {
                 Ok(count) => count,
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                // The one source: the job stays open, and the same command goes on at this place.
+                Err(error) if !self.whole => {
+                    let what = format!("cannot be read after byte {read}: {error}");
+                    return Err(source_error(Path::new(&self.name), what));
+                }
                 Err(error) => {
-                    // What follows cannot be found: the item that says so stands for it.
+                    // One of many: what follows in it is lost to this run, and counted as failed.
                     sink.give(failed_unit(&format!("{} from byte {read}", self.name), self.unit.clone(), error))?;
                     return Ok(());
                 }
