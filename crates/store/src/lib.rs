@@ -41,7 +41,8 @@ mod verify;
 
 pub use admit::{Envelope, Incoming, Outcome, Placement, Prepared, Progress};
 pub use backup::{
-    BackupKeys, BackupProgress, BackupReport, BackupVerified, BadBackup, Pruned, Restore, Restored, RestoredTenant, Signer,
+    BackupFault, BackupKeys, BackupProgress, BackupReport, BackupSigner, BackupVerified, Pruned, Restore, Restored,
+    RestoredTenant,
     SnapshotInfo, list_backups, prune_backups, restore_backup, verify_backup,
 };
 pub use clock::now_us;

@@ -188,8 +188,11 @@ impl NewMaster {
         let KeySource::File(path) = &source else { return Self::given(source, data) };
         if path.exists() {
             let opens = matches!(MasterKey::read(&source), Ok(Some(master)) if opens(&master, tenants));
-            let what = if opens { "opens this archive: nothing is lost" } else { "is never replaced: move it away" };
-            return Err(StoreError::Key(format!("the key file {} exists and {what}", path.display())));
+            let what = match opens {
+                true => "opens this archive: nothing is lost",
+                false => "is never replaced; move it away, or name another with --key",
+            };
+            return Err(StoreError::Invalid(format!("the key file {} exists and {what}", path.display())));
         }
         outside(path, data)?;
         Self::waiting_for(path)

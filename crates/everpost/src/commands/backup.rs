@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use everpost_store::{
-    BackupKeys, BackupProgress, BackupReport, BadBackup, KeySource, Pruned, Restore, Restored, Signer, Store, list_backups,
-    prune_backups, restore_backup, verify_backup,
+    BackupFault, BackupKeys, BackupProgress, BackupReport, BackupSigner, KeySource, Pruned, Restore, Restored, Store,
+    list_backups, prune_backups, restore_backup, verify_backup,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
@@ -57,7 +57,7 @@ fn rate(bytes: u64, seconds: f64) -> String {
 }
 
 /// Names what is bad: as objects on standard output for programs, else on standard error.
-fn print_bad(global: &Global, bad: &[BadBackup]) -> Result<(), Failure> {
+fn print_bad(global: &Global, bad: &[BackupFault]) -> Result<(), Failure> {
     for bad in bad {
         match global.json {
             true => object(&json!({"snapshot": bad.snapshot, "item": bad.item, "what": bad.what}))?,
@@ -67,7 +67,7 @@ fn print_bad(global: &Global, bad: &[BadBackup]) -> Result<(), Failure> {
     Ok(())
 }
 
-fn names(bad: &[BadBackup]) -> Vec<&str> {
+fn names(bad: &[BackupFault]) -> Vec<&str> {
     bad.iter().map(|bad| bad.item.as_str()).collect()
 }
 
@@ -188,8 +188,8 @@ async fn verify(global: &Global, repo: &Path, snapshot: Option<String>, recovery
     let seconds = began.elapsed().as_secs_f64();
     print_bad(global, &found.bad)?;
     let signer = match &found.signer {
-        Signer::Checked => "checked".to_string(),
-        Signer::NotChecked(why) => format!("not checked: {why}"),
+        BackupSigner::Checked => "checked".to_string(),
+        BackupSigner::NotChecked(why) => format!("not checked: {why}"),
     };
     if global.json {
         object(&json!({

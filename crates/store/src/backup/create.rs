@@ -19,7 +19,7 @@ use sqlx::{AnyConnection, Connection};
 
 use super::manifest::{self, Head, Object, Signature, TenantHead, Writing};
 use super::repo::Repo;
-use super::{BadBackup, BackupProgress, files, snapshot_name};
+use super::{BackupFault, BackupProgress, files, snapshot_name};
 use crate::catalog::sql::{self, Columns, values};
 use crate::catalog::{peek, schema_version, statements};
 use crate::clock::now_us;
@@ -48,7 +48,7 @@ pub struct BackupReport {
     /// Their bytes.
     pub copied_bytes: u64,
     /// Objects of the store that were missing, cut off or changed.
-    pub bad: Vec<BadBackup>,
+    pub bad: Vec<BackupFault>,
 }
 
 /// What earlier manifests say of objects: memory grows with the number of objects (some
@@ -323,7 +323,7 @@ impl Taking<'_> {
     }
 
     fn bad(&mut self, name: &str, what: &str) {
-        self.report.bad.push(BadBackup::new(&self.report.snapshot, name, what));
+        self.report.bad.push(BackupFault::new(&self.report.snapshot, name, what));
     }
 
     /// Makes names durable, signs and ends the manifest.

@@ -30,7 +30,7 @@ pub use create::BackupReport;
 pub use prune::{Pruned, prune_backups};
 pub use repo::{SnapshotInfo, list_backups};
 pub use restore::{Restore, Restored, RestoredTenant, restore_backup};
-pub use verify::{BackupVerified, Signer, verify_backup};
+pub use verify::{BackupSigner, BackupVerified, verify_backup};
 
 /// How far a backup, verification or restore is.
 #[derive(Debug, Clone, Copy, Default)]
@@ -52,7 +52,7 @@ impl BackupProgress {
 
 /// Something that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BadBackup {
+pub struct BackupFault {
     /// The snapshot it was found in.
     pub snapshot: String,
     /// `manifest.ndjson`, `catalog.db`, or the object's name in the store.
@@ -61,9 +61,9 @@ pub struct BadBackup {
     pub what: String,
 }
 
-impl BadBackup {
+impl BackupFault {
     fn new(snapshot: &str, item: impl Into<String>, what: impl Into<String>) -> Self {
-        BadBackup { snapshot: snapshot.into(), item: item.into(), what: what.into() }
+        BackupFault { snapshot: snapshot.into(), item: item.into(), what: what.into() }
     }
 }
 

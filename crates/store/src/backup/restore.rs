@@ -14,7 +14,7 @@ use sqlx::Connection;
 use super::create::full;
 use super::manifest::{self, Manifest, Object};
 use super::repo::Repo;
-use super::{BadBackup, BackupKeys, BackupProgress, files, verify};
+use super::{BackupFault, BackupKeys, BackupProgress, files, verify};
 use crate::catalog::sql::{self, Columns, values};
 use crate::catalog::{Catalog, NEWEST, peek, statements};
 use crate::clock::now_us;
@@ -64,7 +64,7 @@ pub struct Restored {
     pub tenants: Vec<RestoredTenant>,
     /// Objects that are missing or damaged. Not empty and `done` false: nothing was
     /// restored, and `DIR.partial` holds what was copied so far.
-    pub bad: Vec<BadBackup>,
+    pub bad: Vec<BackupFault>,
     /// The archive can be opened.
     pub done: bool,
 }
@@ -172,8 +172,8 @@ impl Work<'_> {
                 if let KeySource::File(path) = &self.source
                     && path.exists()
                 {
-                    return Err(StoreError::Key(format!(
-                        "the key file {} exists and is never replaced: move it away, or restore with it instead",
+                    return Err(StoreError::Invalid(format!(
+                        "the key file {} exists and is never replaced; move it away, or restore without --recovery",
                         path.display()
                     )));
                 }
@@ -223,12 +223,12 @@ impl Work<'_> {
 
     /// Copies every object and compares it with the manifest. One that an earlier attempt
     /// copied whole is read and kept.
-    async fn copy_objects(&self, objects: &[Object], tell: &mut impl FnMut(&BackupProgress)) -> Result<Vec<BadBackup>> {
+    async fn copy_objects(&self, objects: &[Object], tell: &mut impl FnMut(&BackupProgress)) -> Result<Vec<BackupFault>> {
         let mut bad = Vec::new();
         let mut folders = BTreeSet::new();
         let mut progress = BackupProgress { total: self.manifest.tail.bytes, ..BackupProgress::default() };
         for object in objects {
-            let mut wrong = |what: String| bad.push(BadBackup::new(&self.snapshot, &object.name, what));
+            let mut wrong = |what: String| bad.push(BackupFault::new(&self.snapshot, &object.name, what));
             let Some(digest) = object.digest() else {
                 wrong("the store did not have it when the snapshot was taken".into());
                 continue;
@@ -314,7 +314,7 @@ impl Work<'_> {
         files::rename(&self.partial, &self.what.data)
     }
 
-    fn report(&self, epoch: i64, tenants: Vec<RestoredTenant>, bad: Vec<BadBackup>, done: bool) -> Restored {
+    fn report(&self, epoch: i64, tenants: Vec<RestoredTenant>, bad: Vec<BackupFault>, done: bool) -> Restored {
         Restored {
             snapshot: self.snapshot.clone(),
             taken: self.manifest.head.taken.clone(),

@@ -9,7 +9,7 @@ use sqlx::{AnyConnection, Connection};
 
 use super::manifest::{self, Head, Manifest, Object};
 use super::repo::Repo;
-use super::{BadBackup, BackupKeys, BackupProgress, files};
+use super::{BackupFault, BackupKeys, BackupProgress, files};
 use crate::catalog::sql::{self, Columns, values};
 use crate::catalog::{peek, statements};
 use crate::error::Result;
@@ -21,7 +21,7 @@ use crate::vault::object_path;
 
 /// Whether somebody vouched for who made the snapshots.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Signer {
+pub enum BackupSigner {
     /// Every manifest is signed by the archive's log keys.
     Checked,
     /// Not looked at, and why.
@@ -38,9 +38,9 @@ pub struct BackupVerified {
     /// Bytes read.
     pub bytes: u64,
     /// Whether signatures were checked.
-    pub signer: Signer,
+    pub signer: BackupSigner,
     /// What is wrong.
-    pub bad: Vec<BadBackup>,
+    pub bad: Vec<BackupFault>,
 }
 
 /// Verifies one snapshot, or all: manifest, catalog and every object they name.
@@ -62,7 +62,7 @@ pub async fn verify_backup(
         snapshots: names.len() as u64,
         objects: 0,
         bytes: 0,
-        signer: Signer::Checked,
+        signer: BackupSigner::Checked,
         bad: Vec::new(),
     };
     let mut progress = BackupProgress::default();
@@ -73,13 +73,13 @@ pub async fn verify_backup(
         let manifest = manifest::read(&repo.manifest(name), |object| objects.push(object));
         match &manifest {
             Ok(manifest) => check_catalog(&repo, name, manifest, &objects, keys, &mut found).await?,
-            Err(what) => found.bad.push(BadBackup::new(name, manifest::FILE, what)),
+            Err(what) => found.bad.push(BackupFault::new(name, manifest::FILE, what)),
         }
         let new = |object: &&Object| object.digest().is_some_and(|digest| !seen.contains_key(&digest));
         progress.total += objects.iter().filter(new).map(|object| object.size).sum::<u64>();
         for object in objects {
             let Some(digest) = object.digest() else {
-                found.bad.push(BadBackup::new(name, object.name, "the store did not have it when the snapshot was taken"));
+                found.bad.push(BackupFault::new(name, object.name, "the store did not have it when the snapshot was taken"));
                 continue;
             };
             if let std::collections::hash_map::Entry::Vacant(slot) = seen.entry(digest) {
@@ -90,7 +90,7 @@ pub async fn verify_backup(
                 tell(&progress);
             }
             if let Some(Some(what)) = seen.get(&digest) {
-                found.bad.push(BadBackup::new(name, object.name, format!("{what} (objects/{digest})")));
+                found.bad.push(BackupFault::new(name, object.name, format!("{what} (objects/{digest})")));
             }
         }
     }
@@ -127,20 +127,20 @@ async fn check_catalog(
 ) -> Result<()> {
     let path = repo.catalog(name);
     if let Some(what) = catalog_difference(repo, name, &manifest.head).await? {
-        found.bad.push(BadBackup::new(name, "catalog.db", what));
-        found.signer = Signer::NotChecked("a catalog is damaged".into());
+        found.bad.push(BackupFault::new(name, "catalog.db", what));
+        found.signer = BackupSigner::NotChecked("a catalog is damaged".into());
         return Ok(());
     }
     found.bytes += manifest.head.catalog_size;
     let mut db = match peek(&path).await {
         Ok(db) => db,
         Err(error) => {
-            found.bad.push(BadBackup::new(name, "catalog.db", error.to_string()));
+            found.bad.push(BackupFault::new(name, "catalog.db", error.to_string()));
             return Ok(());
         }
     };
     if let Err(error) = check_rows(&mut db, name, manifest, objects, keys, found).await {
-        found.bad.push(BadBackup::new(name, "catalog.db", error.to_string()));
+        found.bad.push(BackupFault::new(name, "catalog.db", error.to_string()));
     }
     db.close().await?;
     Ok(())
@@ -157,7 +157,7 @@ async fn check_rows(
     for row in sql::fetch(db, statements::INTEGRITY, vec![]).await? {
         let answer = row.string(0)?;
         if answer != "ok" {
-            found.bad.push(BadBackup::new(name, "catalog.db", answer));
+            found.bad.push(BackupFault::new(name, "catalog.db", answer));
         }
     }
     let named: std::collections::HashSet<&str> = objects.iter().map(|object| object.name.as_str()).collect();
@@ -169,7 +169,7 @@ async fn check_rows(
                 after = row.int(0)?;
                 let path = object_path(kind, &row.array(1)?);
                 if !named.contains(path.as_ref()) {
-                    found.bad.push(BadBackup::new(name, path.to_string(), "the catalog names it, the manifest does not"));
+                    found.bad.push(BackupFault::new(name, path.to_string(), "the catalog names it, the manifest does not"));
                 }
             }
             if rows.is_empty() {
@@ -181,10 +181,10 @@ async fn check_rows(
     match roots(&tenants, keys) {
         Ok(roots) => {
             if let Err(what) = check_signatures(db, manifest, &roots).await? {
-                found.bad.push(BadBackup::new(name, manifest::FILE, what));
+                found.bad.push(BackupFault::new(name, manifest::FILE, what));
             }
         }
-        Err(why) => found.signer = Signer::NotChecked(why),
+        Err(why) => found.signer = BackupSigner::NotChecked(why),
     }
     Ok(())
 }
