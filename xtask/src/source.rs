@@ -16,7 +16,10 @@ pub(crate) struct Text {
 fn skipped(name: &str) -> bool {
     let hidden = name.starts_with('.') && ![".ci", ".cargo", ".github"].contains(&name);
     hidden
-        || matches!(name, "Cargo.lock" | "target" | "node_modules" | "testdata" | "golden" | "fuzz")
+        || matches!(
+            name,
+            "Cargo.lock" | "target" | "node_modules" | "testdata" | "golden" | "fuzz"
+        )
         || name.starts_with("everpost-data")
 }
 

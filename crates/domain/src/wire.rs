@@ -142,14 +142,20 @@ impl<'a> Reader<'a> {
 
     /// Bytes of a known length.
     pub fn raw(&mut self, length: usize) -> Result<&'a [u8], Damaged> {
-        let (head, rest) = self.0.split_at_checked(length).ok_or(Damaged("ends early"))?;
+        let (head, rest) = self
+            .0
+            .split_at_checked(length)
+            .ok_or(Damaged("ends early"))?;
         self.0 = rest;
         Ok(head)
     }
 
     /// An array of a known length.
     pub fn array<const N: usize>(&mut self) -> Result<[u8; N], Damaged> {
-        let (head, rest) = self.0.split_first_chunk::<N>().ok_or(Damaged("ends early"))?;
+        let (head, rest) = self
+            .0
+            .split_first_chunk::<N>()
+            .ok_or(Damaged("ends early"))?;
         self.0 = rest;
         Ok(*head)
     }

@@ -6,10 +6,22 @@ use clap::{Args, Parser, Subcommand};
 
 /// Keeps an organization's email kept, findable and flowing.
 #[derive(Parser)]
-#[command(name = "everpost", version, about, propagate_version = true, max_term_width = 100)]
+#[command(
+    name = "everpost",
+    version,
+    about,
+    propagate_version = true,
+    max_term_width = 100
+)]
 pub(crate) struct Cli {
     /// The data directory
-    #[arg(long, global = true, value_name = "DIR", default_value = "everpost-data", env = "EVERPOST_DATA")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        default_value = "everpost-data",
+        env = "EVERPOST_DATA"
+    )]
     pub(crate) data: PathBuf,
     /// Whose mail; default: the only tenant
     #[arg(long, global = true, value_name = "NAME")]
@@ -304,7 +316,7 @@ pub(crate) struct FsckCommand {
 #[derive(Args)]
 pub(crate) struct CompactCommand {
     /// How strongly to compress: packs written at a lower level are written again
-    #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(i32).range(1..=22))]
+    #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(i32).range(1..=22))]
     pub(crate) level: i32,
 }
 

@@ -36,7 +36,12 @@ pub(crate) struct Failure {
 impl Failure {
     /// The command line asks for something that makes no sense.
     pub(crate) fn usage(what: impl Into<String>, hint: impl Into<String>) -> Self {
-        Failure { code: "E-USAGE", what: what.into(), hint: hint.into(), exit: 2 }
+        Failure {
+            code: "E-USAGE",
+            what: what.into(),
+            hint: hint.into(),
+            exit: 2,
+        }
     }
 }
 
@@ -48,7 +53,12 @@ impl From<StoreError> for Failure {
             }
             _ => error.hint(),
         };
-        Failure { code: error.code(), what: error.to_string(), hint: hint.into(), exit: 1 }
+        Failure {
+            code: error.code(),
+            what: error.to_string(),
+            hint: hint.into(),
+            exit: 1,
+        }
     }
 }
 
@@ -56,9 +66,12 @@ impl From<ImportError> for Failure {
     fn from(error: ImportError) -> Self {
         match error {
             ImportError::Store(error) => error.into(),
-            ImportError::Source { .. } => {
-                Failure { code: "E-SOURCE", what: error.to_string(), hint: String::new(), exit: 1 }
-            }
+            ImportError::Source { .. } => Failure {
+                code: "E-SOURCE",
+                what: error.to_string(),
+                hint: String::new(),
+                exit: 1,
+            },
         }
     }
 }
@@ -68,20 +81,34 @@ impl From<ExportError> for Failure {
         let what = error.to_string();
         let (code, hint) = match error {
             ExportError::Store(error) => return error.into(),
-            ExportError::NotEmpty(_) => ("E-NOT-EMPTY", "name a directory that is empty or not there"),
+            ExportError::NotEmpty(_) => {
+                ("E-NOT-EMPTY", "name a directory that is empty or not there")
+            }
             ExportError::Nothing => ("E-NOT-FOUND", "`everpost import …` takes mail in"),
-            ExportError::Output { error, .. } if error.kind() == std::io::ErrorKind::StorageFull => {
+            ExportError::Output { error, .. }
+                if error.kind() == std::io::ErrorKind::StorageFull =>
+            {
                 ("E-DISK", "make room and export to a new directory")
             }
             ExportError::Output { .. } => ("E-FILE", ""),
         };
-        Failure { code, what, hint: hint.into(), exit: 1 }
+        Failure {
+            code,
+            what,
+            hint: hint.into(),
+            exit: 1,
+        }
     }
 }
 
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
-        Failure { code: "E-IO", what: format!("{error:#}"), hint: String::new(), exit: 1 }
+        Failure {
+            code: "E-IO",
+            what: format!("{error:#}"),
+            hint: String::new(),
+            exit: 1,
+        }
     }
 }
 
@@ -98,12 +125,16 @@ pub(crate) fn print(failure: &Failure, json: bool) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     if json {
-        let line = serde_json::json!({"error": failure.code, "what": failure.what, "hint": failure.hint});
+        let line =
+            serde_json::json!({"error": failure.code, "what": failure.what, "hint": failure.hint});
         eprintln!("{line}");
     } else if failure.hint.is_empty() {
         eprintln!("error[{}]: {}", failure.code, failure.what);
     } else {
-        eprintln!("error[{}]: {}; {}", failure.code, failure.what, failure.hint);
+        eprintln!(
+            "error[{}]: {}; {}",
+            failure.code, failure.what, failure.hint
+        );
     }
     ExitCode::from(failure.exit)
 }

@@ -13,7 +13,11 @@ fn files(below: &Path) -> Vec<PathBuf> {
     while let Some(dir) = open.pop() {
         for entry in std::fs::read_dir(dir).unwrap() {
             let path = entry.unwrap().path();
-            if path.is_dir() { open.push(path) } else { files.push(path) }
+            if path.is_dir() {
+                open.push(path)
+            } else {
+                files.push(path)
+            }
         }
     }
     files
@@ -23,7 +27,9 @@ fn files(below: &Path) -> Vec<PathBuf> {
 fn holding(dir: &Path, marker: &str) -> Vec<PathBuf> {
     let found = |path: &PathBuf| {
         let bytes = std::fs::read(path).unwrap();
-        let inside = bytes.windows(marker.len()).any(|window| window == marker.as_bytes());
+        let inside = bytes
+            .windows(marker.len())
+            .any(|window| window == marker.as_bytes());
         inside || path.to_string_lossy().contains(marker)
     };
     files(dir).into_iter().filter(found).collect()
@@ -35,8 +41,20 @@ async fn no_marker_is_found_in_the_data_directory() {
     let source = dir.path().join("source");
     std::fs::create_dir(&source).unwrap();
     let markers = [
-        "Zqsubject", "Zqbody", "Zqfrom", "Zqto", "Zqcc", "Zqname", "Zqid", "Zqfile", "Zqattached", "Zqhtml",
-        "Zqlist", "Zqfolder", "zqmailbox", "Zqsender",
+        "Zqsubject",
+        "Zqbody",
+        "Zqfrom",
+        "Zqto",
+        "Zqcc",
+        "Zqname",
+        "Zqid",
+        "Zqfile",
+        "Zqattached",
+        "Zqhtml",
+        "Zqlist",
+        "Zqfolder",
+        "zqmailbox",
+        "Zqsender",
     ];
     let mut mbox = String::new();
     for number in 0..40 {
@@ -57,14 +75,31 @@ async fn no_marker_is_found_in_the_data_directory() {
     let data = dir.path().join("data");
     let opened = Store::open(Options::create(&data)).await.unwrap();
     let tenant = opened.store.tenant(None).unwrap();
-    let mbox = Source::Mbox { path: source.clone(), dialect: Dialect::Auto };
-    let report = import(&tenant, &mbox, &ImportOptions::new("zqmailbox@example.org"), |_| ()).await.unwrap();
+    let mbox = Source::Mbox {
+        path: source.clone(),
+        dialect: Dialect::Auto,
+    };
+    let report = import(
+        &tenant,
+        &mbox,
+        &ImportOptions::new("zqmailbox@example.org"),
+        |_| (),
+    )
+    .await
+    .unwrap();
     assert_eq!(report.counts.stored, 40);
     // While the store is open, with a write-ahead log, and after it was closed.
     for closed in [false, true] {
         for marker in markers {
-            assert!(marker == "zqmailbox" || !holding(&source, marker).is_empty(), "{marker} is not in the source");
-            assert_eq!(holding(&data, marker), Vec::<PathBuf>::new(), "{marker}, closed: {closed}");
+            assert!(
+                marker == "zqmailbox" || !holding(&source, marker).is_empty(),
+                "{marker} is not in the source"
+            );
+            assert_eq!(
+                holding(&data, marker),
+                Vec::<PathBuf>::new(),
+                "{marker}, closed: {closed}"
+            );
         }
         if !closed {
             drop(tenant.clone());
@@ -83,7 +118,12 @@ async fn the_catalog_keeps_to_its_budget() {
             let path = dir.path().join("spam.mbox");
             let mut out = Vec::new();
             for mail in everpost_testkit::corpus::spam_assassin().unwrap() {
-                everpost_codec::mbox::write_rd(&mut out, b"a@example.org", 1_000_000_000, &mail.bytes);
+                everpost_codec::mbox::write_rd(
+                    &mut out,
+                    b"a@example.org",
+                    1_000_000_000,
+                    &mail.bytes,
+                );
             }
             std::fs::write(&path, out).unwrap();
             path
@@ -92,8 +132,18 @@ async fn the_catalog_keeps_to_its_budget() {
     let data = dir.path().join("data");
     let store = Store::open(Options::create(&data)).await.unwrap().store;
     let tenant = store.tenant(None).unwrap();
-    let source = Source::Mbox { path: mbox, dialect: Dialect::Rd };
-    let report = import(&tenant, &source, &ImportOptions::new("list@example.org"), |_| ()).await.unwrap();
+    let source = Source::Mbox {
+        path: mbox,
+        dialect: Dialect::Rd,
+    };
+    let report = import(
+        &tenant,
+        &source,
+        &ImportOptions::new("list@example.org"),
+        |_| (),
+    )
+    .await
+    .unwrap();
     assert!(report.counts.balances());
     let messages = report.counts.seen as f64;
     let rows = store.catalog_rows().await.unwrap() as f64 / messages;

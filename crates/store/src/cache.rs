@@ -20,8 +20,16 @@ struct State<K, V> {
 impl<K: Hash + Eq + Clone, V: Clone> Cache<K, V> {
     /// A cache that holds at most `limit` bytes.
     pub(crate) fn new(limit: usize) -> Self {
-        let state = State { entries: HashMap::new(), by_use: BTreeMap::new(), held: 0, clock: 0 };
-        Cache { limit, state: Mutex::new(state) }
+        let state = State {
+            entries: HashMap::new(),
+            by_use: BTreeMap::new(),
+            held: 0,
+            clock: 0,
+        };
+        Cache {
+            limit,
+            state: Mutex::new(state),
+        }
     }
 
     /// The value under `key`, now the last used.
@@ -52,7 +60,9 @@ impl<K: Hash + Eq + Clone, V: Clone> Cache<K, V> {
         state.by_use.insert(now, key);
         state.held += size;
         while state.held > self.limit {
-            let Some((_, oldest)) = state.by_use.pop_first() else { break };
+            let Some((_, oldest)) = state.by_use.pop_first() else {
+                break;
+            };
             if let Some((_, size, _)) = state.entries.remove(&oldest) {
                 state.held -= size;
             }
@@ -70,13 +80,21 @@ impl<K: Hash + Eq + Clone, V: Clone> Cache<K, V> {
 
     /// Bytes held now.
     pub(crate) fn held(&self) -> usize {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).held
+        self.state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .held
     }
 
     /// Forgets every value whose key `keep` does not want.
     pub(crate) fn retain(&self, keep: impl Fn(&K) -> bool) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let State { entries, by_use, held, .. } = &mut *state;
+        let State {
+            entries,
+            by_use,
+            held,
+            ..
+        } = &mut *state;
         entries.retain(|key, (used, size, _)| {
             let kept = keep(key);
             if !kept {
@@ -99,7 +117,10 @@ mod tests {
         cache.put("b", 4, 2);
         assert_eq!(cache.get(&"a"), Some(1));
         cache.put("c", 4, 3);
-        assert_eq!((cache.get(&"a"), cache.get(&"b"), cache.get(&"c")), (Some(1), None, Some(3)));
+        assert_eq!(
+            (cache.get(&"a"), cache.get(&"b"), cache.get(&"c")),
+            (Some(1), None, Some(3))
+        );
         cache.put("a", 10, 4);
         assert_eq!((cache.get(&"a"), cache.get(&"c")), (Some(4), None));
         cache.put("huge", 11, 5);

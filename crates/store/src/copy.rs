@@ -35,7 +35,8 @@ impl CopyRow {
     /// Reads the columns that `statements::COPY` names, in that order.
     pub(crate) fn read(row: &AnyRow) -> Result<Self> {
         let natural = |column| -> Result<u64> {
-            u64::try_from(row.int(column)?).map_err(|_| StoreError::damaged("copy row", "a number is negative"))
+            u64::try_from(row.int(column)?)
+                .map_err(|_| StoreError::damaged("copy row", "a number is negative"))
         };
         Ok(CopyRow {
             id: row.int(0)?,
@@ -45,7 +46,11 @@ impl CopyRow {
             held_from: row.int(4)?,
             event: row.int(5)?,
             bucket: row.int(6)?,
-            skeleton: Run { frame: row.int(7)?, at: natural(8)?, length: natural(9)? },
+            skeleton: Run {
+                frame: row.int(7)?,
+                at: natural(8)?,
+                length: natural(9)?,
+            },
             key: row.blob(10)?,
             head: row.blob(11)?,
             record: row.blob(12)?,
@@ -80,7 +85,8 @@ pub(crate) fn wrap_copy_key(keys: &TenantKeys, digest: &Digest, key: &Key) -> Re
 
 /// Unwraps a copy's key.
 pub(crate) fn copy_key(keys: &TenantKeys, digest: &Digest, wrapped: &[u8]) -> Result<Key> {
-    keys.unwrap(&label(digest), wrapped).ok_or_else(|| item(digest, "its key does not open"))
+    keys.unwrap(&label(digest), wrapped)
+        .ok_or_else(|| item(digest, "its key does not open"))
 }
 
 /// The level that heads are compressed at: they are small, so that higher ones cost much
@@ -99,7 +105,9 @@ pub(crate) fn pack_head(head: &Head) -> Vec<u8> {
         if packer.is_none() {
             *packer = zstd::bulk::Compressor::new(HEAD_LEVEL).ok();
         }
-        packer.as_mut().and_then(|packer| packer.compress(&encoded).ok())
+        packer
+            .as_mut()
+            .and_then(|packer| packer.compress(&encoded).ok())
     });
     let mut out = Writer::new();
     match packed.filter(|packed| packed.len() < encoded.len()) {

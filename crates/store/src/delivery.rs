@@ -29,7 +29,9 @@ const VERSION: u8 = 1;
 /// Seals an envelope for its row.
 pub(crate) fn seal_envelope(copy: &Key, digest: &Digest, envelope: &Envelope) -> Result<Vec<u8>> {
     let mut out = Writer::new();
-    out.byte(VERSION).text(&envelope.sender).number(envelope.recipients.len() as u64);
+    out.byte(VERSION)
+        .text(&envelope.sender)
+        .number(envelope.recipients.len() as u64);
     for recipient in &envelope.recipients {
         out.text(recipient);
     }
@@ -39,12 +41,17 @@ pub(crate) fn seal_envelope(copy: &Key, digest: &Digest, envelope: &Envelope) ->
 /// Opens what [`seal_envelope`] sealed.
 pub(crate) fn open_envelope(copy: &Key, digest: &Digest, sealed: &[u8]) -> Result<Envelope> {
     let damaged = |what: &str| StoreError::damaged(format!("an envelope of copy {digest}"), what);
-    let plain = envelope_key(copy).open(&digest.0, sealed).ok_or_else(|| damaged("it does not open"))?;
+    let plain = envelope_key(copy)
+        .open(&digest.0, sealed)
+        .ok_or_else(|| damaged("it does not open"))?;
     let mut reader = Reader::new(&plain);
     if reader.byte()? != VERSION {
         return Err(damaged("its version is unknown"));
     }
-    let mut envelope = Envelope { sender: reader.text()?.to_string(), recipients: Vec::new() };
+    let mut envelope = Envelope {
+        sender: reader.text()?.to_string(),
+        recipients: Vec::new(),
+    };
     // However many the count names: the bytes end before a damaged count does harm.
     for _ in 0..reader.length()? {
         envelope.recipients.push(reader.text()?.to_string());
@@ -58,14 +65,21 @@ impl Tenant {
         let mut db = self.store.catalog.read().await?;
         let copy = self.find_copy(&mut db, id).await?;
         let key = copy.key(&self.state.keys)?;
-        let rows = sql::fetch(&mut db, statements::DELIVERIES_OF_COPY, values![self.id(), copy.id]).await?;
+        let rows = sql::fetch(
+            &mut db,
+            statements::DELIVERIES_OF_COPY,
+            values![self.id(), copy.id],
+        )
+        .await?;
         let read = |row: &sqlx::any::AnyRow| {
             let envelope = row.blob_or_null(3)?;
             Ok(Delivery {
                 at: row.int(0)?,
                 job: row.int(1)?,
                 position: u64::try_from(row.int(2)?).unwrap_or(0),
-                envelope: envelope.map(|sealed| open_envelope(&key, id, &sealed)).transpose()?,
+                envelope: envelope
+                    .map(|sealed| open_envelope(&key, id, &sealed))
+                    .transpose()?,
             })
         };
         rows.iter().map(read).collect()

@@ -89,11 +89,17 @@ impl StoreError {
     pub fn hint(&self) -> &'static str {
         match self {
             StoreError::Busy { .. } => "wait for that process to end, or stop it",
-            StoreError::Key(_) => "give the right key with --key FILE or --key env:NAME, or use `everpost key recover`",
-            StoreError::Disk(_) => "make room and run the same command again: it goes on where it stopped",
+            StoreError::Key(_) => {
+                "give the right key with --key FILE or --key env:NAME, or use `everpost key recover`"
+            }
+            StoreError::Disk(_) => {
+                "make room and run the same command again: it goes on where it stopped"
+            }
             StoreError::Damaged { .. } => "`everpost fsck` lists everything that is damaged",
             StoreError::Version { .. } => "use a newer everpost",
-            StoreError::Index(_) => "`everpost reindex` builds the index again from the stored mail",
+            StoreError::Index(_) => {
+                "`everpost reindex` builds the index again from the stored mail"
+            }
             _ => "",
         }
     }
@@ -109,7 +115,10 @@ impl StoreError {
 
     /// Something stored is not what it should be.
     pub(crate) fn damaged(item: impl Into<String>, what: impl Into<String>) -> Self {
-        StoreError::Damaged { item: item.into(), what: what.into() }
+        StoreError::Damaged {
+            item: item.into(),
+            what: what.into(),
+        }
     }
 }
 
@@ -156,9 +165,10 @@ impl From<crate::index::IndexError> for StoreError {
     fn from(error: crate::index::IndexError) -> Self {
         use crate::index::IndexError;
         match error {
-            IndexError::Damaged(damage) => {
-                StoreError::damaged(format!("split {}", damage.split), format!("{} is damaged", damage.part))
-            }
+            IndexError::Damaged(damage) => StoreError::damaged(
+                format!("split {}", damage.split),
+                format!("{} is damaged", damage.part),
+            ),
             IndexError::Io(error) if is_full(&error) => StoreError::Disk("the index".into()),
             other => StoreError::Index(other.to_string()),
         }

@@ -1,7 +1,9 @@
 //! Why a copy was taken for the same message as another, or was not.
 
 use everpost_domain::digest::Digest;
-use everpost_domain::identity::{Candidate, PartSet, PartSource, Profile, Purpose, Trace, Verdict, match_message};
+use everpost_domain::identity::{
+    Candidate, PartSet, PartSource, Profile, Purpose, Trace, Verdict, match_message,
+};
 
 use crate::catalog::sql::{Columns, values};
 use crate::catalog::statements;
@@ -32,7 +34,10 @@ impl PartSource for Known {
     }
 
     fn of_candidate(&mut self, id: i64) -> PartSet {
-        let found = self.candidates.iter().find(|(candidate, _)| *candidate == id);
+        let found = self
+            .candidates
+            .iter()
+            .find(|(candidate, _)| *candidate == id);
         found.map_or_else(PartSet::empty, |(_, parts)| parts.clone())
     }
 }
@@ -46,11 +51,19 @@ impl Tenant {
         let head = row.head(keys)?;
         let record = Record::decode(&row.record(keys)?)?;
         let facts = record.facts(&row.digest, row.size, &head);
-        let mut known = Known { new: record.parts, candidates: Vec::new() };
+        let mut known = Known {
+            new: record.parts,
+            candidates: Vec::new(),
+        };
         let mut candidates = Vec::new();
         let mut names = Vec::new();
-        let hash = crate::admit::header_hash(&self.state, facts.header_key().map(|key| key.digest()));
-        let wanted = if hash == 0 { vec![] } else { vec![values![self.id(), hash]] };
+        let hash =
+            crate::admit::header_hash(&self.state, facts.header_key().map(|key| key.digest()));
+        let wanted = if hash == 0 {
+            vec![]
+        } else {
+            vec![values![self.id(), hash]]
+        };
         for found in statements::FIND_BY_HEADER.fetch(&mut db, wanted).await? {
             let (copy, digest) = (found.int(0)?, Digest(found.array(2)?));
             if copy == row.id {
@@ -60,12 +73,24 @@ impl Tenant {
             let head = open_head(&key, &digest, &found.blob(5)?)?;
             let record = Record::decode(&open_record(&key, &digest, &found.blob(6)?)?)?;
             let size = u64::try_from(found.int(3)?).unwrap_or(0);
-            candidates.push(Candidate { id: copy, facts: record.facts(&digest, size, &head) });
+            candidates.push(Candidate {
+                id: copy,
+                facts: record.facts(&digest, size, &head),
+            });
             known.candidates.push((copy, record.parts));
             names.push((copy, digest));
         }
-        let (verdict, trace) =
-            match_message(&facts, &candidates, Purpose::Correlate, &Profile::STANDARD, &mut known);
-        Ok(MatchExplanation { verdict, trace, candidates: names })
+        let (verdict, trace) = match_message(
+            &facts,
+            &candidates,
+            Purpose::Correlate,
+            &Profile::STANDARD,
+            &mut known,
+        );
+        Ok(MatchExplanation {
+            verdict,
+            trace,
+            candidates: names,
+        })
     }
 }

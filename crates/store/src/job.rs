@@ -73,9 +73,17 @@ fn read_job(tenant: &Tenant, row: &AnyRow) -> Result<JobInfo> {
         1 => JobState::Running,
         2 => JobState::Done,
         3 => JobState::Withdrawn,
-        _ => return Err(StoreError::damaged(format!("job {id}"), "its state is unknown")),
+        _ => {
+            return Err(StoreError::damaged(
+                format!("job {id}"),
+                "its state is unknown",
+            ));
+        }
     };
-    let natural = |column| row.int(column).map(|value| u64::try_from(value).unwrap_or(0));
+    let natural = |column| {
+        row.int(column)
+            .map(|value| u64::try_from(value).unwrap_or(0))
+    };
     Ok(JobInfo {
         id,
         state,
@@ -88,7 +96,9 @@ fn read_job(tenant: &Tenant, row: &AnyRow) -> Result<JobInfo> {
                 .keys
                 .names
                 .open(b"cursor", &sealed)
-                .ok_or_else(|| StoreError::damaged(format!("job {id}"), "its cursor does not open"))?,
+                .ok_or_else(|| {
+                    StoreError::damaged(format!("job {id}"), "its cursor does not open")
+                })?,
         },
         started: row.int(5)?,
         updated: row.int(6)?,
@@ -110,13 +120,23 @@ impl Tenant {
     pub async fn start_job(&self, about: &str, identity: &str) -> Result<JobInfo> {
         let hash = self.state.keys.lookup(b"job", identity.as_bytes());
         let mut tx = self.store.catalog.begin().await?;
-        let open = sql::fetch_optional(&mut tx, statements::OPEN_JOB, values![self.id(), hash]).await?;
+        let open =
+            sql::fetch_optional(&mut tx, statements::OPEN_JOB, values![self.id(), hash]).await?;
         let id = match open {
             Some(row) => row.int(0)?,
             None => {
                 let id = take_ids(&mut tx, Counter::Job, 1).await?;
                 let about = self.state.keys.names.seal(b"job", about.as_bytes())?;
-                let row = values![id, self.id(), 1, JobState::Running as i64, hash, about, Vec::new(), now_us()];
+                let row = values![
+                    id,
+                    self.id(),
+                    1,
+                    JobState::Running as i64,
+                    hash,
+                    about,
+                    Vec::new(),
+                    now_us()
+                ];
                 sql::execute(&mut tx, statements::INSERT_JOB, row).await?;
                 id
             }
@@ -144,7 +164,9 @@ impl Tenant {
     /// One job.
     pub async fn job(&self, id: i64) -> Result<JobInfo> {
         let jobs = self.jobs().await?;
-        jobs.into_iter().find(|job| job.id == id).ok_or_else(|| StoreError::NotFound(format!("job {id}")))
+        jobs.into_iter()
+            .find(|job| job.id == id)
+            .ok_or_else(|| StoreError::NotFound(format!("job {id}")))
     }
 
     /// What a job could not import, by position in its source.
@@ -165,26 +187,54 @@ impl Tenant {
     pub async fn withdraw_job(&self, id: i64, actor: &str, reason: &str) -> Result<JobInfo> {
         let job = self.job(id).await?;
         if job.state == JobState::Withdrawn {
-            return Err(StoreError::Invalid(format!("job {id} is withdrawn already")));
+            return Err(StoreError::Invalid(format!(
+                "job {id} is withdrawn already"
+            )));
         }
         let mut tx = self.store.catalog.begin().await?;
         let row = values![self.id(), id, JobState::Withdrawn as i64, now_us()];
         sql::execute(&mut tx, statements::SET_JOB_STATE, row).await?;
-        sql::execute(&mut tx, statements::DROP_OWNERS_OF_JOB, values![self.id(), id]).await?;
-        let record =
-            ActionRecord { actor: actor.into(), subject: id.to_le_bytes().to_vec(), reason: reason.into() };
-        self.record_action(&mut tx, EventKind::ImportWithdrawn, &record.encode()).await?;
+        sql::execute(
+            &mut tx,
+            statements::DROP_OWNERS_OF_JOB,
+            values![self.id(), id],
+        )
+        .await?;
+        let record = ActionRecord {
+            actor: actor.into(),
+            subject: id.to_le_bytes().to_vec(),
+            reason: reason.into(),
+        };
+        self.record_action(&mut tx, EventKind::ImportWithdrawn, &record.encode())
+            .await?;
         tx.commit().await?;
         self.job(id).await
     }
 
     /// Adds an event that concerns no copy to the order, and so to the log.
-    pub(crate) async fn record_action(&self, db: &mut AnyConnection, kind: EventKind, record: &[u8]) -> Result<()> {
+    pub(crate) async fn record_action(
+        &self,
+        db: &mut AnyConnection,
+        kind: EventKind,
+        record: &[u8],
+    ) -> Result<()> {
         let salt: [u8; SALT_BYTES] = random()?;
-        let note = self.state.keys.names.seal(b"event", &[salt.as_slice(), record].concat())?;
+        let note = self
+            .state
+            .keys
+            .names
+            .seal(b"event", &[salt.as_slice(), record].concat())?;
         let id = take_ids(db, Counter::Event, 1).await?;
         let seq = crate::admit::next_seq(db, self.id()).await?;
-        let row = values![id, self.id(), seq, i64::from(kind.code()), now_us(), 0, note];
+        let row = values![
+            id,
+            self.id(),
+            seq,
+            i64::from(kind.code()),
+            now_us(),
+            0,
+            note
+        ];
         statements::INSERT_EVENTS.execute(db, vec![row]).await?;
         Ok(())
     }

@@ -32,8 +32,13 @@ impl KeySource {
     /// True for the file beside `data`, which by its name serves this archive alone.
     pub(crate) fn is_beside(&self, data: &Path) -> bool {
         let full = |path: &Path| {
-            let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-            Some((fs::canonicalize(parent.unwrap_or(Path::new("."))).ok()?, path.file_name()?.to_owned()))
+            let parent = path
+                .parent()
+                .filter(|parent| !parent.as_os_str().is_empty());
+            Some((
+                fs::canonicalize(parent.unwrap_or(Path::new("."))).ok()?,
+                path.file_name()?.to_owned(),
+            ))
         };
         match (self, KeySource::beside(data)) {
             (KeySource::File(mine), KeySource::File(beside)) => {
@@ -173,7 +178,9 @@ impl RecoveryKey {
             if index % 4 == 0 {
                 text.push('-');
             }
-            text.push(char::from(*CROCKFORD.get(usize::from(*symbol)).unwrap_or(&b'0')));
+            text.push(char::from(
+                *CROCKFORD.get(usize::from(*symbol)).unwrap_or(&b'0'),
+            ));
         }
         text
     }
@@ -181,7 +188,9 @@ impl RecoveryKey {
     /// Reads what [`RecoveryKey::display`] wrote: case, blanks and hyphens do not matter,
     /// O, I and L are read as the digits they resemble.
     pub fn parse(text: &str) -> Result<Self> {
-        let wrong = || StoreError::Key("that is not a recovery key (a character is wrong or missing)".into());
+        let wrong = || {
+            StoreError::Key("that is not a recovery key (a character is wrong or missing)".into())
+        };
         let upper = text.trim().to_ascii_uppercase();
         let body = upper.strip_prefix("EVRK").unwrap_or(&upper);
         let mut symbols = Vec::with_capacity(56);
@@ -191,7 +200,10 @@ impl RecoveryKey {
                 b'I' | b'L' => b'1',
                 other => other,
             };
-            let value = CROCKFORD.iter().position(|c| *c == letter).ok_or_else(wrong)?;
+            let value = CROCKFORD
+                .iter()
+                .position(|c| *c == letter)
+                .ok_or_else(wrong)?;
             symbols.push(value as u8);
         }
         let (body, check) = symbols.split_at_checked(52).ok_or_else(wrong)?;
@@ -272,7 +284,13 @@ impl TenantKeys {
         let wrap = derive(&prk, &[b"everpost wrap 1"]);
         let lookup = derive(&prk, &[b"everpost lookup 1"]);
         let names = derive(&prk, &[b"everpost names 1"]);
-        TenantKeys { tenant, root: prk, wrap, lookup: hmac::Key::new(hmac::HMAC_SHA256, &lookup.0), names }
+        TenantKeys {
+            tenant,
+            root: prk,
+            wrap,
+            lookup: hmac::Key::new(hmac::HMAC_SHA256, &lookup.0),
+            names,
+        }
     }
 
     /// Wraps a key; `label` names what it is the key of.
@@ -293,7 +311,10 @@ impl TenantKeys {
         context.update(&[0]);
         context.update(value);
         let tag = context.sign();
-        let found = tag.as_ref().first_chunk::<8>().map_or(1, |first| i64::from_le_bytes(*first));
+        let found = tag
+            .as_ref()
+            .first_chunk::<8>()
+            .map_or(1, |first| i64::from_le_bytes(*first));
         if found == 0 { 1 } else { found }
     }
 
@@ -322,7 +343,10 @@ pub(crate) fn leaf_salt(copy_key: &Key, event: i64) -> [u8; 16] {
     context.update(b"everpost leaf 1");
     context.update(&event.to_le_bytes());
     let tag = context.sign();
-    tag.as_ref().first_chunk::<16>().copied().unwrap_or_default()
+    tag.as_ref()
+        .first_chunk::<16>()
+        .copied()
+        .unwrap_or_default()
 }
 
 /// A random object name.
@@ -341,12 +365,20 @@ fn label(kind: &[u8], tenant: i64) -> Vec<u8> {
 }
 
 /// Wraps a root by a recovery key.
-pub(crate) fn wrap_root_for_recovery(tenant: i64, recovery: &RecoveryKey, root: &Key) -> Result<Vec<u8>> {
+pub(crate) fn wrap_root_for_recovery(
+    tenant: i64,
+    recovery: &RecoveryKey,
+    root: &Key,
+) -> Result<Vec<u8>> {
     recovery.0.seal(&label(b"recovery", tenant), &root.0)
 }
 
 /// Makes a tenant's root and wraps it.
-pub(crate) fn new_root(tenant: i64, master: &MasterKey, recovery: &RecoveryKey) -> Result<(Key, WrappedRoot)> {
+pub(crate) fn new_root(
+    tenant: i64,
+    master: &MasterKey,
+    recovery: &RecoveryKey,
+) -> Result<(Key, WrappedRoot)> {
     let root = Key::random()?;
     let wrapped = WrappedRoot {
         by_master: wrap_root(tenant, master, &root)?,

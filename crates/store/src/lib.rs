@@ -41,13 +41,13 @@ mod verify;
 
 pub use admit::{Envelope, Incoming, Outcome, Placement, Prepared, Progress};
 pub use backup::{
-    BackupFault, BackupKeys, BackupProgress, BackupReport, BackupSigner, BackupVerified, Pruned, Restore, Restored,
-    RestoredTenant,
-    SnapshotInfo, list_backups, prune_backups, restore_backup, verify_backup,
+    BackupFault, BackupKeys, BackupProgress, BackupReport, BackupSigner, BackupVerified, Pruned,
+    Restore, Restored, RestoredTenant, SnapshotInfo, list_backups, prune_backups, restore_backup,
+    verify_backup,
 };
 pub use clock::now_us;
-pub use delivery::Delivery;
 pub use compact::{CompactOptions, CompactProgress, CompactReport};
+pub use delivery::Delivery;
 pub use error::{Result, StoreError};
 pub use explain::MatchExplanation;
 pub use export::{Held, Missed, Walk};
@@ -55,8 +55,8 @@ pub use follow::{IndexProgress, LogHead, Prover};
 pub use fsck::FsckReport;
 pub use job::{Counts, JobInfo, JobState};
 pub use keys::{KeySource, MasterKey, RecoveryKey};
-pub use rekey::{KeyState, Rekeyed, check_recovery, recover_key};
 pub use read::{CopyInfo, Place};
+pub use rekey::{KeyState, Rekeyed, check_recovery, recover_key};
 pub use search::{By, Cursor, Order, SearchHit, SearchPage, SearchRequest};
 pub use status::{Status, Usage};
 pub use store::{Opened, Options, Store};

@@ -17,7 +17,11 @@ use crate::error::Result;
 const CHAIN: usize = 64;
 
 /// The message of each copy; copies that are a message of their own may be absent.
-pub(crate) async fn messages_of(db: &mut AnyConnection, tenant: i64, copies: &[i64]) -> Result<HashMap<i64, i64>> {
+pub(crate) async fn messages_of(
+    db: &mut AnyConnection,
+    tenant: i64,
+    copies: &[i64],
+) -> Result<HashMap<i64, i64>> {
     let mut message: HashMap<i64, i64> = copies.iter().map(|copy| (*copy, *copy)).collect();
     let mut open: Vec<i64> = copies.to_vec();
     for _ in 0..CHAIN {
@@ -30,7 +34,10 @@ pub(crate) async fn messages_of(db: &mut AnyConnection, tenant: i64, copies: &[i
             let (from, to) = (row.int(0)?, row.int(1)?);
             // Several links in force: the oldest message speaks.
             if to < from {
-                older.entry(from).and_modify(|known| *known = to.min(*known)).or_insert(to);
+                older
+                    .entry(from)
+                    .and_modify(|known| *known = to.min(*known))
+                    .or_insert(to);
             }
         }
         for target in message.values_mut() {
@@ -46,8 +53,16 @@ pub(crate) async fn messages_of(db: &mut AnyConnection, tenant: i64, copies: &[i
 }
 
 /// All copies of the message that `copy` belongs to, oldest first; the first one names it.
-pub(crate) async fn copies_of_message(db: &mut AnyConnection, tenant: i64, copy: i64) -> Result<Vec<i64>> {
-    let message = messages_of(db, tenant, &[copy]).await?.get(&copy).copied().unwrap_or(copy);
+pub(crate) async fn copies_of_message(
+    db: &mut AnyConnection,
+    tenant: i64,
+    copy: i64,
+) -> Result<Vec<i64>> {
+    let message = messages_of(db, tenant, &[copy])
+        .await?
+        .get(&copy)
+        .copied()
+        .unwrap_or(copy);
     let mut found = vec![message];
     let mut next = 0;
     while let Some(member) = found.get(next).copied() {

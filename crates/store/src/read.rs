@@ -81,14 +81,27 @@ impl Tenant {
         if let Ok(whole) = prefix.parse() {
             return Ok(whole);
         }
-        let wrong = || StoreError::Invalid(format!("`{prefix}` is not an id; give at least 8 hexadecimal digits"));
-        if prefix.len() < 8 || prefix.len() > 64 || !prefix.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        let wrong = || {
+            StoreError::Invalid(format!(
+                "`{prefix}` is not an id; give at least 8 hexadecimal digits"
+            ))
+        };
+        if prefix.len() < 8
+            || prefix.len() > 64
+            || !prefix.bytes().all(|byte| byte.is_ascii_hexdigit())
+        {
             return Err(wrong());
         }
         let prefix = prefix.to_ascii_lowercase();
         let bound = |fill: char| -> Result<i64> {
-            let first: String = prefix.chars().chain(std::iter::repeat(fill)).take(16).collect();
-            Ok(u64::from_str_radix(&first, 16).map_err(|_| wrong())?.cast_signed())
+            let first: String = prefix
+                .chars()
+                .chain(std::iter::repeat(fill))
+                .take(16)
+                .collect();
+            Ok(u64::from_str_radix(&first, 16)
+                .map_err(|_| wrong())?
+                .cast_signed())
         };
         let (low, high) = (bound('0')?, bound('f')?);
         let mut db = self.store.catalog.read().await?;
@@ -105,7 +118,9 @@ impl Tenant {
         match found.as_slice() {
             [one] => Ok(*one),
             [] => Err(StoreError::NotFound(format!("message {prefix}"))),
-            _ => Err(StoreError::Invalid(format!("`{prefix}` begins several ids; give more digits"))),
+            _ => Err(StoreError::Invalid(format!(
+                "`{prefix}` begins several ids; give more digits"
+            ))),
         }
     }
 
@@ -120,10 +135,15 @@ impl Tenant {
         let members = copies_of_message(db, self.id(), row.id).await?;
         let mut copies = Vec::with_capacity(members.len());
         for member in members {
-            copies.push(if member == row.id { row.digest } else { self.copy_row(db, member).await?.digest });
+            copies.push(if member == row.id {
+                row.digest
+            } else {
+                self.copy_row(db, member).await?.digest
+            });
         }
         let record = crate::record::Record::decode(&row.record(&self.state.keys)?)?;
-        let event = sql::fetch_optional(db, statements::EVENT, values![self.id(), row.event]).await?;
+        let event =
+            sql::fetch_optional(db, statements::EVENT, values![self.id(), row.event]).await?;
         let seq = event.map(|event| event.int(0)).transpose()?;
         Ok(CopyInfo {
             id: row.digest,
@@ -144,7 +164,11 @@ impl Tenant {
         let mut places = Vec::with_capacity(rows.len());
         for row in rows {
             let keywords = match row.blob_or_null(2)? {
-                Some(sealed) => self.open_name(b"keywords", &sealed)?.split('\n').map(String::from).collect(),
+                Some(sealed) => self
+                    .open_name(b"keywords", &sealed)?
+                    .split('\n')
+                    .map(String::from)
+                    .collect(),
                 None => Vec::new(),
             };
             places.push(Place {
@@ -159,14 +183,24 @@ impl Tenant {
     }
 
     pub(crate) fn open_name(&self, kind: &[u8], sealed: &[u8]) -> Result<String> {
-        let damaged = || StoreError::damaged(String::from_utf8_lossy(kind), "its name does not open");
-        let plain = self.state.keys.names.open(kind, sealed).ok_or_else(damaged)?;
+        let damaged =
+            || StoreError::damaged(String::from_utf8_lossy(kind), "its name does not open");
+        let plain = self
+            .state
+            .keys
+            .names
+            .open(kind, sealed)
+            .ok_or_else(damaged)?;
         String::from_utf8(plain).map_err(|_| damaged())
     }
 
     /// Hands a copy's exact bytes to `out` in pieces, and checks their digest at the end:
     /// an error then means that what was handed out is not the copy.
-    pub async fn read_raw(&self, id: &Digest, out: impl FnMut(&[u8]) -> std::io::Result<()>) -> Result<()> {
+    pub async fn read_raw(
+        &self,
+        id: &Digest,
+        out: impl FnMut(&[u8]) -> std::io::Result<()>,
+    ) -> Result<()> {
         let mut db = self.store.catalog.read().await?;
         let row = self.find_copy(&mut db, id).await?;
         self.read_copy(&mut db, &row, out).await
@@ -189,7 +223,8 @@ impl Tenant {
         row: &CopyRow,
         out: impl FnMut(&[u8]) -> std::io::Result<()>,
     ) -> Result<()> {
-        self.put_together(&self.store.vault, db, row, None, out, |_, _| ()).await
+        self.put_together(&self.store.vault, db, row, None, out, |_, _| ())
+            .await
     }
 
     /// Puts a copy together from frames that `vault` opens. `runs` are its parts where they
@@ -218,7 +253,10 @@ impl Tenant {
             hasher.update(bytes);
             out(bytes).map_err(|error| StoreError::file("output", error))
         };
-        let has_parts = plan.pieces().iter().any(|piece| matches!(piece, Piece::Part { .. }));
+        let has_parts = plan
+            .pieces()
+            .iter()
+            .any(|piece| matches!(piece, Piece::Part { .. }));
         let parts = match runs {
             Some(runs) => runs,
             None if has_parts => self.runs_of_parts(db, row.id).await?,
@@ -227,11 +265,17 @@ impl Tenant {
         for piece in plan.pieces() {
             match piece {
                 Piece::Literal(range) => emit(skeleton.get(range.clone()).unwrap_or_default())?,
-                Piece::Part { ordinal, recipe, size } => {
+                Piece::Part {
+                    ordinal,
+                    recipe,
+                    size,
+                } => {
                     let run = parts
                         .get(*ordinal)
                         .filter(|run| run.length == *size)
-                        .ok_or_else(|| StoreError::damaged(item(), format!("part {ordinal} is missing")))?;
+                        .ok_or_else(|| {
+                            StoreError::damaged(item(), format!("part {ordinal} is missing"))
+                        })?;
                     let mut encoder = Encoder::new(*recipe);
                     let mut encoded = Vec::new();
                     vault
@@ -249,7 +293,10 @@ impl Tenant {
             }
         }
         if hasher.finish() != row.digest {
-            return Err(StoreError::damaged(item(), "what was put together is not what came in"));
+            return Err(StoreError::damaged(
+                item(),
+                "what was put together is not what came in",
+            ));
         }
         Ok(())
     }
@@ -258,8 +305,15 @@ impl Tenant {
     async fn runs_of_parts(&self, db: &mut AnyConnection, copy: i64) -> Result<Vec<Run>> {
         let mut runs = Vec::new();
         for part in sql::fetch(db, statements::PARTS_OF_COPY, values![self.id(), copy]).await? {
-            let natural = |column| part.int(column).map(|value| u64::try_from(value).unwrap_or(0));
-            runs.push(Run { frame: part.int(1)?, at: natural(2)?, length: natural(3)? });
+            let natural = |column| {
+                part.int(column)
+                    .map(|value| u64::try_from(value).unwrap_or(0))
+            };
+            runs.push(Run {
+                frame: part.int(1)?,
+                at: natural(2)?,
+                length: natural(3)?,
+            });
         }
         Ok(runs)
     }

@@ -19,9 +19,13 @@ pub(crate) struct Record {
 impl Record {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = Writer::new();
-        out.byte(VERSION).byte(self.origin.code()).byte(self.held_source.code());
+        out.byte(VERSION)
+            .byte(self.origin.code())
+            .byte(self.held_source.code());
         out.option(self.server_key.as_ref(), |out, key| {
-            out.text(&key.issuer).bytes(&key.value).byte(key.scope.code());
+            out.text(&key.issuer)
+                .bytes(&key.value)
+                .byte(key.scope.code());
         });
         out.raw(&self.parts.encode());
         out.finish()
@@ -33,7 +37,8 @@ impl Record {
             return Err(Damaged("record of an unknown version"));
         }
         let origin = Origin::from_code(reader.byte()?).ok_or(Damaged("unknown origin"))?;
-        let held_source = HeldFromSource::from_code(reader.byte()?).ok_or(Damaged("unknown source of held_from"))?;
+        let held_source = HeldFromSource::from_code(reader.byte()?)
+            .ok_or(Damaged("unknown source of held_from"))?;
         let server_key = reader.option(|reader| {
             Ok(ServerKey {
                 issuer: reader.text()?.to_string(),
@@ -42,7 +47,12 @@ impl Record {
             })
         })?;
         let parts = PartSet::decode(reader.rest())?;
-        Ok(Record { origin, held_source, server_key, parts })
+        Ok(Record {
+            origin,
+            held_source,
+            server_key,
+            parts,
+        })
     }
 
     /// What matching asks of an admitted copy.
@@ -53,7 +63,13 @@ impl Record {
     /// What the leaf of the copy's admission commits to.
     pub(crate) fn capture(&self, copy: Digest, size: u64, time_us: i64) -> CaptureRecord {
         let parts = self.parts.parts().iter().map(|part| part.digest).collect();
-        CaptureRecord { copy, size, parts, time_us, origin: self.origin.code() }
+        CaptureRecord {
+            copy,
+            size,
+            parts,
+            time_us,
+            origin: self.origin.code(),
+        }
     }
 }
 

@@ -36,14 +36,20 @@ impl WrappedTenant {
 
     /// The root, if one of the recovery keys wrapped it.
     pub(crate) fn recover(&self, recovery: &[RecoveryKey]) -> Option<Key> {
-        recovery.iter().find_map(|key| keys::recover_root(self.id, key, &self.by_recovery))
+        recovery
+            .iter()
+            .find_map(|key| keys::recover_root(self.id, key, &self.by_recovery))
     }
 
     /// The tenant's name, opened with its root.
     pub(crate) fn name(&self, root: &Key) -> Result<String> {
-        let name = TenantKeys::new(self.id, root).names.open(b"tenant", &self.name);
+        let name = TenantKeys::new(self.id, root)
+            .names
+            .open(b"tenant", &self.name);
         name.and_then(|name| String::from_utf8(name).ok())
-            .ok_or_else(|| StoreError::damaged(format!("tenant {}", self.id), "its name does not open"))
+            .ok_or_else(|| {
+                StoreError::damaged(format!("tenant {}", self.id), "its name does not open")
+            })
     }
 }
 
@@ -55,7 +61,12 @@ pub(crate) async fn wrapped_tenants(db: &mut AnyConnection) -> Result<Vec<Wrappe
     }
     let rows = sql::fetch(db, statements::TENANTS, vec![]).await?;
     let read = |row: &sqlx::any::AnyRow| {
-        Ok(WrappedTenant { id: row.int(0)?, name: row.blob(1)?, by_master: row.blob(2)?, by_recovery: row.blob(3)? })
+        Ok(WrappedTenant {
+            id: row.int(0)?,
+            name: row.blob(1)?,
+            by_master: row.blob(2)?,
+            by_recovery: row.blob(3)?,
+        })
     };
     rows.iter().map(read).collect()
 }
@@ -83,12 +94,18 @@ fn waiting(path: &Path) -> PathBuf {
 /// The master key of the archive in `data`, whose catalog holds `tenants`. Ends what a
 /// crash left of a rotation or recovery. Makes a key file only if there is no archive yet;
 /// fails, having changed nothing, if no key at hand is the right one.
-pub(crate) fn settle(source: &KeySource, data: &Path, exists: bool, tenants: &[WrappedTenant]) -> Result<MasterKey> {
+pub(crate) fn settle(
+    source: &KeySource,
+    data: &Path,
+    exists: bool,
+    tenants: &[WrappedTenant],
+) -> Result<MasterKey> {
     let missing = |what: String| StoreError::Key(format!("the master key {what}"));
     let path = match source {
         KeySource::File(path) => path,
         KeySource::Env(name) => {
-            let master = MasterKey::read(source)?.ok_or_else(|| missing(format!("${name} is not set")))?;
+            let master =
+                MasterKey::read(source)?.ok_or_else(|| missing(format!("${name} is not set")))?;
             return check(master, source, tenants);
         }
     };
@@ -112,7 +129,9 @@ pub(crate) fn settle(source: &KeySource, data: &Path, exists: bool, tenants: &[W
     // A key file that others may use is not replaced, only one that is not there.
     let ours = source.is_beside(data) || matches!(found, Ok(None));
     // A new key that was not written to its end opens nothing, whatever reading it says.
-    let new = MasterKey::read(&KeySource::File(waits.clone())).ok().flatten();
+    let new = MasterKey::read(&KeySource::File(waits.clone()))
+        .ok()
+        .flatten();
     match new {
         Some(new) if ours && opens(&new, tenants) => {
             replace(&waits, path)?;
@@ -159,7 +178,11 @@ impl NewMaster {
         }
         let master = MasterKey::generate()?;
         master.write_new(&waits)?;
-        Ok(NewMaster { master, source: KeySource::File(path.to_path_buf()), waits: true })
+        Ok(NewMaster {
+            master,
+            source: KeySource::File(path.to_path_buf()),
+            waits: true,
+        })
     }
 
     /// The key that `source` holds; a file that does not exist is made with a new one. The
@@ -179,20 +202,34 @@ impl NewMaster {
                 master
             }
         };
-        Ok(NewMaster { master, source, waits: false })
+        Ok(NewMaster {
+            master,
+            source,
+            waits: false,
+        })
     }
 
     /// For an archive whose key is lost: `source` names a variable that holds the new key,
     /// or a file that does not exist.
-    pub(crate) fn in_place_of_lost(source: KeySource, data: &Path, tenants: &[WrappedTenant]) -> Result<Self> {
-        let KeySource::File(path) = &source else { return Self::given(source, data) };
+    pub(crate) fn in_place_of_lost(
+        source: KeySource,
+        data: &Path,
+        tenants: &[WrappedTenant],
+    ) -> Result<Self> {
+        let KeySource::File(path) = &source else {
+            return Self::given(source, data);
+        };
         if path.exists() {
-            let opens = matches!(MasterKey::read(&source), Ok(Some(master)) if opens(&master, tenants));
+            let opens =
+                matches!(MasterKey::read(&source), Ok(Some(master)) if opens(&master, tenants));
             let what = match opens {
                 true => "opens this archive: nothing is lost",
                 false => "is never replaced; move it away, or name another with --key",
             };
-            return Err(StoreError::Invalid(format!("the key file {} exists and {what}", path.display())));
+            return Err(StoreError::Invalid(format!(
+                "the key file {} exists and {what}",
+                path.display()
+            )));
         }
         outside(path, data)?;
         Self::waiting_for(path)
@@ -209,7 +246,10 @@ impl NewMaster {
 
 /// A key in the data directory would travel with what it locks.
 fn outside(path: &Path, data: &Path) -> Result<()> {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let parent = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     match (fs::canonicalize(parent), fs::canonicalize(data)) {
         (Ok(parent), Ok(data)) if parent.starts_with(&data) => Err(StoreError::Invalid(format!(
             "the key file {} would lie in the data directory, beside what it locks",
@@ -234,7 +274,10 @@ pub(crate) async fn rewrap(
 }
 
 fn not_opened(tenant: &WrappedTenant) -> StoreError {
-    StoreError::Key(format!("tenant {} does not open with the keys given", tenant.id))
+    StoreError::Key(format!(
+        "tenant {} does not open with the keys given",
+        tenant.id
+    ))
 }
 
 /// What the master key in use is, without telling it.
@@ -273,8 +316,17 @@ impl Store {
             }
             KeySource::Env(_) => None,
         };
-        let tenants = self.tenants().iter().map(|tenant| tenant.name().to_string()).collect();
-        Ok(KeyState { source, fingerprint: self.inner.master.fingerprint(), mode, tenants })
+        let tenants = self
+            .tenants()
+            .iter()
+            .map(|tenant| tenant.name().to_string())
+            .collect();
+        Ok(KeyState {
+            source,
+            fingerprint: self.inner.master.fingerprint(),
+            mode,
+            tenants,
+        })
     }
 
     /// Puts the archive under a new master key, and closes it. The file beside the data
@@ -284,12 +336,18 @@ impl Store {
     /// old one opens nothing any more.
     ///
     /// Backups made before keep opening with the old keys.
-    pub async fn rotate_key(self, to: Option<KeySource>, recovery_of: Option<Tenant>) -> Result<Rekeyed> {
+    pub async fn rotate_key(
+        self,
+        to: Option<KeySource>,
+        recovery_of: Option<Tenant>,
+    ) -> Result<Rekeyed> {
         let source = self.inner.options.key_source();
         let old = self.inner.master.clone();
         let new = match (to, &source) {
             (Some(to), _) => NewMaster::given(to, &self.inner.data)?,
-            (None, KeySource::File(path)) if source.is_beside(&self.inner.data) => NewMaster::waiting_for(path)?,
+            (None, KeySource::File(path)) if source.is_beside(&self.inner.data) => {
+                NewMaster::waiting_for(path)?
+            }
             (None, _) => {
                 return Err(StoreError::Invalid(format!(
                     "the master key in {source} may serve other archives and is not replaced; \
@@ -298,9 +356,15 @@ impl Store {
             }
         };
         if new.master.0 == old.0 {
-            return Err(StoreError::Invalid(format!("{} holds the key that is in use", new.source)));
+            return Err(StoreError::Invalid(format!(
+                "{} holds the key that is in use",
+                new.source
+            )));
         }
-        let recovery = recovery_of.as_ref().map(|_| RecoveryKey::generate()).transpose()?;
+        let recovery = recovery_of
+            .as_ref()
+            .map(|_| RecoveryKey::generate())
+            .transpose()?;
         let mut tx = self.inner.catalog.begin().await?;
         for tenant in wrapped_tenants(&mut tx).await? {
             if let (Some(key), Some(chosen)) = (&recovery, &recovery_of)
@@ -308,15 +372,29 @@ impl Store {
             {
                 let root = tenant.open(&old).ok_or_else(|| not_opened(&tenant))?;
                 let wrapped = keys::wrap_root_for_recovery(tenant.id, key, &root)?;
-                sql::execute(&mut tx, statements::REWRAP_RECOVERY, values![tenant.id, wrapped]).await?;
+                sql::execute(
+                    &mut tx,
+                    statements::REWRAP_RECOVERY,
+                    values![tenant.id, wrapped],
+                )
+                .await?;
             }
         }
         rewrap(&mut tx, &new.master, |tenant| tenant.open(&old)).await?;
         tx.commit().await?;
-        let tenants = self.tenants().iter().map(|tenant| tenant.name().to_string()).collect();
+        let tenants = self
+            .tenants()
+            .iter()
+            .map(|tenant| tenant.name().to_string())
+            .collect();
         // Moves the log into the file: what the old key opens is overwritten, not merely outdated.
         self.close().await?;
-        let rekeyed = Rekeyed { source: new.source.clone(), fingerprint: new.master.fingerprint(), tenants, recovery };
+        let rekeyed = Rekeyed {
+            source: new.source.clone(),
+            fingerprint: new.master.fingerprint(),
+            tenants,
+            recovery,
+        };
         new.take_place()?;
         Ok(rekeyed)
     }
@@ -328,7 +406,10 @@ pub async fn recover_key(options: &Options, recovery: &[RecoveryKey]) -> Result<
     let data = &options.data;
     let catalog = data.join("catalog.db");
     if !catalog.exists() {
-        return Err(StoreError::NotFound(format!("archive in {}", data.display())));
+        return Err(StoreError::NotFound(format!(
+            "archive in {}",
+            data.display()
+        )));
     }
     let _lock = lock(data)?;
     let tenants = peek_tenants(&catalog).await?;
@@ -342,11 +423,19 @@ pub async fn recover_key(options: &Options, recovery: &[RecoveryKey]) -> Result<
     catalog.close().await;
     let (source, fingerprint) = (new.source.clone(), new.master.fingerprint());
     new.take_place()?;
-    Ok(Rekeyed { source, fingerprint, tenants: names, recovery: None })
+    Ok(Rekeyed {
+        source,
+        fingerprint,
+        tenants: names,
+        recovery: None,
+    })
 }
 
 /// The names of all tenants, if the recovery keys open every one of them.
-pub(crate) fn recovered_names(tenants: &[WrappedTenant], recovery: &[RecoveryKey]) -> Result<Vec<String>> {
+pub(crate) fn recovered_names(
+    tenants: &[WrappedTenant],
+    recovery: &[RecoveryKey],
+) -> Result<Vec<String>> {
     let mut names = Vec::with_capacity(tenants.len());
     for tenant in tenants {
         let root = tenant.recover(recovery).ok_or_else(|| match tenants.len() {
@@ -358,7 +447,9 @@ pub(crate) fn recovered_names(tenants: &[WrappedTenant], recovery: &[RecoveryKey
         names.push(tenant.name(&root)?);
     }
     if names.is_empty() {
-        return Err(StoreError::NotFound("archive here: its catalog is empty".into()));
+        return Err(StoreError::NotFound(
+            "archive here: its catalog is empty".into(),
+        ));
     }
     Ok(names)
 }
@@ -367,12 +458,17 @@ pub(crate) fn recovered_names(tenants: &[WrappedTenant], recovery: &[RecoveryKey
 pub async fn check_recovery(data: &Path, recovery: RecoveryKey) -> Result<Vec<String>> {
     let catalog = data.join("catalog.db");
     if !catalog.exists() {
-        return Err(StoreError::NotFound(format!("archive in {}", data.display())));
+        return Err(StoreError::NotFound(format!(
+            "archive in {}",
+            data.display()
+        )));
     }
     let _lock = lock(data)?;
     let recovery = [recovery];
     let tenants = peek_tenants(&catalog).await?;
-    let opened = tenants.iter().filter_map(|tenant| Some((tenant, tenant.recover(&recovery)?)));
+    let opened = tenants
+        .iter()
+        .filter_map(|tenant| Some((tenant, tenant.recover(&recovery)?)));
     opened.map(|(tenant, root)| tenant.name(&root)).collect()
 }
 

@@ -34,7 +34,12 @@ impl Key {
     }
 
     /// Opens what [`Key::seal_once`] sealed; `None` if a bit differs.
-    pub(crate) fn open_once(&self, number: u64, aad: &[u8], mut sealed: Vec<u8>) -> Option<Vec<u8>> {
+    pub(crate) fn open_once(
+        &self,
+        number: u64,
+        aad: &[u8],
+        mut sealed: Vec<u8>,
+    ) -> Option<Vec<u8>> {
         let cipher = self.cipher().ok()?;
         let length = cipher
             .open_in_place(numbered(number), Aad::from(aad), &mut sealed)
@@ -50,7 +55,11 @@ impl Key {
         let mut body = Vec::with_capacity(NONCE + plain.len() + TAG);
         body.extend_from_slice(plain);
         self.cipher()?
-            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(aad), &mut body)
+            .seal_in_place_append_tag(
+                Nonce::assume_unique_for_key(nonce),
+                Aad::from(aad),
+                &mut body,
+            )
             .map_err(|_| StoreError::Key("sealing failed".into()))?;
         body.splice(0..0, nonce);
         Ok(body)
@@ -63,7 +72,11 @@ impl Key {
         let length = self
             .cipher()
             .ok()?
-            .open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::from(aad), &mut body)
+            .open_in_place(
+                Nonce::assume_unique_for_key(*nonce),
+                Aad::from(aad),
+                &mut body,
+            )
             .ok()?
             .len();
         body.truncate(length);

@@ -90,8 +90,10 @@ impl Multi {
     /// Messages among `copies`: the single ones, and each linked message once.
     fn messages(&self, copies: &RoaringTreemap) -> u64 {
         let single = (copies - &self.set).len();
-        let linked: BTreeSet<u64> =
-            (copies & &self.set).iter().filter_map(|seq| self.message_of.get(&seq).copied()).collect();
+        let linked: BTreeSet<u64> = (copies & &self.set)
+            .iter()
+            .filter_map(|seq| self.message_of.get(&seq).copied())
+            .collect();
         single + linked.len() as u64
     }
 
@@ -102,7 +104,9 @@ impl Multi {
         // Linked copies have the same date, so their order among themselves is that of seq.
         let linked = copies & &self.set;
         for seq in linked.iter() {
-            let Some(message) = self.message_of.get(&seq) else { continue };
+            let Some(message) = self.message_of.get(&seq) else {
+                continue;
+            };
             match (order, shown.get(message).copied()) {
                 (_, None) => {
                     shown.insert(*message, seq);
@@ -135,7 +139,10 @@ impl Tenant {
         // The first pass counts; where messages have several copies, a second one pages
         // through the shown copies only.
         let mut page = run(&searcher, request, &sets, &hidden).await?;
-        let (matched, unknown) = (std::mem::take(&mut page.matched), std::mem::take(&mut page.unknown));
+        let (matched, unknown) = (
+            std::mem::take(&mut page.matched),
+            std::mem::take(&mut page.unknown),
+        );
         if request.by == By::Message {
             let repeats = multi.repeats(&matched, request.order);
             if !repeats.is_empty() {
@@ -148,12 +155,18 @@ impl Tenant {
                 .iter()
                 .filter_map(|seq| multi.message_of.get(&seq).copied())
                 .collect();
-            let open = unknown
-                .iter()
-                .filter(|seq| multi.message_of.get(seq).is_none_or(|message| !decided.contains(message)));
+            let open = unknown.iter().filter(|seq| {
+                multi
+                    .message_of
+                    .get(seq)
+                    .is_none_or(|message| !decided.contains(message))
+            });
             multi.messages(&open.collect())
         };
-        let next = page.hits.get(request.limit.saturating_sub(1)).map(|hit| hit.cursor());
+        let next = page
+            .hits
+            .get(request.limit.saturating_sub(1))
+            .map(|hit| hit.cursor());
         let hits = self.describe(&page, &multi, &request.query).await?;
         Ok(SearchPage {
             hits,
@@ -184,7 +197,10 @@ impl Tenant {
             let page = run(&searcher, &request, &sets, &hidden).await?;
             let seqs: Vec<u64> = page.hits.iter().map(|hit| hit.seq).collect();
             let copies = self.copies_at(&mut db, &seqs).await?;
-            found.extend(seqs.iter().filter_map(|seq| copies.get(seq).map(|copy| copy.digest)));
+            found.extend(
+                seqs.iter()
+                    .filter_map(|seq| copies.get(seq).map(|copy| copy.digest)),
+            );
             match page.hits.last() {
                 Some(last) if page.hits.len() == request.limit => after = Some(last.cursor()),
                 _ => return Ok(found),
@@ -199,12 +215,19 @@ impl Tenant {
         let mut hits = Vec::with_capacity(seqs.len());
         for hit in &page.hits {
             let Some(row) = copies.remove(&hit.seq) else {
-                return Err(StoreError::damaged(format!("event {}", hit.seq), "the index names a copy that is not there"));
+                return Err(StoreError::damaged(
+                    format!("event {}", hit.seq),
+                    "the index names a copy that is not there",
+                ));
             };
             let mut id = row.digest;
             let mut count = 1;
             if let Some(message) = multi.message_of.get(&hit.seq) {
-                count = multi.message_of.values().filter(|other| *other == message).count() as u64;
+                count = multi
+                    .message_of
+                    .values()
+                    .filter(|other| *other == message)
+                    .count() as u64;
                 if let Some(first) = self.copies_at(&mut db, &[*message]).await?.remove(message) {
                     id = first.digest;
                 }
@@ -252,8 +275,13 @@ impl Tenant {
     /// The seqs of every copy for which a query holds, and of those for which it cannot be
     /// told because their text was not read.
     pub(crate) async fn matched(&self, query: &Query) -> Result<(RoaringTreemap, RoaringTreemap)> {
-        let request =
-            SearchRequest { query: query.clone(), by: By::Copy, order: Order::OldestFirst, after: None, limit: 0 };
+        let request = SearchRequest {
+            query: query.clone(),
+            by: By::Copy,
+            order: Order::OldestFirst,
+            after: None,
+            limit: 0,
+        };
         let mut db = self.store.catalog.read().await?;
         let rows = self.split_rows(&mut db).await?;
         let hidden = self.hidden(&mut db).await?;
@@ -264,10 +292,18 @@ impl Tenant {
         Ok((page.matched, page.unknown))
     }
 
-    pub(crate) async fn copies_at(&self, db: &mut AnyConnection, seqs: &[u64]) -> Result<HashMap<u64, CopyRow>> {
-        let wanted = seqs.iter().map(|seq| values![self.id(), i64::try_from(*seq).unwrap_or(i64::MAX)]);
+    pub(crate) async fn copies_at(
+        &self,
+        db: &mut AnyConnection,
+        seqs: &[u64],
+    ) -> Result<HashMap<u64, CopyRow>> {
+        let wanted = seqs
+            .iter()
+            .map(|seq| values![self.id(), i64::try_from(*seq).unwrap_or(i64::MAX)]);
         let rows = statements::COPY_BY_SEQ.fetch(db, wanted.collect()).await?;
-        rows.iter().map(|row| Ok((row.int(13)?.unsigned_abs(), CopyRow::read(row)?))).collect()
+        rows.iter()
+            .map(|row| Ok((row.int(13)?.unsigned_abs(), CopyRow::read(row)?)))
+            .collect()
     }
 
     async fn multi(&self, db: &mut AnyConnection) -> Result<Multi> {
@@ -280,14 +316,18 @@ impl Tenant {
             // The older speaks for both.
             parent.insert(a.max(b), a.min(b));
         }
-        let message_of: BTreeMap<u64, u64> = parent.keys().map(|seq| (*seq, root(&parent, *seq))).collect();
+        let message_of: BTreeMap<u64, u64> = parent
+            .keys()
+            .map(|seq| (*seq, root(&parent, *seq)))
+            .collect();
         let set = message_of.keys().copied().collect();
         Ok(Multi { message_of, set })
     }
 
     /// Copies that came only by imports that were withdrawn.
     pub(crate) async fn hidden(&self, db: &mut AnyConnection) -> Result<RoaringTreemap> {
-        let withdrawn = sql::fetch_optional(db, statements::WITHDRAWN_JOBS, values![self.id()]).await?;
+        let withdrawn =
+            sql::fetch_optional(db, statements::WITHDRAWN_JOBS, values![self.id()]).await?;
         if withdrawn.is_none() {
             return Ok(RoaringTreemap::new());
         }
@@ -332,14 +372,20 @@ impl Tenant {
 }
 
 fn nothing() -> Snippet {
-    Snippet { text: String::new(), hits: Vec::new() }
+    Snippet {
+        text: String::new(),
+        hits: Vec::new(),
+    }
 }
 
 struct Sets(Vec<(Test, Arc<RoaringTreemap>)>);
 
 impl Sets {
     fn get(&self, test: &Test) -> Option<Arc<RoaringTreemap>> {
-        self.0.iter().find(|(known, _)| known == test).map(|(_, set)| set.clone())
+        self.0
+            .iter()
+            .find(|(known, _)| known == test)
+            .map(|(_, set)| set.clone())
     }
 }
 
@@ -349,7 +395,12 @@ async fn run(
     sets: &Arc<Sets>,
     hidden: &RoaringTreemap,
 ) -> Result<Page> {
-    let (searcher, request, sets, hidden) = (searcher.clone(), request.clone(), sets.clone(), hidden.clone());
+    let (searcher, request, sets, hidden) = (
+        searcher.clone(),
+        request.clone(),
+        sets.clone(),
+        hidden.clone(),
+    );
     blocking(move || {
         Ok(searcher.search(&Request {
             query: &request.query,
@@ -373,5 +424,7 @@ fn root(parent: &BTreeMap<u64, u64>, of: u64) -> u64 {
 }
 
 fn seqs(rows: Vec<sqlx::any::AnyRow>) -> Result<RoaringTreemap> {
-    rows.iter().map(|row| Ok(row.int(0)?.unsigned_abs())).collect()
+    rows.iter()
+        .map(|row| Ok(row.int(0)?.unsigned_abs()))
+        .collect()
 }

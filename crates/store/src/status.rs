@@ -68,7 +68,10 @@ impl Tenant {
     pub async fn status(&self) -> Result<Status> {
         let mut db = self.store.catalog.read().await?;
         let one = |row: Option<sqlx::any::AnyRow>, column: usize| -> Result<u64> {
-            row.map_or(Ok(0), |row| Ok(u64::try_from(row.int(column)?).unwrap_or(0)))
+            row.map_or(
+                Ok(0),
+                |row| Ok(u64::try_from(row.int(column)?).unwrap_or(0)),
+            )
         };
         let tenant: Vec<Value> = values![self.id()];
         let mut numbers = Vec::new();
@@ -86,7 +89,10 @@ impl Tenant {
             statements::COUNT_SPLITS,
             statements::LAST_ADMISSION,
         ] {
-            numbers.push(one(sql::fetch_optional(&mut db, statement, tenant.clone()).await?, 0)?);
+            numbers.push(one(
+                sql::fetch_optional(&mut db, statement, tenant.clone()).await?,
+                0,
+            )?);
         }
         drop(db);
         let progress = self.index_progress().await?;
@@ -133,7 +139,10 @@ impl Tenant {
         }
         let mut usage = Vec::new();
         for row in sql::fetch(&mut db, statements::USAGE_BY_MAILBOX, values![self.id()]).await? {
-            let natural = |column| row.int(column).map(|value| u64::try_from(value).unwrap_or(0));
+            let natural = |column| {
+                row.int(column)
+                    .map(|value| u64::try_from(value).unwrap_or(0))
+            };
             usage.push(Usage {
                 mailbox: names.get(&row.int(0)?).cloned().unwrap_or_default(),
                 copies: natural(1)?,

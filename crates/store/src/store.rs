@@ -52,11 +52,16 @@ impl Options {
 
     /// As [`Options::new`], and the store is made if there is none.
     pub fn create(data: impl Into<PathBuf>) -> Self {
-        Options { create: true, ..Options::new(data) }
+        Options {
+            create: true,
+            ..Options::new(data)
+        }
     }
 
     pub(crate) fn key_source(&self) -> KeySource {
-        self.key.clone().unwrap_or_else(|| KeySource::beside(&self.data))
+        self.key
+            .clone()
+            .unwrap_or_else(|| KeySource::beside(&self.data))
     }
 }
 
@@ -96,7 +101,10 @@ impl Store {
         let data = options.data.clone();
         let exists = data.join("catalog.db").exists();
         if !exists && !options.create {
-            return Err(StoreError::NotFound(format!("archive in {}", data.display())));
+            return Err(StoreError::NotFound(format!(
+                "archive in {}",
+                data.display()
+            )));
         }
         if !exists {
             let above: Vec<&Path> = data.ancestors().take_while(|path| !path.exists()).collect();
@@ -107,13 +115,21 @@ impl Store {
         let lock = lock(&data)?;
         // Before anything is written, migrations and temporary files included, the key must
         // be the right one.
-        let tenants = if exists { rekey::peek_tenants(&data.join("catalog.db")).await? } else { Vec::new() };
+        let tenants = if exists {
+            rekey::peek_tenants(&data.join("catalog.db")).await?
+        } else {
+            Vec::new()
+        };
         let master = rekey::settle(&options.key_source(), &data, exists, &tenants)?;
         Self::open_locked(options, lock, master).await
     }
 
     /// Opens the store in a directory that is locked, with its key.
-    pub(crate) async fn open_locked(options: Options, lock: fs::File, master: MasterKey) -> Result<Opened> {
+    pub(crate) async fn open_locked(
+        options: Options,
+        lock: fs::File,
+        master: MasterKey,
+    ) -> Result<Opened> {
         let data = options.data.clone();
         let temporary = data.join("tmp");
         fs::remove_dir_all(&temporary).ok();
@@ -128,8 +144,21 @@ impl Store {
         let vault = Vault::new(objects, options.frame_cache);
         let blocks = Arc::new(BlockCache::new(options.block_cache));
         let tenants = open_tenants(&catalog, &master, &blocks).await?;
-        let inner = Inner { catalog, vault, data, options, master, tenants, _lock: lock };
-        Ok(Opened { store: Store { inner: Arc::new(inner) }, recovery })
+        let inner = Inner {
+            catalog,
+            vault,
+            data,
+            options,
+            master,
+            tenants,
+            _lock: lock,
+        };
+        Ok(Opened {
+            store: Store {
+                inner: Arc::new(inner),
+            },
+            recovery,
+        })
     }
 
     /// The tenant called `name`, or the only one.
@@ -138,19 +167,27 @@ impl Store {
         let state = match (name, tenants.as_slice()) {
             (None, [only]) => only,
             (None, _) => {
-                return Err(StoreError::Invalid("there are several tenants; choose one with --tenant".into()));
+                return Err(StoreError::Invalid(
+                    "there are several tenants; choose one with --tenant".into(),
+                ));
             }
             (Some(name), _) => tenants
                 .iter()
                 .find(|tenant| tenant.name == name)
                 .ok_or_else(|| StoreError::NotFound(format!("tenant `{name}`")))?,
         };
-        Ok(Tenant { store: self.inner.clone(), state: state.clone() })
+        Ok(Tenant {
+            store: self.inner.clone(),
+            state: state.clone(),
+        })
     }
 
     /// Every tenant.
     pub fn tenants(&self) -> Vec<Tenant> {
-        let handle = |state: &Arc<TenantState>| Tenant { store: self.inner.clone(), state: state.clone() };
+        let handle = |state: &Arc<TenantState>| Tenant {
+            store: self.inner.clone(),
+            state: state.clone(),
+        };
         self.inner.tenants.iter().map(handle).collect()
     }
 
@@ -192,7 +229,9 @@ pub(crate) fn lock(data: &Path) -> Result<fs::File> {
         Err(fs::TryLockError::WouldBlock) => {
             let mut pid = String::new();
             file.read_to_string(&mut pid).ok();
-            return Err(StoreError::Busy { pid: pid.trim().to_string() });
+            return Err(StoreError::Busy {
+                pid: pid.trim().to_string(),
+            });
         }
         Err(fs::TryLockError::Error(error)) => return Err(fail(error)),
     }
@@ -206,22 +245,40 @@ pub(crate) fn lock(data: &Path) -> Result<fs::File> {
 }
 
 /// Makes store row and first tenant in an empty catalog.
-async fn first_tenant(catalog: &Catalog, master: &MasterKey, create: bool) -> Result<Option<RecoveryKey>> {
+async fn first_tenant(
+    catalog: &Catalog,
+    master: &MasterKey,
+    create: bool,
+) -> Result<Option<RecoveryKey>> {
     let mut tx = catalog.begin().await?;
-    if sql::fetch_optional(&mut tx, statements::STORE, vec![]).await?.is_some() {
+    if sql::fetch_optional(&mut tx, statements::STORE, vec![])
+        .await?
+        .is_some()
+    {
         return Ok(None);
     }
     if !create {
-        return Err(StoreError::NotFound("archive here: its catalog is empty".into()));
+        return Err(StoreError::NotFound(
+            "archive here: its catalog is empty".into(),
+        ));
     }
     let name: [u8; 16] = random()?;
-    sql::execute(&mut tx, statements::INSERT_STORE, values![name.to_vec(), now_us()]).await?;
+    sql::execute(
+        &mut tx,
+        statements::INSERT_STORE,
+        values![name.to_vec(), now_us()],
+    )
+    .await?;
     let recovery = insert_tenant(&mut tx, master, FIRST_TENANT).await?;
     tx.commit().await?;
     Ok(Some(recovery))
 }
 
-async fn insert_tenant(db: &mut sqlx::AnyConnection, master: &MasterKey, name: &str) -> Result<RecoveryKey> {
+async fn insert_tenant(
+    db: &mut sqlx::AnyConnection,
+    master: &MasterKey,
+    name: &str,
+) -> Result<RecoveryKey> {
     let id = take_ids(db, Counter::Tenant, 1).await?;
     let recovery = RecoveryKey::generate()?;
     let (root, wrapped) = keys::new_root(id, master, &recovery)?;
@@ -245,8 +302,9 @@ async fn open_tenants(
     let mut tenants = Vec::new();
     for row in rows {
         let id = row.int(0)?;
-        let root = keys::open_root(id, master, &row.blob(2)?)
-            .ok_or_else(|| StoreError::Key("this master key is not the one of this archive".into()))?;
+        let root = keys::open_root(id, master, &row.blob(2)?).ok_or_else(|| {
+            StoreError::Key("this master key is not the one of this archive".into())
+        })?;
         let keys = TenantKeys::new(id, &root);
         let name = keys
             .names
@@ -257,7 +315,12 @@ async fn open_tenants(
             .await?
             .ok_or_else(|| StoreError::damaged(format!("tenant {id}"), "it has no bucket"))?
             .int(0)?;
-        tenants.push(Arc::new(TenantState::new(name, keys, bucket, blocks.clone())));
+        tenants.push(Arc::new(TenantState::new(
+            name,
+            keys,
+            bucket,
+            blocks.clone(),
+        )));
     }
     Ok(tenants)
 }

@@ -59,7 +59,12 @@ pub(crate) struct Places {
 }
 
 impl TenantState {
-    pub(crate) fn new(name: String, keys: TenantKeys, bucket: i64, blocks: Arc<BlockCache>) -> Self {
+    pub(crate) fn new(
+        name: String,
+        keys: TenantKeys,
+        bucket: i64,
+        blocks: Arc<BlockCache>,
+    ) -> Self {
         TenantState {
             id: keys.tenant,
             name,
@@ -81,7 +86,10 @@ impl TenantState {
     /// The address of a part in this tenant's bucket.
     pub(crate) fn address(&self, digest: &everpost_domain::digest::Digest) -> [u8; 32] {
         let tag = hmac::sign(&self.bucket_key, &digest.0);
-        tag.as_ref().first_chunk::<32>().copied().unwrap_or_default()
+        tag.as_ref()
+            .first_chunk::<32>()
+            .copied()
+            .unwrap_or_default()
     }
 }
 

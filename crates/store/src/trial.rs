@@ -1,5 +1,9 @@
 //! Small stores of generated mail for the tests of this crate.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests may panic"
+)]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -34,7 +38,10 @@ impl Dice {
     }
 
     fn bytes(&mut self, count: usize) -> Vec<u8> {
-        (0..count.div_ceil(8)).flat_map(|_| self.roll().to_le_bytes()).take(count).collect()
+        (0..count.div_ceil(8))
+            .flat_map(|_| self.roll().to_le_bytes())
+            .take(count)
+            .collect()
     }
 }
 
@@ -47,8 +54,10 @@ pub(crate) struct Trial {
     pub(crate) mails: BTreeMap<Digest, Vec<u8>>,
 }
 
-const WORDS: [&str; 12] =
-    ["array", "disk", "parity", "rebuild", "spare", "stripe", "patch", "sector", "kernel", "mdadm", "resync", "chunk"];
+const WORDS: [&str; 12] = [
+    "array", "disk", "parity", "rebuild", "spare", "stripe", "patch", "sector", "kernel", "mdadm",
+    "resync", "chunk",
+];
 
 /// Mails in threads; each seventh has an attachment, some of them the same one; the one
 /// called `large` has one of more than a piece.
@@ -97,9 +106,16 @@ impl Trial {
     /// A store with these mails, `group` of them in each pack; logged and indexed.
     pub(crate) async fn new(mails: Vec<Vec<u8>>, group: usize) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let opened = Store::open(Options::create(folder.path().join("data"))).await.unwrap();
+        let opened = Store::open(Options::create(folder.path().join("data")))
+            .await
+            .unwrap();
         let tenant = opened.store.tenant(None).unwrap();
-        let mut trial = Trial { folder, store: opened.store, tenant, mails: BTreeMap::new() };
+        let mut trial = Trial {
+            folder,
+            store: opened.store,
+            tenant,
+            mails: BTreeMap::new(),
+        };
         trial.admit(mails, group).await;
         trial
     }
@@ -110,14 +126,20 @@ impl Trial {
             let items = group.iter().map(|mail| prepared(mail)).collect();
             self.tenant.admit(items, None).await.unwrap();
         }
-        self.mails.extend(mails.into_iter().map(|mail| (Digest::of(&mail), mail)));
+        self.mails
+            .extend(mails.into_iter().map(|mail| (Digest::of(&mail), mail)));
         self.tenant.advance_log().await.unwrap();
         self.tenant.advance_index(true).await.unwrap();
     }
 
     /// Closes the store and opens it again, with `objects` instead of the folder if given.
     pub(crate) async fn reopen(self, objects: Option<Arc<dyn ObjectStore>>) -> Self {
-        let Trial { folder, store, tenant, mails } = self;
+        let Trial {
+            folder,
+            store,
+            tenant,
+            mails,
+        } = self;
         drop(tenant);
         store.inner.catalog.close().await;
         drop(store);
@@ -130,10 +152,18 @@ impl Trial {
         mails: BTreeMap<Digest, Vec<u8>>,
         objects: Option<Arc<dyn ObjectStore>>,
     ) -> Self {
-        let options = Options { objects, ..Options::new(folder.path().join("data")) };
+        let options = Options {
+            objects,
+            ..Options::new(folder.path().join("data"))
+        };
         let store = Store::open(options).await.unwrap().store;
         let tenant = store.tenant(None).unwrap();
-        Trial { folder, store, tenant, mails }
+        Trial {
+            folder,
+            store,
+            tenant,
+            mails,
+        }
     }
 
     /// A copy of this store's folder. The catalog's log must have been moved into its file.
@@ -162,7 +192,11 @@ impl Trial {
         while let Some(folder) = folders.pop() {
             for entry in std::fs::read_dir(folder).into_iter().flatten() {
                 let path = entry.unwrap().path();
-                if path.is_dir() { folders.push(path) } else { files.push(path) }
+                if path.is_dir() {
+                    folders.push(path)
+                } else {
+                    files.push(path)
+                }
             }
         }
         files.sort();
@@ -177,7 +211,11 @@ impl Trial {
             if lost.contains(id) {
                 assert!(raw.is_err(), "{id} is called lost and can be read");
             } else {
-                assert!(raw.as_ref().is_ok_and(|raw| raw == mail), "{id}: {:?}", raw.map(|raw| raw.len()));
+                assert!(
+                    raw.as_ref().is_ok_and(|raw| raw == mail),
+                    "{id}: {:?}",
+                    raw.map(|raw| raw.len())
+                );
             }
         }
     }
@@ -185,14 +223,20 @@ impl Trial {
     /// Runs SQL as nobody should.
     pub(crate) async fn sql(&self, text: &str) {
         let mut tx = self.store.inner.catalog.begin().await.unwrap();
-        sqlx::query(sqlx::AssertSqlSafe(text.to_string())).execute(&mut *tx).await.unwrap();
+        sqlx::query(sqlx::AssertSqlSafe(text.to_string()))
+            .execute(&mut *tx)
+            .await
+            .unwrap();
         tx.commit().await.unwrap();
     }
 
     /// Numbers that a query gives, one a row.
     pub(crate) async fn numbers(&self, text: &str) -> Vec<i64> {
         let mut db = self.store.inner.catalog.read().await.unwrap();
-        sqlx::query_scalar(sqlx::AssertSqlSafe(text.to_string())).fetch_all(&mut *db).await.unwrap()
+        sqlx::query_scalar(sqlx::AssertSqlSafe(text.to_string()))
+            .fetch_all(&mut *db)
+            .await
+            .unwrap()
     }
 }
 

@@ -1,6 +1,11 @@
 //! Every version ever written can be read: archives of past versions, byte for byte as they
 //! were written then. A new version of the format adds a folder; none is ever changed.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests may panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests may panic"
+)]
 
 use std::path::{Path, PathBuf};
 
@@ -22,7 +27,9 @@ fn copy_dir(from: &Path, to: &Path) {
 
 /// A copy of the golden archive of `version` in a temporary place, with its key.
 fn golden(version: &str) -> (tempfile::TempDir, Options, String) {
-    let golden = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(version);
+    let golden = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden")
+        .join(version);
     let dir = tempfile::tempdir().unwrap();
     copy_dir(&golden.join("store"), &dir.path().join("store"));
     let key = dir.path().join("key");
@@ -30,7 +37,11 @@ fn golden(version: &str) -> (tempfile::TempDir, Options, String) {
     std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     let mut options = Options::new(dir.path().join("store"));
     options.key = Some(KeySource::File(key));
-    (dir, options, std::fs::read_to_string(golden.join("expected.txt")).unwrap())
+    (
+        dir,
+        options,
+        std::fs::read_to_string(golden.join("expected.txt")).unwrap(),
+    )
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -13,8 +13,9 @@ use futures::future::BoxFuture;
 use futures::stream::{BoxStream, StreamExt};
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result, UploadPart,
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
+    ObjectStore, ObjectStoreExt, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+    UploadPart,
 };
 
 /// What is counted.
@@ -97,18 +98,27 @@ enum Verdict {
 }
 
 fn injected() -> Error {
-    Error::Generic { store: "faults", source: "an injected fault".into() }
+    Error::Generic {
+        store: "faults",
+        source: "an injected fault".into(),
+    }
 }
 
 impl Faults {
     /// A healthy store over `below`.
     pub fn over(below: Arc<dyn ObjectStore>) -> Self {
-        Faults { below, state: Arc::default() }
+        Faults {
+            below,
+            state: Arc::default(),
+        }
     }
 
     /// Counts from now on, and obeys `plan`.
     pub fn obey(&self, plan: Plan) {
-        *self.state() = State { plan: Some(plan), ..State::default() };
+        *self.state() = State {
+            plan: Some(plan),
+            ..State::default()
+        };
     }
 
     /// Nothing goes wrong from now on.
@@ -138,7 +148,10 @@ impl Faults {
 
     fn ask(&self, effect: Effect, location: &Path) -> Verdict {
         let mut state = self.state();
-        let closed = state.closed.as_ref().is_some_and(|closed| location.prefix_matches(closed));
+        let closed = state
+            .closed
+            .as_ref()
+            .is_some_and(|closed| location.prefix_matches(closed));
         if state.dead || closed {
             return Verdict::Fail(Fault::Refused);
         }
@@ -157,7 +170,9 @@ impl Faults {
     async fn tear(&self, location: &Path, whole: &[Bytes]) -> Result<()> {
         let whole = whole.concat();
         let half = whole.get(..whole.len() / 2).unwrap_or_default();
-        self.below.put(location, PutPayload::from(half.to_vec())).await?;
+        self.below
+            .put(location, PutPayload::from(half.to_vec()))
+            .await?;
         Ok(())
     }
 }
@@ -222,12 +237,21 @@ impl ObjectStore for Faults {
         // Starting has no effect that anybody could see.
         Box::pin(async move {
             let below = self.below.put_multipart_opts(location, opts).await?;
-            let upload = Upload { faults: self.clone(), location: location.clone(), below, sent: Vec::new() };
+            let upload = Upload {
+                faults: self.clone(),
+                location: location.clone(),
+                below,
+                sent: Vec::new(),
+            };
             Ok(Box::new(upload) as Box<dyn MultipartUpload>)
         })
     }
 
-    fn get_opts<'a, 'b, 'c>(&'a self, location: &'b Path, options: GetOptions) -> BoxFuture<'c, Result<GetResult>>
+    fn get_opts<'a, 'b, 'c>(
+        &'a self,
+        location: &'b Path,
+        options: GetOptions,
+    ) -> BoxFuture<'c, Result<GetResult>>
     where
         'a: 'c,
         'b: 'c,
@@ -239,7 +263,10 @@ impl ObjectStore for Faults {
         })
     }
 
-    fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
+    fn delete_stream(
+        &self,
+        locations: BoxStream<'static, Result<Path>>,
+    ) -> BoxStream<'static, Result<Path>> {
         let faults = self.clone();
         let delete = move |location: Result<Path>| {
             let faults = faults.clone();
@@ -257,7 +284,10 @@ impl ObjectStore for Faults {
         self.below.list(prefix)
     }
 
-    fn list_with_delimiter<'a, 'b, 'c>(&'a self, prefix: Option<&'b Path>) -> BoxFuture<'c, Result<ListResult>>
+    fn list_with_delimiter<'a, 'b, 'c>(
+        &'a self,
+        prefix: Option<&'b Path>,
+    ) -> BoxFuture<'c, Result<ListResult>>
     where
         'a: 'c,
         'b: 'c,
@@ -353,14 +383,33 @@ mod tests {
     #[tokio::test]
     async fn each_fault_leaves_what_it_says() {
         let path = Path::from("a/b");
-        for (fault, left) in [(Fault::Refused, None), (Fault::AnswerLost, Some("whole")), (Fault::Torn, Some("wh"))] {
+        for (fault, left) in [
+            (Fault::Refused, None),
+            (Fault::AnswerLost, Some("whole")),
+            (Fault::Torn, Some("wh")),
+        ] {
             let (below, faults) = stores();
-            faults.obey(Plan { at: 2, fault, after: After::Works });
-            faults.put(&Path::from("first"), PutPayload::from_static(b"1")).await.unwrap();
-            assert!(faults.put(&path, PutPayload::from_static(b"whole")).await.is_err());
+            faults.obey(Plan {
+                at: 2,
+                fault,
+                after: After::Works,
+            });
+            faults
+                .put(&Path::from("first"), PutPayload::from_static(b"1"))
+                .await
+                .unwrap();
+            assert!(
+                faults
+                    .put(&path, PutPayload::from_static(b"whole"))
+                    .await
+                    .is_err()
+            );
             assert_eq!(read(&below, &path).await, left.map(Bytes::from));
             assert_eq!(faults.tripped().as_deref(), Some("Put of a/b"));
-            faults.put(&path, PutPayload::from_static(b"whole")).await.unwrap();
+            faults
+                .put(&path, PutPayload::from_static(b"whole"))
+                .await
+                .unwrap();
             assert_eq!(read(&below, &path).await, Some(Bytes::from("whole")));
         }
     }
@@ -368,16 +417,33 @@ mod tests {
     #[tokio::test]
     async fn a_large_object_is_visible_when_it_is_complete() {
         let path = Path::from("large");
-        for (fault, left) in [(Fault::Refused, None), (Fault::AnswerLost, Some("onetwo")), (Fault::Torn, Some("one"))] {
+        for (fault, left) in [
+            (Fault::Refused, None),
+            (Fault::AnswerLost, Some("onetwo")),
+            (Fault::Torn, Some("one")),
+        ] {
             let (below, faults) = stores();
-            faults.obey(Plan { at: 3, fault, after: After::Dead });
+            faults.obey(Plan {
+                at: 3,
+                fault,
+                after: After::Dead,
+            });
             let mut upload = faults.put_multipart(&path).await.unwrap();
-            upload.put_part(PutPayload::from_static(b"one")).await.unwrap();
-            upload.put_part(PutPayload::from_static(b"two")).await.unwrap();
+            upload
+                .put_part(PutPayload::from_static(b"one"))
+                .await
+                .unwrap();
+            upload
+                .put_part(PutPayload::from_static(b"two"))
+                .await
+                .unwrap();
             assert_eq!(read(&below, &path).await, None);
             assert!(upload.complete().await.is_err());
             assert_eq!(read(&below, &path).await, left.map(Bytes::from));
-            assert!(faults.get(&path).await.is_err(), "nothing works after death");
+            assert!(
+                faults.get(&path).await.is_err(),
+                "nothing works after death"
+            );
             assert_eq!(faults.count(), 3);
         }
     }
@@ -386,10 +452,33 @@ mod tests {
     async fn one_folder_can_be_down() {
         let (_, faults) = stores();
         faults.close("objects/splits");
-        assert!(faults.put(&Path::from("objects/splits/a"), PutPayload::from_static(b"1")).await.is_err());
-        faults.put(&Path::from("objects/packs/a"), PutPayload::from_static(b"1")).await.unwrap();
+        assert!(
+            faults
+                .put(
+                    &Path::from("objects/splits/a"),
+                    PutPayload::from_static(b"1")
+                )
+                .await
+                .is_err()
+        );
+        faults
+            .put(
+                &Path::from("objects/packs/a"),
+                PutPayload::from_static(b"1"),
+            )
+            .await
+            .unwrap();
         faults.heal();
-        faults.put(&Path::from("objects/splits/a"), PutPayload::from_static(b"1")).await.unwrap();
-        faults.delete(&Path::from("objects/splits/a")).await.unwrap();
+        faults
+            .put(
+                &Path::from("objects/splits/a"),
+                PutPayload::from_static(b"1"),
+            )
+            .await
+            .unwrap();
+        faults
+            .delete(&Path::from("objects/splits/a"))
+            .await
+            .unwrap();
     }
 }

@@ -22,7 +22,11 @@ pub struct Letters {
 impl Letters {
     /// The letters of `seed`.
     pub fn new(seed: u64) -> Self {
-        let mut letters = Letters { state: seed, words: Vec::new(), written: 0 };
+        let mut letters = Letters {
+            state: seed,
+            words: Vec::new(),
+            written: 0,
+        };
         letters.words = (0..WORDS).map(|_| letters.word()).collect();
         letters
     }
@@ -42,10 +46,19 @@ impl Letters {
     }
 
     fn word(&mut self) -> String {
-        const SYLLABLES: [&str; 16] =
-            ["ba", "ken", "to", "mir", "ul", "dan", "es", "vo", "rin", "ta", "lo", "sche", "gi", "pra", "un", "zel"];
+        const SYLLABLES: [&str; 16] = [
+            "ba", "ken", "to", "mir", "ul", "dan", "es", "vo", "rin", "ta", "lo", "sche", "gi",
+            "pra", "un", "zel",
+        ];
         let syllables = 1 + self.below(3);
-        (0..=syllables).map(|_| SYLLABLES.get(self.below(16) as usize).copied().unwrap_or("x")).collect()
+        (0..=syllables)
+            .map(|_| {
+                SYLLABLES
+                    .get(self.below(16) as usize)
+                    .copied()
+                    .unwrap_or("x")
+            })
+            .collect()
     }
 
     /// Bytes that do not compress.
@@ -116,8 +129,17 @@ impl Letters {
     }
 
     /// Writes a letter with an attachment of `bytes` bytes that never lies in memory whole.
-    pub fn write_large(&mut self, out: &mut impl Write, text: usize, bytes: usize) -> io::Result<()> {
-        let mut noise = Letters { state: self.next(), words: Vec::new(), written: 0 };
+    pub fn write_large(
+        &mut self,
+        out: &mut impl Write,
+        text: usize,
+        bytes: usize,
+    ) -> io::Result<()> {
+        let mut noise = Letters {
+            state: self.next(),
+            words: Vec::new(),
+            written: 0,
+        };
         self.attach(out, text, bytes, &mut |_, piece| {
             piece.copy_from_slice(&noise.noise(piece.len()));
         })
@@ -170,7 +192,12 @@ pub struct Written {
 /// Writes an mbox of at least `bytes` bytes: mostly plain letters of a few kilobytes, some with
 /// files, a few of them sent around again, and letters with attachments of the sizes in `large`
 /// strewn in. Nothing lies in memory whole, so any size will do.
-pub fn write_mbox(out: &mut impl Write, seed: u64, bytes: u64, large: &[usize]) -> io::Result<Written> {
+pub fn write_mbox(
+    out: &mut impl Write,
+    seed: u64,
+    bytes: u64,
+    large: &[usize],
+) -> io::Result<Written> {
     let mut letters = Letters::new(seed);
     let mut out = Counting { out, bytes: 0 };
     let mut messages = 0;
@@ -204,7 +231,10 @@ pub fn write_mbox(out: &mut impl Write, seed: u64, bytes: u64, large: &[usize]) 
         }
         out.write_all(b"\n")?;
     }
-    Ok(Written { messages, bytes: out.bytes })
+    Ok(Written {
+        messages,
+        bytes: out.bytes,
+    })
 }
 
 struct Counting<'a, W> {
@@ -248,8 +278,21 @@ mod tests {
     fn an_attachment_is_what_was_given() {
         let file = Letters::new(1).noise(200_000);
         let letter = String::from_utf8(Letters::new(2).letter_with(100, &file)).unwrap();
-        let encoded: String = letter.split("base64\n\n").nth(1).unwrap().split("--=-b--").next().unwrap().split('\n').collect();
+        let encoded: String = letter
+            .split("base64\n\n")
+            .nth(1)
+            .unwrap()
+            .split("--=-b--")
+            .next()
+            .unwrap()
+            .split('\n')
+            .collect();
         use base64::Engine;
-        assert_eq!(base64::engine::general_purpose::STANDARD.decode(encoded).unwrap(), file);
+        assert_eq!(
+            base64::engine::general_purpose::STANDARD
+                .decode(encoded)
+                .unwrap(),
+            file
+        );
     }
 }

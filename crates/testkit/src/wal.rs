@@ -34,7 +34,12 @@ impl Wal {
         }
         let page = u64::from(number(bytes, 8)?);
         let salts: [u8; 8] = bytes.get(16..24)?.try_into().ok()?;
-        let mut wal = Wal { page, salts, frames: Vec::new(), commits: Vec::new() };
+        let mut wal = Wal {
+            page,
+            salts,
+            frames: Vec::new(),
+            commits: Vec::new(),
+        };
         let mut at = HEADER;
         loop {
             let start = usize::try_from(at).ok()?;
@@ -65,7 +70,14 @@ mod tests {
         }
         let frame = |size: u32, salt: u32| {
             let words = [7u32, size, salt, 2, 0, 0];
-            [words.iter().flat_map(|word| word.to_be_bytes()).collect::<Vec<u8>>(), vec![0; 512]].concat()
+            [
+                words
+                    .iter()
+                    .flat_map(|word| word.to_be_bytes())
+                    .collect::<Vec<u8>>(),
+                vec![0; 512],
+            ]
+            .concat()
         };
         for (size, salt) in [(0, 1), (9, 1), (0, 1), (9, 0)] {
             bytes.extend(frame(size, salt));

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use everpost_store::{
-    BackupFault, BackupKeys, BackupProgress, BackupReport, BackupSigner, KeySource, Pruned, Restore, Restored, Store,
-    list_backups, prune_backups, restore_backup, verify_backup,
+    BackupFault, BackupKeys, BackupProgress, BackupReport, BackupSigner, KeySource, Pruned,
+    Restore, Restored, Store, list_backups, prune_backups, restore_backup, verify_backup,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
@@ -21,14 +21,29 @@ pub(crate) async fn run(global: &Global, command: BackupCommand) -> Result<Exit,
     match command.what {
         BackupWhat::Create { repo, keep_days } => create(global, &repo, keep_days).await,
         BackupWhat::List { repo } => list(global, &repo),
-        BackupWhat::Verify { repo, snapshot, recovery } => verify(global, &repo, snapshot, recovery).await,
-        BackupWhat::Restore { repo, snapshot, recovery, despite_damage } => {
-            restore(global, repo, snapshot, recovery, despite_damage).await
-        }
-        BackupWhat::Prune { repo, keep_days, dry_run } => {
+        BackupWhat::Verify {
+            repo,
+            snapshot,
+            recovery,
+        } => verify(global, &repo, snapshot, recovery).await,
+        BackupWhat::Restore {
+            repo,
+            snapshot,
+            recovery,
+            despite_damage,
+        } => restore(global, repo, snapshot, recovery, despite_damage).await,
+        BackupWhat::Prune {
+            repo,
+            keep_days,
+            dry_run,
+        } => {
             let pruned = prune_backups(&repo, keep_days, dry_run)?;
             print_pruned(global, &pruned, dry_run)?;
-            Ok(if pruned.blocked.is_some() { Exit::Wrong } else { Exit::Well })
+            Ok(if pruned.blocked.is_some() {
+                Exit::Wrong
+            } else {
+                Exit::Well
+            })
         }
     }
 }
@@ -53,7 +68,10 @@ fn show(bar: &ProgressBar, progress: &BackupProgress) {
 }
 
 fn rate(bytes: u64, seconds: f64) -> String {
-    format!("{seconds:.1} s ({}/s)", size((bytes as f64 / seconds.max(0.001)) as u64))
+    format!(
+        "{seconds:.1} s ({}/s)",
+        size((bytes as f64 / seconds.max(0.001)) as u64)
+    )
 }
 
 /// Names what is bad: as objects on standard output for programs, else on standard error.
@@ -61,7 +79,12 @@ fn print_bad(global: &Global, bad: &[BackupFault]) -> Result<(), Failure> {
     for bad in bad {
         match global.json {
             true => object(&json!({"snapshot": bad.snapshot, "item": bad.item, "what": bad.what}))?,
-            false => eprintln!("{}: {}: {}", plain(&bad.snapshot), plain(&bad.item), plain(&bad.what)),
+            false => eprintln!(
+                "{}: {}: {}",
+                plain(&bad.snapshot),
+                plain(&bad.item),
+                plain(&bad.what)
+            ),
         }
     }
     Ok(())
@@ -87,7 +110,12 @@ async fn create(global: &Global, repo: &Path, keep_days: u32) -> Result<Exit, Fa
     Ok(if well { Exit::Well } else { Exit::Wrong })
 }
 
-fn print_created(global: &Global, report: &BackupReport, pruned: &Pruned, seconds: f64) -> Result<(), Failure> {
+fn print_created(
+    global: &Global,
+    report: &BackupReport,
+    pruned: &Pruned,
+    seconds: f64,
+) -> Result<(), Failure> {
     if global.json {
         return object(&json!({
             "summary": true, "snapshot": report.snapshot, "objects": report.objects, "bytes": report.bytes,
@@ -99,9 +127,15 @@ fn print_created(global: &Global, report: &BackupReport, pruned: &Pruned, second
     line(format!("Snapshot    {}", report.snapshot))?;
     line(format!(
         "Holds       {} in {} objects and the catalog ({})",
-        size(report.bytes), count(report.objects), size(report.catalog_bytes)
+        size(report.bytes),
+        count(report.objects),
+        size(report.catalog_bytes)
     ))?;
-    line(format!("Copied      {} in {} objects; the others were there", size(report.copied_bytes), count(report.copied)))?;
+    line(format!(
+        "Copied      {} in {} objects; the others were there",
+        size(report.copied_bytes),
+        count(report.copied)
+    ))?;
     if !pruned.snapshots.is_empty() || pruned.objects > 0 {
         print_pruned(global, pruned, false)?;
     }
@@ -109,9 +143,15 @@ fn print_created(global: &Global, report: &BackupReport, pruned: &Pruned, second
         eprintln!("Nothing was pruned: {}", plain(why));
     }
     if !report.bad.is_empty() {
-        line(format!("NOT WHOLE   {} objects of the store are missing or damaged", count(report.bad.len() as u64)))?;
+        line(format!(
+            "NOT WHOLE   {} objects of the store are missing or damaged",
+            count(report.bad.len() as u64)
+        ))?;
     }
-    line(format!("Took        {}", rate(report.copied_bytes + report.catalog_bytes, seconds)))
+    line(format!(
+        "Took        {}",
+        rate(report.copied_bytes + report.catalog_bytes, seconds)
+    ))
 }
 
 fn print_pruned(global: &Global, pruned: &Pruned, dry_run: bool) -> Result<(), Failure> {
@@ -134,7 +174,11 @@ fn print_pruned(global: &Global, pruned: &Pruned, dry_run: bool) -> Result<(), F
     }
     line(format!(
         "{} {} snapshots and {} in {} objects that no other needs; {} snapshots stay",
-        if dry_run { "Would prune" } else { "Pruned     " },
+        if dry_run {
+            "Would prune"
+        } else {
+            "Pruned     "
+        },
         count(pruned.snapshots.len() as u64),
         size(pruned.bytes),
         count(pruned.objects),
@@ -153,14 +197,24 @@ fn list(global: &Global, repo: &Path) -> Result<Exit, Failure> {
             continue;
         }
         match &snapshot.bad {
-            Some(what) => line(format!("{}  its manifest cannot be read: {}", snapshot.name, plain(what)))?,
+            Some(what) => line(format!(
+                "{}  its manifest cannot be read: {}",
+                snapshot.name,
+                plain(what)
+            ))?,
             None => line(format!(
                 "{}  {:>8} in {:>6} objects  {} events",
-                snapshot.name, size(snapshot.bytes), count(snapshot.objects), count(snapshot.events.unsigned_abs())
+                snapshot.name,
+                size(snapshot.bytes),
+                count(snapshot.objects),
+                count(snapshot.events.unsigned_abs())
             ))?,
         }
     }
-    let bad = snapshots.iter().filter(|snapshot| snapshot.bad.is_some()).count();
+    let bad = snapshots
+        .iter()
+        .filter(|snapshot| snapshot.bad.is_some())
+        .count();
     if global.json {
         object(&json!({"summary": true, "snapshots": snapshots.len(), "bad": bad}))?;
     } else if snapshots.is_empty() {
@@ -175,14 +229,24 @@ fn keys(global: &Global, recovery: bool) -> Result<BackupKeys, Failure> {
         return Ok(BackupKeys::Recovery(read_recovery_keys()?));
     }
     let beside = || KeySource::beside(&global.data);
-    Ok(BackupKeys::Master(global.key.as_deref().map_or_else(beside, KeySource::parse)))
+    Ok(BackupKeys::Master(
+        global.key.as_deref().map_or_else(beside, KeySource::parse),
+    ))
 }
 
-async fn verify(global: &Global, repo: &Path, snapshot: Option<String>, recovery: bool) -> Result<Exit, Failure> {
+async fn verify(
+    global: &Global,
+    repo: &Path,
+    snapshot: Option<String>,
+    recovery: bool,
+) -> Result<Exit, Failure> {
     let keys = keys(global, recovery)?;
     let began = Instant::now();
     let bar = bar(global);
-    let done = verify_backup(repo, snapshot.as_deref(), &keys, |progress| show(&bar, progress)).await;
+    let done = verify_backup(repo, snapshot.as_deref(), &keys, |progress| {
+        show(&bar, progress)
+    })
+    .await;
     bar.finish_and_clear();
     let found = done?;
     let seconds = began.elapsed().as_secs_f64();
@@ -199,7 +263,10 @@ async fn verify(global: &Global, repo: &Path, snapshot: Option<String>, recovery
     } else {
         line(format!(
             "Read        {} snapshots, {} objects, {} in {}",
-            count(found.snapshots), count(found.objects), size(found.bytes), rate(found.bytes, seconds)
+            count(found.snapshots),
+            count(found.objects),
+            size(found.bytes),
+            rate(found.bytes, seconds)
         ))?;
         line(format!("Signer      {}", plain(&signer)))?;
         match found.bad.len() {
@@ -207,7 +274,11 @@ async fn verify(global: &Global, repo: &Path, snapshot: Option<String>, recovery
             bad => line(format!("{} WRONG", count(bad as u64)))?,
         }
     }
-    Ok(if found.bad.is_empty() { Exit::Well } else { Exit::Wrong })
+    Ok(if found.bad.is_empty() {
+        Exit::Well
+    } else {
+        Exit::Wrong
+    })
 }
 
 async fn restore(
@@ -261,20 +332,43 @@ fn print_restored_json(restored: &Restored, seconds: f64) -> Result<(), Failure>
 fn print_restored(global: &Global, restored: &Restored, seconds: f64) -> Result<(), Failure> {
     let data = plain(&global.data.display().to_string());
     if !restored.done {
-        line(format!("Nothing was restored: {} objects are missing or damaged.", count(restored.bad.len() as u64)))?;
-        line(format!("What was copied waits in {data}.partial. Mend the repository or choose another snapshot;"))?;
+        line(format!(
+            "Nothing was restored: {} objects are missing or damaged.",
+            count(restored.bad.len() as u64)
+        ))?;
+        line(format!(
+            "What was copied waits in {data}.partial. Mend the repository or choose another snapshot;"
+        ))?;
         return line("with --despite-damage the rest is restored, and what is damaged stays lost.");
     }
-    line(format!("Restored    {data} from {} ({})", restored.snapshot, size(restored.bytes)))?;
+    line(format!(
+        "Restored    {data} from {} ({})",
+        restored.snapshot,
+        size(restored.bytes)
+    ))?;
     line(format!("Not in it   what came after {}", restored.taken))?;
     for tenant in &restored.tenants {
         match tenant.events.checked_sub(1) {
-            Some(last) => line(format!("            {}: the last event is number {}", plain(&tenant.name), count(last)))?,
+            Some(last) => line(format!(
+                "            {}: the last event is number {}",
+                plain(&tenant.name),
+                count(last)
+            ))?,
             None => line(format!("            {}: no events", plain(&tenant.name)))?,
         }
     }
-    line(format!("Epoch       {}: the log goes on under a new name, with a signed notice", restored.epoch))?;
-    let made = if restored.new_key { "new; keep it as you kept the old one" } else { "as before" };
-    line(format!("Master key  {} ({made})", plain(&restored.key.to_string())))?;
+    line(format!(
+        "Epoch       {}: the log goes on under a new name, with a signed notice",
+        restored.epoch
+    ))?;
+    let made = if restored.new_key {
+        "new; keep it as you kept the old one"
+    } else {
+        "as before"
+    };
+    line(format!(
+        "Master key  {} ({made})",
+        plain(&restored.key.to_string())
+    ))?;
     line(format!("Took        {}", rate(restored.bytes, seconds)))
 }

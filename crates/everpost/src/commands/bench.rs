@@ -28,17 +28,31 @@ const QUERIES: [&str; 8] = [
 
 pub(crate) async fn run(global: &Global, command: BenchCommand) -> Result<Exit, Failure> {
     let source = match command.path {
-        Some(path) => Source::Mbox { path, dialect: everpost_codec::mbox::Dialect::default() },
-        None => Source::Demo { seed: 1, messages: command.messages },
+        Some(path) => Source::Mbox {
+            path,
+            dialect: everpost_codec::mbox::Dialect::default(),
+        },
+        None => Source::Demo {
+            seed: 1,
+            messages: command.messages,
+        },
     };
     let place = Scratch::make(command.dir)?;
     let opened = Store::open(Options::create(place.0.join("data"))).await?;
     let tenant = opened.store.tenant(None)?;
     let before = cpu_seconds();
     let began = Instant::now();
-    let report = import(&tenant, &source, &ImportOptions::new("bench@example.org"), |_| {}).await?;
+    let report = import(
+        &tenant,
+        &source,
+        &ImportOptions::new("bench@example.org"),
+        |_| {},
+    )
+    .await?;
     let seconds = began.elapsed().as_secs_f64();
-    let cpu = cpu_seconds().zip(before).map(|(after, before)| after - before);
+    let cpu = cpu_seconds()
+        .zip(before)
+        .map(|(after, before)| after - before);
     let peak = peak_bytes();
     let status = tenant.status().await?;
     let mut searches = Vec::with_capacity(QUERIES.len());
@@ -50,7 +64,9 @@ pub(crate) async fn run(global: &Global, command: BenchCommand) -> Result<Exit, 
     let counts = report.counts;
     if global.json {
         for (text, found) in &searches {
-            object(&json!({"query": text, "total": found.total, "p50_ms": found.p50, "p95_ms": found.p95}))?;
+            object(
+                &json!({"query": text, "total": found.total, "p50_ms": found.p50, "p95_ms": found.p95}),
+            )?;
         }
         object(&json!({
             "summary": true, "source": source.describe(), "messages": counts.seen, "bytes": counts.bytes,
@@ -59,7 +75,12 @@ pub(crate) async fn run(global: &Global, command: BenchCommand) -> Result<Exit, 
         }))?;
         return Ok(Exit::Well);
     }
-    line(format!("Import      {}: {} messages, {}", source.describe(), count(counts.seen), size(counts.bytes)))?;
+    line(format!(
+        "Import      {}: {} messages, {}",
+        source.describe(),
+        count(counts.seen),
+        size(counts.bytes)
+    ))?;
     let rate = counts.bytes as f64 / seconds.max(0.001);
     line(format!(
         "Time        {seconds:.2} s: {}/s, {} messages a second",
@@ -72,14 +93,29 @@ pub(crate) async fn run(global: &Global, command: BenchCommand) -> Result<Exit, 
     if let Some(peak) = peak {
         line(format!("Memory      {} at most", size(peak)))?;
     }
-    let of = |bytes: u64| format!("{:>8}  {:.3} of the mail", size(bytes), bytes as f64 / counts.bytes.max(1) as f64);
+    let of = |bytes: u64| {
+        format!(
+            "{:>8}  {:.3} of the mail",
+            size(bytes),
+            bytes as f64 / counts.bytes.max(1) as f64
+        )
+    };
     line(format!("Packs       {}", of(status.pack_bytes)))?;
     line(format!("Index       {}", of(status.index_bytes)))?;
     line(format!("Catalog     {}", of(catalog)))?;
     line("Search          p50 ms   p95 ms      found")?;
     for (text, found) in &searches {
-        let name = if text.is_empty() { "(everything)" } else { text };
-        line(format!("            {:>10.1} {:>8.1} {:>10}  {name}", found.p50, found.p95, count(found.total)))?;
+        let name = if text.is_empty() {
+            "(everything)"
+        } else {
+            text
+        };
+        line(format!(
+            "            {:>10.1} {:>8.1} {:>10}  {name}",
+            found.p50,
+            found.p95,
+            count(found.total)
+        ))?;
     }
     Ok(Exit::Well)
 }
@@ -92,8 +128,15 @@ struct Found {
 }
 
 async fn search(tenant: &Tenant, text: &str, rounds: usize) -> Result<Found, Failure> {
-    let query: Query = parse(text).map_err(|error| Failure::usage(error.pretty(text), "a query of the program itself"))?;
-    let request = SearchRequest { query, by: By::Message, order: Order::NewestFirst, after: None, limit: 20 };
+    let query: Query = parse(text)
+        .map_err(|error| Failure::usage(error.pretty(text), "a query of the program itself"))?;
+    let request = SearchRequest {
+        query,
+        by: By::Message,
+        order: Order::NewestFirst,
+        after: None,
+        limit: 20,
+    };
     let mut total = 0;
     let mut times = Vec::with_capacity(rounds);
     for _ in 0..rounds {
@@ -102,7 +145,11 @@ async fn search(tenant: &Tenant, text: &str, rounds: usize) -> Result<Found, Fai
         times.push(began.elapsed().as_secs_f64() * 1000.0);
     }
     times.sort_by(f64::total_cmp);
-    Ok(Found { total, p50: quantile(&times, 50), p95: quantile(&times, 95) })
+    Ok(Found {
+        total,
+        p50: quantile(&times, 50),
+        p95: quantile(&times, 95),
+    })
 }
 
 /// The smallest value that `percent` of all are not above. `sorted` is sorted.
@@ -167,7 +214,14 @@ mod tests {
     fn quantiles() {
         let times: Vec<f64> = (1..=20u8).map(f64::from).collect();
         assert_eq!((quantile(&times, 50), quantile(&times, 95)), (10.0, 19.0));
-        assert_eq!((quantile(&[7.0], 50), quantile(&[7.0], 95), quantile(&[], 50)), (7.0, 7.0, 0.0));
+        assert_eq!(
+            (
+                quantile(&[7.0], 50),
+                quantile(&[7.0], 95),
+                quantile(&[], 50)
+            ),
+            (7.0, 7.0, 0.0)
+        );
     }
 
     #[test]

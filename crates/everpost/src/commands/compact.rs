@@ -13,9 +13,10 @@ use crate::output::{count, line, object, size};
 
 pub(crate) async fn run(global: &Global, command: CompactCommand) -> Result<Exit, Failure> {
     let (store, tenant) = open(global, false).await?;
-    let mut options = CompactOptions { level: command.level, ..CompactOptions::default() };
-    if let Some(frame) = std::env::var("EVERPOST_FRAME").ok().and_then(|v| v.parse().ok()) { options.frame = frame; }
-    if let Some(pack) = std::env::var("EVERPOST_PACK").ok().and_then(|v| v.parse().ok()) { options.pack = pack; }
+    let options = CompactOptions {
+        level: command.level,
+        ..CompactOptions::default()
+    };
     let began = Instant::now();
     let bar = bar(global);
     let done = tenant
@@ -45,9 +46,17 @@ pub(crate) async fn run(global: &Global, command: CompactCommand) -> Result<Exit
     } else {
         line(format!(
             "{} packs of {} became {} of {}; catalog {} (was {}); {seconds:.1} s",
-            count(report.old_packs), size(report.old_bytes), count(report.new_packs), size(report.new_bytes),
-            size(vacuumed), size(catalog)
+            count(report.old_packs),
+            size(report.old_bytes),
+            count(report.new_packs),
+            size(report.new_bytes),
+            size(vacuumed),
+            size(catalog)
         ))?;
     }
-    Ok(if report.bad.is_empty() { Exit::Well } else { Exit::Wrong })
+    Ok(if report.bad.is_empty() {
+        Exit::Well
+    } else {
+        Exit::Wrong
+    })
 }

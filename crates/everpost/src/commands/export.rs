@@ -124,7 +124,11 @@ fn print_report(
 
 /// `everpost verify --export`: what `--key` names is the log's public key here, for there is
 /// no archive to open.
-pub(crate) fn verify(global: &Global, export: &Path, checkpoint: Option<&Path>) -> Result<Exit, Failure> {
+pub(crate) fn verify(
+    global: &Global,
+    export: &Path,
+    checkpoint: Option<&Path>,
+) -> Result<Exit, Failure> {
     let kept = checkpoint.map(std::fs::read_to_string).transpose()?;
     let check = verify_export(export, global.key.as_deref(), kept.as_deref());
     print_check(global, &check)?;

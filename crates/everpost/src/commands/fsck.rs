@@ -11,7 +11,9 @@ use crate::output::{count, line, object, plain};
 pub(crate) async fn run(global: &Global, command: FsckCommand) -> Result<Exit, Failure> {
     let (store, _tenant) = open(global, false).await?;
     let bar = bar(global);
-    let report = store.fsck(command.repair, |progress| show(&bar, progress)).await;
+    let report = store
+        .fsck(command.repair, |progress| show(&bar, progress))
+        .await;
     bar.finish_and_clear();
     let report = report?;
     print_bad(global, &report.bad)?;
@@ -36,12 +38,20 @@ pub(crate) async fn run(global: &Global, command: FsckCommand) -> Result<Exit, F
             0 => format!("{} items read, all well.", count(report.checked)),
             n => format!(
                 "{} items read; {} found wrong, {} copies cannot be read; the others can.",
-                count(report.checked), count(n as u64), count(lost.len() as u64)
+                count(report.checked),
+                count(n as u64),
+                count(lost.len() as u64)
             ),
         })?;
         if !report.orphans.is_empty() && report.bad.is_empty() {
-            line("Orphans are leftovers of interrupted writes: `everpost fsck --repair` removes them.")?;
+            line(
+                "Orphans are leftovers of interrupted writes: `everpost fsck --repair` removes them.",
+            )?;
         }
     }
-    Ok(if report.bad.is_empty() { Exit::Well } else { Exit::Wrong })
+    Ok(if report.bad.is_empty() {
+        Exit::Well
+    } else {
+        Exit::Wrong
+    })
 }

@@ -15,7 +15,11 @@ use crate::output::{count, line, object, plain, size};
 
 pub(crate) async fn run(global: &Global, command: ImportCommand) -> Result<Exit, Failure> {
     let (source, mailbox, folder, how) = match command.source {
-        ImportSource::Demo { seed, messages, how } => (Source::Demo { seed, messages }, String::new(), None, how),
+        ImportSource::Demo {
+            seed,
+            messages,
+            how,
+        } => (Source::Demo { seed, messages }, String::new(), None, how),
         ImportSource::Mbox { path, dialect, to } => with(Source::Mbox { path, dialect }, to),
         ImportSource::Maildir { path, to } => with(Source::Maildir { path }, to),
         ImportSource::Eml { path, to } => with(Source::Eml { path }, to),
@@ -74,11 +78,20 @@ fn bar(global: &Global) -> ProgressBar {
 fn show(bar: &ProgressBar, progress: &ImportProgress) {
     bar.set_length(progress.total_bytes.max(progress.read_bytes));
     bar.set_position(progress.read_bytes);
-    let what = if progress.indexing { "indexing" } else { "messages" };
+    let what = if progress.indexing {
+        "indexing"
+    } else {
+        "messages"
+    };
     bar.set_message(format!("{} {what}", count(progress.counts.seen)));
 }
 
-fn print_report(global: &Global, report: &ImportReport, seconds: f64, dry_run: bool) -> Result<(), Failure> {
+fn print_report(
+    global: &Global,
+    report: &ImportReport,
+    seconds: f64,
+    dry_run: bool,
+) -> Result<(), Failure> {
     let counts = report.counts;
     if global.json {
         for (name, reason) in &report.errors {
@@ -99,7 +112,11 @@ fn print_report(global: &Global, report: &ImportReport, seconds: f64, dry_run: b
     let shown = report.errors.len().min(SHOWN) as u64;
     let unlisted = (counts.rejected + counts.failed).saturating_sub(shown);
     if let (Some(job), true) = (&report.job, unlisted > 0) {
-        eprintln!("… and {} more: everpost import errors {}", count(unlisted), job.id);
+        eprintln!(
+            "… and {} more: everpost import errors {}",
+            count(unlisted),
+            job.id
+        );
     }
     if dry_run {
         line("Dry run: nothing was stored.")?;
@@ -109,7 +126,11 @@ fn print_report(global: &Global, report: &ImportReport, seconds: f64, dry_run: b
     }
     line(balance(&counts))?;
     let rate = counts.bytes as f64 / seconds.max(0.001);
-    line(format!("{} in {seconds:.1} s ({}/s)", size(counts.bytes), size(rate as u64)))
+    line(format!(
+        "{} in {seconds:.1} s ({}/s)",
+        size(counts.bytes),
+        size(rate as u64)
+    ))
 }
 
 /// The balance as one line: `seen = stored + duplicate + rejected + failed`.
@@ -123,7 +144,10 @@ fn balance(counts: &Counts) -> String {
         count(counts.failed)
     );
     if counts.outside > 0 {
-        text.push_str(&format!("; {} outside the chosen dates", count(counts.outside)));
+        text.push_str(&format!(
+            "; {} outside the chosen dates",
+            count(counts.outside)
+        ));
     }
     if !counts.balances() {
         text.push_str("; THIS DOES NOT BALANCE");
@@ -152,7 +176,13 @@ async fn list(global: &Global) -> Result<Exit, Failure> {
                 "outside": counts.outside, "bytes": counts.bytes,
             }))?;
         } else {
-            line(format!("{:>4}  {:<10}  {}  {}", job.id, state(job), time(job.started), plain(&job.about)))?;
+            line(format!(
+                "{:>4}  {:<10}  {}  {}",
+                job.id,
+                state(job),
+                time(job.started),
+                plain(&job.about)
+            ))?;
             line(format!("      {}", balance(&job.counts)))?;
         }
     }
@@ -188,7 +218,10 @@ async fn withdraw(global: &Global, job: i64, reason: &str) -> Result<Exit, Failu
     store.close().await?;
     match global.json {
         true => object(&json!({"summary": true, "job": job.id, "state": state(&job)}))?,
-        false => line(format!("Job {} is withdrawn. What only it brought is hidden; nothing was destroyed.", job.id))?,
+        false => line(format!(
+            "Job {} is withdrawn. What only it brought is hidden; nothing was destroyed.",
+            job.id
+        ))?,
     }
     Ok(Exit::Well)
 }

@@ -2,7 +2,9 @@
 
 use std::io::{BufRead, IsTerminal, Write};
 
-use everpost_store::{KeySource, MasterKey, RecoveryKey, Rekeyed, Store, check_recovery, recover_key};
+use everpost_store::{
+    KeySource, MasterKey, RecoveryKey, Rekeyed, Store, check_recovery, recover_key,
+};
 use serde_json::json;
 
 use super::options;
@@ -39,7 +41,10 @@ pub(crate) fn read_recovery_keys() -> Result<Vec<RecoveryKey>, Failure> {
         }
     }
     match keys.is_empty() {
-        true => Err(Failure::usage("standard input holds no recovery key", "give one a line, EVRK-…")),
+        true => Err(Failure::usage(
+            "standard input holds no recovery key",
+            "give one a line, EVRK-…",
+        )),
         false => Ok(keys),
     }
 }
@@ -68,7 +73,11 @@ async fn check(global: &Global) -> Result<Exit, Failure> {
 }
 
 fn names(tenants: &[String]) -> String {
-    tenants.iter().map(|name| plain(name)).collect::<Vec<_>>().join(", ")
+    tenants
+        .iter()
+        .map(|name| plain(name))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 async fn check_paper(global: &Global) -> Result<Exit, Failure> {
@@ -104,7 +113,11 @@ async fn rotate(global: &Global, new_key: Option<String>, recovery: bool) -> Res
 async fn recover(global: &Global) -> Result<Exit, Failure> {
     let keys = read_recovery_keys()?;
     let rekeyed = recover_key(&options(global), &keys).await?;
-    report(global, &rekeyed, "The archive opens again with a new master key")?;
+    report(
+        global,
+        &rekeyed,
+        "The archive opens again with a new master key",
+    )?;
     Ok(Exit::Well)
 }
 
@@ -118,7 +131,11 @@ fn report(global: &Global, rekeyed: &Rekeyed, what: &str) -> Result<(), Failure>
             "tenants": rekeyed.tenants, "new_recovery_key": rekeyed.recovery.is_some(),
         }));
     }
-    line(format!("{what}: {} (fingerprint {}).", plain(&rekeyed.source.to_string()), rekeyed.fingerprint))?;
+    line(format!(
+        "{what}: {} (fingerprint {}).",
+        plain(&rekeyed.source.to_string()),
+        rekeyed.fingerprint
+    ))?;
     line("Backups made before still open with the keys they were made under.")
 }
 
@@ -128,14 +145,18 @@ fn show_recovery_key(global: &Global, recovery: &RecoveryKey) {
         eprintln!("{}", json!({ "recovery_key": recovery.display() }));
         return;
     }
-    eprintln!("New recovery key (shown once; the old one opens this archive no longer, only its older backups):");
+    eprintln!(
+        "New recovery key (shown once; the old one opens this archive no longer, only its older backups):"
+    );
     eprintln!("\n    {}\n", recovery.display());
 }
 
 fn new(global: &Global) -> Result<Exit, Failure> {
     let master = MasterKey::generate()?;
     match global.json {
-        true => object(&json!({"summary": true, "key": master.line().trim(), "fingerprint": master.fingerprint()}))?,
+        true => object(
+            &json!({"summary": true, "key": master.line().trim(), "fingerprint": master.fingerprint()}),
+        )?,
         false => line(master.line().trim())?,
     }
     Ok(Exit::Well)

@@ -1,10 +1,10 @@
 //! One file a command: parse what was asked, ask the store, print the answer.
 
-pub(crate) mod export;
-pub(crate) mod compact;
-pub(crate) mod fsck;
 pub(crate) mod backup;
 pub(crate) mod bench;
+pub(crate) mod compact;
+pub(crate) mod export;
+pub(crate) mod fsck;
 pub(crate) mod import;
 pub(crate) mod key;
 pub(crate) mod search;
@@ -40,7 +40,10 @@ pub(crate) async fn open(global: &Global, create: bool) -> Result<(Store, Tenant
 /// even when the output is a file or a program.
 pub(crate) fn show_recovery_key(global: &Global, recovery: &RecoveryKey) {
     if global.json {
-        eprintln!("{}", serde_json::json!({ "recovery_key": recovery.display() }));
+        eprintln!(
+            "{}",
+            serde_json::json!({ "recovery_key": recovery.display() })
+        );
         return;
     }
     eprintln!("A new archive was made in {}.", global.data.display());
@@ -52,10 +55,18 @@ pub(crate) fn show_recovery_key(global: &Global, recovery: &RecoveryKey) {
 pub(crate) fn instant(text: &str) -> Result<i64, Failure> {
     let bound = everpost_domain::query::parse(&format!("sent:{text}")).ok();
     let from = bound.and_then(|query| match query {
-        everpost_domain::query::Query::Test(everpost_domain::query::Test::Sent { from: Some(from), .. }) => Some(from),
+        everpost_domain::query::Query::Test(everpost_domain::query::Test::Sent {
+            from: Some(from),
+            ..
+        }) => Some(from),
         _ => None,
     });
-    from.ok_or_else(|| Failure::usage(format!("`{text}` is not a date"), "write 2024-01-31 or 2024-01-31T08:00:00Z"))
+    from.ok_or_else(|| {
+        Failure::usage(
+            format!("`{text}` is not a date"),
+            "write 2024-01-31 or 2024-01-31T08:00:00Z",
+        )
+    })
 }
 
 /// µs since 1970 as RFC 3339.

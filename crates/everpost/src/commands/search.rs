@@ -14,21 +14,36 @@ use crate::failure::{Exit, Failure};
 use crate::output::{count, cut, line, object, plain};
 
 pub(crate) async fn run(global: &Global, command: SearchCommand) -> Result<Exit, Failure> {
-    let query = parse(&command.query)
-        .map_err(|error| Failure::usage(format!("the query is wrong\n{}", error.pretty(&command.query)), "see docs/query.md"))?;
+    let query = parse(&command.query).map_err(|error| {
+        Failure::usage(
+            format!("the query is wrong\n{}", error.pretty(&command.query)),
+            "see docs/query.md",
+        )
+    })?;
     let (_store, tenant) = open(global, false).await?;
     // What an interrupted import left unindexed is found all the same. Where the index cannot
     // move (a full disk, say), what it has is searched, and what is missing is said.
     let mut lag = 0;
     if let Err(error) = tenant.advance_index(true).await {
-        eprintln!("warning[{}]: the index could not be brought up to date: {error}", error.code());
+        eprintln!(
+            "warning[{}]: the index could not be brought up to date: {error}",
+            error.code()
+        );
         let progress = tenant.index_progress().await?;
         lag = progress.events.saturating_sub(progress.indexed);
     }
     let request = SearchRequest {
         query,
-        by: if command.by == "copy" { By::Copy } else { By::Message },
-        order: if command.order == "oldest" { Order::OldestFirst } else { Order::NewestFirst },
+        by: if command.by == "copy" {
+            By::Copy
+        } else {
+            By::Message
+        },
+        order: if command.order == "oldest" {
+            Order::OldestFirst
+        } else {
+            Order::NewestFirst
+        },
         after: command.after.as_deref().map(cursor).transpose()?,
         limit: command.limit,
     };
@@ -50,7 +65,15 @@ pub(crate) async fn run(global: &Global, command: SearchCommand) -> Result<Exit,
         }))?;
         return Ok(Exit::Well);
     }
-    let mut text = format!("{} {}", count(page.messages), if page.messages == 1 { "message" } else { "messages" });
+    let mut text = format!(
+        "{} {}",
+        count(page.messages),
+        if page.messages == 1 {
+            "message"
+        } else {
+            "messages"
+        }
+    );
     if page.copies != page.messages {
         text.push_str(&format!(" ({} copies)", count(page.copies)));
     }
@@ -58,7 +81,10 @@ pub(crate) async fn run(global: &Global, command: SearchCommand) -> Result<Exit,
         text.push_str(&format!(", {} shown", count(page.hits.len() as u64)));
     }
     if page.unknown > 0 {
-        text.push_str(&format!("; {} more might match: their attachments were not read", count(page.unknown)));
+        text.push_str(&format!(
+            "; {} more might match: their attachments were not read",
+            count(page.unknown)
+        ));
     }
     if lag > 0 {
         text.push_str(&format!("; {} not indexed yet", count(lag)));
@@ -68,9 +94,17 @@ pub(crate) async fn run(global: &Global, command: SearchCommand) -> Result<Exit,
 }
 
 fn cursor(text: &str) -> Result<Cursor, Failure> {
-    let wrong = || Failure::usage(format!("`{text}` is not a cursor"), "give `next` of an earlier answer");
+    let wrong = || {
+        Failure::usage(
+            format!("`{text}` is not a cursor"),
+            "give `next` of an earlier answer",
+        )
+    };
     let (sent, seq) = text.split_once('.').ok_or_else(wrong)?;
-    Ok(Cursor { sent: sent.parse().map_err(|_| wrong())?, seq: seq.parse().map_err(|_| wrong())? })
+    Ok(Cursor {
+        sent: sent.parse().map_err(|_| wrong())?,
+        seq: seq.parse().map_err(|_| wrong())?,
+    })
 }
 
 fn write_cursor(cursor: Cursor) -> String {
@@ -109,21 +143,40 @@ fn hit_json(hit: &SearchHit) -> Value {
 
 fn print_hit(hit: &SearchHit) -> Result<(), Failure> {
     let id: String = hit.id.to_string().chars().take(12).collect();
-    let date = hit.head.sent.map_or_else(|| "no date".into(), |sent| format_rfc3339(sent.unix));
+    let date = hit
+        .head
+        .sent
+        .map_or_else(|| "no date".into(), |sent| format_rfc3339(sent.unix));
     let date: String = date.chars().take(10).collect();
     let from = hit.head.from.first().map(|from| {
-        if from.name.is_empty() { from.email.clone() } else { from.name.clone() }
+        if from.name.is_empty() {
+            from.email.clone()
+        } else {
+            from.name.clone()
+        }
     });
     let from = cut(&from.unwrap_or_default(), 24);
-    let subject = if hit.head.subject.is_empty() { "(no subject)" } else { &hit.head.subject };
+    let subject = if hit.head.subject.is_empty() {
+        "(no subject)"
+    } else {
+        &hit.head.subject
+    };
     line(format!("{id}  {date}  {from:<24}  {}", cut(subject, 70)))?;
     if !hit.snippet.text.is_empty() {
         line(format!("              {}", marked(hit)))?;
     }
-    let places: Vec<String> =
-        hit.places.iter().take(3).map(|place| format!("{}/{}", plain(&place.mailbox), plain(&place.folder))).collect();
+    let places: Vec<String> = hit
+        .places
+        .iter()
+        .take(3)
+        .map(|place| format!("{}/{}", plain(&place.mailbox), plain(&place.folder)))
+        .collect();
     let more = hit.places.len().saturating_sub(3);
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let more = if more > 0 {
+        format!(" and {more} more")
+    } else {
+        String::new()
+    };
     if !places.is_empty() {
         line(format!("              in {}{more}", places.join(", ")))?;
     }
@@ -139,7 +192,10 @@ fn marked(hit: &SearchHit) -> String {
     let mut out = String::new();
     let mut at = 0;
     for found in &hit.snippet.hits {
-        let (Some(before), Some(word)) = (text.get(at..found.start), text.get(found.clone())) else { continue };
+        let (Some(before), Some(word)) = (text.get(at..found.start), text.get(found.clone()))
+        else {
+            continue;
+        };
         out.push_str(&plain(before));
         out.push_str("\u{1b}[1m");
         out.push_str(&plain(word));

@@ -70,14 +70,26 @@ fn origin(origin: Origin) -> &'static str {
 fn print_head(info: &CopyInfo) -> Result<(), Failure> {
     let head = &info.head;
     let list = |list: &[everpost_domain::message::Address]| {
-        list.iter().map(|one| plain(&address(one))).collect::<Vec<_>>().join(", ")
+        list.iter()
+            .map(|one| plain(&address(one)))
+            .collect::<Vec<_>>()
+            .join(", ")
     };
     line(format!("Id:       {}", info.id))?;
     if info.copies.len() > 1 {
-        line(format!("Message:  {} ({} copies)", info.message, info.copies.len()))?;
+        line(format!(
+            "Message:  {} ({} copies)",
+            info.message,
+            info.copies.len()
+        ))?;
     }
     if let Some(sent) = head.sent {
-        line(format!("Date:     {} (zone {:+03}:{:02})", format_rfc3339(sent.unix), sent.offset_minutes / 60, (sent.offset_minutes % 60).abs()))?;
+        line(format!(
+            "Date:     {} (zone {:+03}:{:02})",
+            format_rfc3339(sent.unix),
+            sent.offset_minutes / 60,
+            (sent.offset_minutes % 60).abs()
+        ))?;
     }
     line(format!("From:     {}", list(&head.from)))?;
     line(format!("To:       {}", list(&head.to)))?;
@@ -89,16 +101,25 @@ fn print_head(info: &CopyInfo) -> Result<(), Failure> {
         line(format!("File:     {}", plain(name)))?;
     }
     line(format!("Size:     {} bytes", count(info.size)))?;
-    line(format!("Held:     since {} ({})", time(info.held_from), origin(info.origin)))?;
+    line(format!(
+        "Held:     since {} ({})",
+        time(info.held_from),
+        origin(info.origin)
+    ))?;
     for place in &info.places {
-        line(format!("In:       {} / {}", plain(&place.mailbox), plain(&place.folder)))?;
+        line(format!(
+            "In:       {} / {}",
+            plain(&place.mailbox),
+            plain(&place.folder)
+        ))?;
     }
     Ok(())
 }
 
 fn info_json(info: &CopyInfo) -> serde_json::Value {
     let head = &info.head;
-    let list = |list: &[everpost_domain::message::Address]| list.iter().map(address).collect::<Vec<_>>();
+    let list =
+        |list: &[everpost_domain::message::Address]| list.iter().map(address).collect::<Vec<_>>();
     json!({
         "id": info.id.to_string(),
         "message": info.message.to_string(),

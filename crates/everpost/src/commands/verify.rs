@@ -18,7 +18,10 @@ pub(crate) async fn run(global: &Global, command: VerifyCommand) -> Result<Exit,
         return super::export::verify(global, export, command.checkpoint.as_deref());
     }
     if command.id.is_none() && !command.all && command.checkpoint.is_none() {
-        return Err(Failure::usage("nothing to verify", "give an id, --all, --export PATH or --checkpoint FILE"));
+        return Err(Failure::usage(
+            "nothing to verify",
+            "give an id, --all, --export PATH or --checkpoint FILE",
+        ));
     }
     let kept = command.checkpoint.as_deref().map(read).transpose()?;
     let (_store, tenant) = open(global, false).await?;
@@ -66,10 +69,19 @@ pub(crate) async fn run(global: &Global, command: VerifyCommand) -> Result<Exit,
     } else {
         line(match bad.len() {
             0 => format!("{} verified, all well.", count(checked)),
-            n => format!("{} verified, {} well; {} found wrong.", count(checked), count(ok), count(n as u64)),
+            n => format!(
+                "{} verified, {} well; {} found wrong.",
+                count(checked),
+                count(ok),
+                count(n as u64)
+            ),
         })?;
     }
-    Ok(if bad.is_empty() { Exit::Well } else { Exit::Wrong })
+    Ok(if bad.is_empty() {
+        Exit::Well
+    } else {
+        Exit::Wrong
+    })
 }
 
 async fn one(global: &Global, tenant: &Tenant, id: &str) -> Result<Vec<Bad>, Failure> {
@@ -85,14 +97,21 @@ async fn one(global: &Global, tenant: &Tenant, id: &str) -> Result<Vec<Bad>, Fai
         line(format!("Bytes   {}, as they came in", count(found.size)))?;
         line(format!(
             "Leaf    {} of {}, captured {}, under the signed checkpoint",
-            count(found.seq), count(found.log_size), time(found.captured)
+            count(found.seq),
+            count(found.log_size),
+            time(found.captured)
         ))?;
     }
     Ok(found.bad)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    std::fs::read(path).map_err(|error| Failure::usage(format!("{}: {error}", path.display()), "give a checkpoint file"))
+    std::fs::read(path).map_err(|error| {
+        Failure::usage(
+            format!("{}: {error}", path.display()),
+            "give a checkpoint file",
+        )
+    })
 }
 
 /// What is wrong, as one JSON object.
@@ -105,7 +124,11 @@ pub(crate) fn print_bad(global: &Global, bad: &[Bad]) -> Result<(), Failure> {
     for bad in bad {
         match global.json {
             true => object(&bad_json(bad))?,
-            false => line(format!("BAD     {}: {}", plain(&bad.item), plain(&bad.what)))?,
+            false => line(format!(
+                "BAD     {}: {}",
+                plain(&bad.item),
+                plain(&bad.what)
+            ))?,
         }
     }
     Ok(())
@@ -117,7 +140,9 @@ pub(crate) fn bar(global: &Global) -> ProgressBar {
         return ProgressBar::hidden();
     }
     let bar = ProgressBar::new(0);
-    if let Ok(style) = ProgressStyle::with_template("{bar:30} {percent:>3}%  {human_pos}/{human_len} {msg}  ETA {eta}") {
+    if let Ok(style) = ProgressStyle::with_template(
+        "{bar:30} {percent:>3}%  {human_pos}/{human_len} {msg}  ETA {eta}",
+    ) {
         bar.set_style(style);
     }
     bar.enable_steady_tick(Duration::from_millis(200));
@@ -145,8 +170,12 @@ pub(crate) async fn log(global: &Global, command: LogCommand) -> Result<Exit, Fa
         return Err(Failure::usage("the log is empty", "import mail first"));
     };
     if let Some(out) = &out {
-        std::fs::write(out, head.note.to_string())
-            .map_err(|error| Failure::usage(format!("{}: {error}", out.display()), "give a file that can be written"))?;
+        std::fs::write(out, head.note.to_string()).map_err(|error| {
+            Failure::usage(
+                format!("{}: {error}", out.display()),
+                "give a file that can be written",
+            )
+        })?;
     }
     if global.json {
         object(&json!({
@@ -156,7 +185,11 @@ pub(crate) async fn log(global: &Global, command: LogCommand) -> Result<Exit, Fa
         return Ok(Exit::Well);
     }
     match &out {
-        Some(out) => line(format!("Checkpoint of {} leaves written to {}.", count(head.size), out.display()))?,
+        Some(out) => line(format!(
+            "Checkpoint of {} leaves written to {}.",
+            count(head.size),
+            out.display()
+        ))?,
         None => line(head.note.to_string().trim_end())?,
     }
     line(format!("Verifier key: {}", head.key))?;

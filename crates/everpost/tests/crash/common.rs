@@ -35,28 +35,49 @@ pub(crate) struct Said {
 impl Said {
     pub(crate) fn of(output: &Output) -> Self {
         use std::os::unix::process::ExitStatusExt;
-        let code = output.status.code().or(output.status.signal().map(|signal| 128 + signal)).unwrap();
+        let code = output
+            .status
+            .code()
+            .or(output.status.signal().map(|signal| 128 + signal))
+            .unwrap();
         let text = String::from_utf8_lossy(&output.stdout);
-        let lines = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-        Said { code, lines, errors: String::from_utf8_lossy(&output.stderr).into_owned() }
+        let lines = text
+            .lines()
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .collect();
+        Said {
+            code,
+            lines,
+            errors: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
     }
 
     /// The summary of a run that went well.
     pub(crate) fn summary(&self) -> &Value {
         assert_eq!(self.code, 0, "{}", self.errors);
-        self.lines.last().filter(|line| line["summary"] == true).expect("the last line is a summary")
+        self.lines
+            .last()
+            .filter(|line| line["summary"] == true)
+            .expect("the last line is a summary")
     }
 }
 
 pub(crate) fn run(command: &mut Command) -> Said {
-    Said::of(&command.output().unwrap_or_else(|error| panic!("{command:?}: {error}")))
+    Said::of(
+        &command
+            .output()
+            .unwrap_or_else(|error| panic!("{command:?}: {error}")),
+    )
 }
 
 /// The program with an archive in `data`; `before` is what it is started with. Nothing here
 /// takes minutes: what does, hangs.
 pub(crate) fn everpost<S: AsRef<OsStr>>(before: &[&str], data: &Path, args: &[S]) -> Command {
     let mut command = Command::new("timeout");
-    command.args(["-s", "KILL", "300"]).args(before).arg(EVERPOST);
+    command
+        .args(["-s", "KILL", "300"])
+        .args(before)
+        .arg(EVERPOST);
     command.args(["--json", "--data"]).arg(data).args(args);
     command
 }
@@ -75,7 +96,11 @@ impl Mailbox {
         let mut letters = Letters::new(40);
         let all = corpus::spam_assassin().unwrap();
         let step = all.len() / real;
-        let mut mails: Vec<Vec<u8>> = all.into_iter().step_by(step).map(|mail| mail.bytes).collect();
+        let mut mails: Vec<Vec<u8>> = all
+            .into_iter()
+            .step_by(step)
+            .map(|mail| mail.bytes)
+            .collect();
         // Large ones are groups of their own: a run commits before, between and after them.
         let noise = letters.noise(3_400_000);
         for place in [10, real / 3, real / 2, real - 5] {
@@ -84,7 +109,12 @@ impl Mailbox {
         let again = mails[3..9].to_vec();
         mails.extend(again);
         let mut file = Vec::new();
-        let mut box_ = Mailbox { _dir: tempfile::tempdir().unwrap(), path: PathBuf::new(), items: Vec::new(), mails: BTreeMap::new() };
+        let mut box_ = Mailbox {
+            _dir: tempfile::tempdir().unwrap(),
+            path: PathBuf::new(),
+            items: Vec::new(),
+            mails: BTreeMap::new(),
+        };
         for mut mail in mails {
             write_rd(&mut file, b"someone@example.org", 1_600_000_000, &mail);
             // The format cannot keep a mail without a line break at its end.
@@ -101,20 +131,35 @@ impl Mailbox {
     }
 
     pub(crate) fn arguments(&self) -> [&str; 7] {
-        ["import", "mbox", self.path.to_str().unwrap(), "--dialect", "rd", "--mailbox", MAILBOX]
+        [
+            "import",
+            "mbox",
+            self.path.to_str().unwrap(),
+            "--dialect",
+            "rd",
+            "--mailbox",
+            MAILBOX,
+        ]
     }
 
     /// The balance of an import of everything.
     pub(crate) fn balances(&self, summary: &Value) {
         let count = |name: &str| summary[name].as_u64().unwrap() as usize;
         let (items, distinct) = (self.items.len(), self.mails.len());
-        let told = [count("seen"), count("stored"), count("duplicate"), count("rejected"), count("failed")];
+        let told = [
+            count("seen"),
+            count("stored"),
+            count("duplicate"),
+            count("rejected"),
+            count("failed"),
+        ];
         assert_eq!(told, [items, distinct, items - distinct, 0, 0]);
     }
 }
 
 /// One mailbox for all tests of this program.
-pub(crate) static ALICE: LazyLock<Mailbox> = LazyLock::new(|| Mailbox::new(if soak() { 2000 } else { 150 }));
+pub(crate) static ALICE: LazyLock<Mailbox> =
+    LazyLock::new(|| Mailbox::new(if soak() { 2000 } else { 150 }));
 
 /// What an interrupted run left: whatever a job counts is there. Returns whether the job was
 /// finished, as when the program died after its last word to the catalog.
@@ -136,7 +181,10 @@ pub(crate) fn left_behind(data: &Path, mailbox: &Mailbox) -> bool {
         assert_eq!(status.deliveries, counts.seen, "rows and job tell the same");
         assert_eq!(status.copies, counts.stored);
         for id in mailbox.items.iter().take(counts.seen as usize) {
-            assert!(tenant.raw(id).await.unwrap() == mailbox.mails[id], "{id} was acknowledged");
+            assert!(
+                tenant.raw(id).await.unwrap() == mailbox.mails[id],
+                "{id} was acknowledged"
+            );
         }
         opened.store.close().await.unwrap();
         jobs.first().is_some_and(|job| job.state == JobState::Done)
@@ -149,13 +197,29 @@ pub(crate) fn is_whole(data: &Path, mailbox: &Mailbox) {
     let status = said.summary();
     let number = |name: &str| status[name].as_u64().unwrap() as usize;
     assert_eq!(number("copies"), mailbox.mails.len());
-    assert_eq!(number("deliveries"), mailbox.items.len(), "each item was delivered once");
+    assert_eq!(
+        number("deliveries"),
+        mailbox.items.len(),
+        "each item was delivered once"
+    );
     assert_eq!(number("events"), mailbox.items.len());
     assert_eq!([number("index_lag"), number("log_lag")], [0, 0]);
-    let said = run(&mut everpost(&[], data, &["search", "", "--by", "copy", "--limit", "1"]));
-    assert_eq!(said.summary()["copies"].as_u64().unwrap() as usize, mailbox.mails.len());
+    let said = run(&mut everpost(
+        &[],
+        data,
+        &["search", "", "--by", "copy", "--limit", "1"],
+    ));
+    assert_eq!(
+        said.summary()["copies"].as_u64().unwrap() as usize,
+        mailbox.mails.len()
+    );
     let sample = mailbox.items[mailbox.items.len() / 3];
-    let shown = everpost(&[], data, &["show", &sample.to_string(), "--raw"]).output().unwrap();
-    assert!(shown.stdout == mailbox.mails[&sample], "show --raw {sample}");
+    let shown = everpost(&[], data, &["show", &sample.to_string(), "--raw"])
+        .output()
+        .unwrap();
+    assert!(
+        shown.stdout == mailbox.mails[&sample],
+        "show --raw {sample}"
+    );
     assert!(left_behind(data, mailbox), "the job is done");
 }

@@ -28,12 +28,18 @@ impl Disk {
             .spawn()
             .ok()?;
         let mut said = String::new();
-        BufReader::new(holder.stdout.take()?).read_line(&mut said).ok()?;
+        BufReader::new(holder.stdout.take()?)
+            .read_line(&mut said)
+            .ok()?;
         if said.trim() != "mounted" {
             holder.wait().ok();
             return None;
         }
-        Some(Disk { holder, folder, _dir: dir })
+        Some(Disk {
+            holder,
+            folder,
+            _dir: dir,
+        })
     }
 
     fn data(&self) -> PathBuf {
@@ -42,7 +48,12 @@ impl Disk {
 
     /// What a command is started with to see the disk.
     fn enter(&self) -> [String; 4] {
-        ["nsenter".into(), "-m".into(), "-t".into(), self.holder.id().to_string()]
+        [
+            "nsenter".into(),
+            "-m".into(),
+            "-t".into(),
+            self.holder.id().to_string(),
+        ]
     }
 
     fn import(&self) -> super::common::Said {
@@ -64,7 +75,11 @@ impl Disk {
 
     /// Copies archive and key to a folder outside, where everybody can look at them.
     fn copy_out(&self, to: &Path) {
-        let inside = PathBuf::from(format!("/proc/{}/root{}", self.holder.id(), self.folder.display()));
+        let inside = PathBuf::from(format!(
+            "/proc/{}/root{}",
+            self.holder.id(),
+            self.folder.display()
+        ));
         for name in ["data", "data.key"] {
             let said = run(Command::new("cp").arg("-a").arg(inside.join(name)).arg(to));
             assert_eq!(said.code, 0, "{}", said.errors);
@@ -84,15 +99,25 @@ impl Drop for Disk {
 fn a_full_disk_stops_with_e_disk_and_more_room_goes_on() {
     // From too small for an empty catalog to almost enough, so that the room ends at other writes.
     let landing = [4, 40, 150, 330, 600, 1100, 2500, 5000, 8000, 12_000];
-    let sizes: Vec<u32> = if soak() { (1..=60).map(|step| step * step * 5).collect() } else { landing.into() };
+    let sizes: Vec<u32> = if soak() {
+        (1..=60).map(|step| step * step * 5).collect()
+    } else {
+        landing.into()
+    };
     let mut full = 0;
     for kib in sizes {
         let Some(disk) = Disk::new(kib) else {
-            println!("SKIPPED: this machine does not allow a private mount; the full disk was not tested");
+            println!(
+                "SKIPPED: this machine does not allow a private mount; the full disk was not tested"
+            );
             return;
         };
         let first = disk.import();
-        println!("{kib} KiB: exit {} {}", first.code, first.errors.lines().last().unwrap_or_default());
+        println!(
+            "{kib} KiB: exit {} {}",
+            first.code,
+            first.errors.lines().last().unwrap_or_default()
+        );
         if first.code != 0 {
             full += 1;
             is_full(&first, kib);
@@ -115,5 +140,9 @@ fn is_full(said: &super::common::Said, kib: u32) {
     let last = said.errors.lines().last().unwrap_or_default();
     let error: serde_json::Value = serde_json::from_str(last).unwrap_or_default();
     assert_eq!(error["error"], "E-DISK", "{kib} KiB: {}", said.errors);
-    assert!(!said.errors.contains("panicked"), "{kib} KiB: {}", said.errors);
+    assert!(
+        !said.errors.contains("panicked"),
+        "{kib} KiB: {}",
+        said.errors
+    );
 }

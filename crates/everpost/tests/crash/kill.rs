@@ -9,9 +9,14 @@ use super::common::{ALICE, everpost, is_whole, left_behind, run, soak};
 /// Where strace steps in. It counts for each thread on its own, so that one number meets
 /// several places.
 fn places(landing: &[(&'static str, &[u32])], most: u32) -> Vec<(&'static str, u32)> {
-    let places = landing.iter().flat_map(|(call, numbers)| numbers.iter().map(|number| (*call, *number)));
+    let places = landing
+        .iter()
+        .flat_map(|(call, numbers)| numbers.iter().map(|number| (*call, *number)));
     match soak() {
-        true => landing.iter().flat_map(|(call, _)| (1..=most).map(|number| (*call, number))).collect(),
+        true => landing
+            .iter()
+            .flat_map(|(call, _)| (1..=most).map(|number| (*call, number)))
+            .collect(),
         false => places.collect(),
     }
 }
@@ -19,7 +24,20 @@ fn places(landing: &[(&'static str, &[u32])], most: u32) -> Vec<(&'static str, u
 fn strace(call: &str, what: &str, number: u32) -> Vec<String> {
     let inject = format!("inject={call}:{what}:when={number}");
     let trace = format!("trace={call}");
-    ["strace", "-f", "-qq", "--seccomp-bpf", "-o", "/dev/null", "-e", &trace, "-e", &inject].map(String::from).into()
+    [
+        "strace",
+        "-f",
+        "-qq",
+        "--seccomp-bpf",
+        "-o",
+        "/dev/null",
+        "-e",
+        &trace,
+        "-e",
+        &inject,
+    ]
+    .map(String::from)
+    .into()
 }
 
 /// Imports with `before` in front, then again without it; returns whether the first run ended early.
@@ -28,7 +46,11 @@ fn interrupted(before: &[String], note: &str) -> bool {
     let data = dir.path().join("data");
     let before: Vec<&str> = before.iter().map(String::as_str).collect();
     let first = run(&mut everpost(&before, &data, &ALICE.arguments()));
-    println!("{note}: exit {} {}", first.code, first.errors.lines().last().unwrap_or_default());
+    println!(
+        "{note}: exit {} {}",
+        first.code,
+        first.errors.lines().last().unwrap_or_default()
+    );
     go_on(&data);
     first.code != 0
 }
@@ -55,7 +77,10 @@ fn killed_at_any_system_call_it_goes_on() {
     ];
     let mut kills = 0;
     for (call, number) in places(landing, 60) {
-        kills += u32::from(interrupted(&strace(call, "signal=KILL", number), &format!("kill at {call} {number}")));
+        kills += u32::from(interrupted(
+            &strace(call, "signal=KILL", number),
+            &format!("kill at {call} {number}"),
+        ));
     }
     println!("{kills} kills survived");
     assert!(kills >= 20, "too few of the places were reached: {kills}");
@@ -67,13 +92,17 @@ fn killed_from_outside_it_goes_on() {
     for wanted in 1..=if soak() { 8 } else { 3 } {
         let dir = tempfile::tempdir().unwrap();
         let data = dir.path().join("data");
-        let mut child =
-            everpost(&[], &data, &ALICE.arguments()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = everpost(&[], &data, &ALICE.arguments())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
         while child.try_wait().unwrap().is_none() && packs(&data) < wanted {
             std::thread::yield_now();
         }
         // `timeout` stands between us and the program.
-        let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", child.id())).unwrap_or_default();
+        let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", child.id()))
+            .unwrap_or_default();
         for pid in children.split_whitespace() {
             run(std::process::Command::new("kill").args(["-KILL", pid]));
         }
@@ -83,8 +112,13 @@ fn killed_from_outside_it_goes_on() {
 }
 
 fn packs(data: &Path) -> usize {
-    let folders = fs::read_dir(data.join("objects/packs")).into_iter().flatten().flatten();
-    folders.map(|folder| fs::read_dir(folder.path()).into_iter().flatten().count()).sum()
+    let folders = fs::read_dir(data.join("objects/packs"))
+        .into_iter()
+        .flatten()
+        .flatten();
+    folders
+        .map(|folder| fs::read_dir(folder.path()).into_iter().flatten().count())
+        .sum()
 }
 
 /// The disk answers with an error, once or from then on.
@@ -106,11 +140,17 @@ fn a_disk_that_fails_loses_nothing() {
             if let Some(inject) = before.last_mut() {
                 inject.push_str(from_then_on);
             }
-            failures += u32::from(interrupted(&before, &format!("{error} at {call} {number}{from_then_on}")));
+            failures += u32::from(interrupted(
+                &before,
+                &format!("{error} at {call} {number}{from_then_on}"),
+            ));
         }
     }
     println!("{failures} failures survived");
-    assert!(failures >= 5, "too few of the places were reached: {failures}");
+    assert!(
+        failures >= 5,
+        "too few of the places were reached: {failures}"
+    );
 }
 
 /// Building the index anew is interrupted: everything is still found.
@@ -119,15 +159,27 @@ fn a_reindex_that_is_killed_is_made_up_for() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
     ALICE.balances(run(&mut everpost(&[], &data, &ALICE.arguments())).summary());
-    let landing: &[(&str, &[u32])] = &[("fsync", &[1, 2, 3]), ("unlink,unlinkat", &[1, 2]), ("pwrite64", &[2])];
+    let landing: &[(&str, &[u32])] = &[
+        ("fsync", &[1, 2, 3]),
+        ("unlink,unlinkat", &[1, 2]),
+        ("pwrite64", &[2]),
+    ];
     let mut kills = 0;
     for (call, number) in places(landing, 20) {
         let before = strace(call, "signal=KILL", number);
         let before: Vec<&str> = before.iter().map(String::as_str).collect();
         let killed = run(&mut everpost(&before, &data, &["reindex"]));
         kills += u32::from(killed.code != 0);
-        let said = run(&mut everpost(&[], &data, &["search", "", "--by", "copy", "--limit", "1"]));
-        assert_eq!(said.summary()["copies"].as_u64().unwrap() as usize, ALICE.mails.len(), "{call} {number}");
+        let said = run(&mut everpost(
+            &[],
+            &data,
+            &["search", "", "--by", "copy", "--limit", "1"],
+        ));
+        assert_eq!(
+            said.summary()["copies"].as_u64().unwrap() as usize,
+            ALICE.mails.len(),
+            "{call} {number}"
+        );
     }
     is_whole(&data, &ALICE);
     println!("{kills} kills of reindex survived");

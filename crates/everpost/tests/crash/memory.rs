@@ -18,7 +18,9 @@ const SEED: u64 = 50;
 /// for, so whoever calls asks again until the process has ended.
 fn peak(child: &Child) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{}/status", child.id())).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kib: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
     Some(kib * 1024)
 }
@@ -63,7 +65,11 @@ fn memory_does_not_grow_with_the_mailbox() {
 
     let began = Instant::now();
     let mut command = Command::new(EVERPOST);
-    command.args(["--json", "--data"]).arg(&data).args(["import", "mbox"]).arg(&mbox);
+    command
+        .args(["--json", "--data"])
+        .arg(&data)
+        .args(["import", "mbox"])
+        .arg(&mbox);
     command.args(["--mailbox", "alice@example.org"]);
     let mut said = Vec::new();
     let (code, import) = watch(&mut command, |piece| said.extend_from_slice(piece));
@@ -82,12 +88,19 @@ fn memory_does_not_grow_with_the_mailbox() {
     fs::remove_file(&mbox).unwrap();
 
     // The largest message, found, put together again and checked by its name.
-    let found = run(&mut everpost(&[], &data, &["search", "size>140MB", "--limit", "2"]));
+    let found = run(&mut everpost(
+        &[],
+        &data,
+        &["search", "size>140MB", "--limit", "2"],
+    ));
     assert_eq!(found.summary()["total"], 1);
     let id = found.lines[0]["sha256"].as_str().unwrap().to_string();
     let mut hasher = Hasher::new();
     let mut command = Command::new(EVERPOST);
-    command.arg("--data").arg(&data).args(["show", "--raw", &id]);
+    command
+        .arg("--data")
+        .arg(&data)
+        .args(["show", "--raw", &id]);
     let (code, show) = watch(&mut command, |piece| hasher.update(piece));
     println!("show of the largest: peak {} MB", show / 1_000_000);
     assert_eq!((code, hasher.finish().to_string()), (0, id));

@@ -63,7 +63,9 @@ impl FromStr for Format {
 
     fn from_str(name: &str) -> Result<Self, UnknownFormat> {
         let all = [Format::Eml, Format::Mbox, Format::Maildir];
-        all.into_iter().find(|format| format.name() == name).ok_or(UnknownFormat)
+        all.into_iter()
+            .find(|format| format.name() == name)
+            .ok_or(UnknownFormat)
     }
 }
 
@@ -155,14 +157,23 @@ pub async fn export(
     // What an interrupted import left behind is exported all the same.
     tenant.advance_index(true).await?;
     tenant.advance_log().await?;
-    let Some(prover) = tenant.prover().await? else { return Err(ExportError::Nothing) };
+    let Some(prover) = tenant.prover().await? else {
+        return Err(ExportError::Nothing);
+    };
     let mut walk = tenant.walk(&options.query).await?;
-    let mut progress = ExportProgress { all: walk.left(), ..ExportProgress::default() };
+    let mut progress = ExportProgress {
+        all: walk.left(),
+        ..ExportProgress::default()
+    };
     let mut run = match options.dry_run {
         true => None,
         false => Some(Run::begin(tenant, options, prover)?),
     };
-    let mut done = ExportReport { copies: walk.left(), unknown: walk.unknown(), ..ExportReport::default() };
+    let mut done = ExportReport {
+        copies: walk.left(),
+        unknown: walk.unknown(),
+        ..ExportReport::default()
+    };
     report(&progress);
     loop {
         let batch = walk.next().await?;
@@ -208,10 +219,18 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn begin(tenant: &'a Tenant, options: &'a ExportOptions, prover: Prover) -> Result<Self, ExportError> {
+    fn begin(
+        tenant: &'a Tenant,
+        options: &'a ExportOptions,
+        prover: Prover,
+    ) -> Result<Self, ExportError> {
         let out = Out::create(&options.out, options.format)?;
         let file = out.file(MANIFEST)?;
-        let mut lines = Lines { path: options.out.join(MANIFEST), file, hasher: Hasher::new() };
+        let mut lines = Lines {
+            path: options.out.join(MANIFEST),
+            file,
+            hasher: Hasher::new(),
+        };
         let head = prover.head();
         lines.write(&Line::Header(Header {
             everpost_export: manifest::VERSION,
@@ -221,7 +240,13 @@ impl<'a> Run<'a> {
             checkpoint: head.note.to_string(),
             key: head.key.to_string(),
         }))?;
-        Ok(Run { tenant, options, prover, out, lines })
+        Ok(Run {
+            tenant,
+            options,
+            prover,
+            out,
+            lines,
+        })
     }
 
     /// Writes one copy to each of its places.
@@ -230,7 +255,11 @@ impl<'a> Run<'a> {
         let proof = match self.prover.prove_held(held).await {
             Ok(Some(proof)) => Some(Proof::from(&proof)),
             Ok(None) => {
-                self.error(&id, "it was admitted after the checkpoint of this export", done)?;
+                self.error(
+                    &id,
+                    "it was admitted after the checkpoint of this export",
+                    done,
+                )?;
                 None
             }
             Err(error) if of_one(&error) => {
@@ -246,10 +275,16 @@ impl<'a> Run<'a> {
             keywords: Vec::new(),
             delivered: held.held_from,
         }];
-        let places = if held.places.is_empty() { unfiled.as_slice() } else { &held.places };
+        let places = if held.places.is_empty() {
+            unfiled.as_slice()
+        } else {
+            &held.places
+        };
         for (at, place) in places.iter().enumerate() {
             let before = places.iter().take(at);
-            let nth = before.filter(|other| (&other.mailbox, &other.folder) == (&place.mailbox, &place.folder)).count();
+            let nth = before
+                .filter(|other| (&other.mailbox, &other.folder) == (&place.mailbox, &place.folder))
+                .count();
             if let Err(error) = self.item(held, &id, place, nth, proof.clone()).await? {
                 // Its bytes are the same for every place.
                 return self.error(&id, &error.to_string(), done);
@@ -323,16 +358,28 @@ impl<'a> Run<'a> {
         self.error(&missed.id, &missed.error.to_string(), done)
     }
 
-    fn error(&mut self, id: &str, reason: &str, done: &mut ExportReport) -> Result<(), ExportError> {
+    fn error(
+        &mut self,
+        id: &str,
+        reason: &str,
+        done: &mut ExportReport,
+    ) -> Result<(), ExportError> {
         note(done, id, reason);
-        self.lines.write(&Line::Missing(Missing { error: reason.into(), id: id.into() }))
+        self.lines.write(&Line::Missing(Missing {
+            error: reason.into(),
+            id: id.into(),
+        }))
     }
 
     /// Ends the manifest, logs its digest and writes the proof of that beside it.
     async fn finish(mut self, done: &ExportReport) -> Result<Digest, ExportError> {
         let seal_file = self.out.file(SEAL)?;
         for (file, hasher, size) in self.out.complete()? {
-            self.lines.write(&Line::Extra(Extra { file, sha256: hasher.finish().to_string(), size }))?;
+            self.lines.write(&Line::Extra(Extra {
+                file,
+                sha256: hasher.finish().to_string(),
+                size,
+            }))?;
         }
         let summary = Summary {
             summary: true,
@@ -344,9 +391,15 @@ impl<'a> Run<'a> {
         self.lines.write(&Line::Summary(summary))?;
         let digest = self.lines.hasher.clone().finish();
         self.lines.close()?;
-        let seq = self.tenant.record_export(&self.options.actor, &digest, &self.options.text).await?;
+        let seq = self
+            .tenant
+            .record_export(&self.options.actor, &digest, &self.options.text)
+            .await?;
         self.tenant.advance_log().await?;
-        let lost = || StoreError::Damaged { item: "log".into(), what: "the event of the export is not in it".into() };
+        let lost = || StoreError::Damaged {
+            item: "log".into(),
+            what: "the event of the export is not in it".into(),
+        };
         let mut prover = self.tenant.prover().await?.ok_or_else(lost)?;
         let proof = prover.prove_seq(seq).await?.ok_or_else(lost)?;
         let seal = Seal {
@@ -354,7 +407,11 @@ impl<'a> Run<'a> {
             proof: Proof::from(&proof),
             consistency: write_hashes(&prover.prove_consistency(self.prover.head().size).await?),
         };
-        let mut lines = Lines { path: self.options.out.join(SEAL), file: seal_file, hasher: Hasher::new() };
+        let mut lines = Lines {
+            path: self.options.out.join(SEAL),
+            file: seal_file,
+            hasher: Hasher::new(),
+        };
         lines.write(&seal)?;
         lines.close()?;
         Ok(digest)
@@ -363,7 +420,10 @@ impl<'a> Run<'a> {
 
 /// True for errors of one copy, after which the others can be exported.
 fn of_one(error: &StoreError) -> bool {
-    matches!(error, StoreError::Damaged { .. } | StoreError::NotFound(_) | StoreError::Object(_))
+    matches!(
+        error,
+        StoreError::Damaged { .. } | StoreError::NotFound(_) | StoreError::Object(_)
+    )
 }
 
 /// Lines of JSON, and the digest of all so far.
@@ -375,7 +435,10 @@ struct Lines {
 
 impl Lines {
     fn write(&mut self, line: &impl serde::Serialize) -> Result<(), ExportError> {
-        let failed = |error: io::Error| ExportError::Output { path: self.path.clone(), error };
+        let failed = |error: io::Error| ExportError::Output {
+            path: self.path.clone(),
+            error,
+        };
         let mut text = serde_json::to_vec(line).map_err(|error| failed(error.into()))?;
         text.push(b'\n');
         self.hasher.update(&text);
@@ -383,8 +446,14 @@ impl Lines {
     }
 
     fn close(&mut self) -> Result<(), ExportError> {
-        let failed = |error| ExportError::Output { path: self.path.clone(), error };
-        self.file.flush().and_then(|()| self.file.get_ref().sync_all()).map_err(failed)
+        let failed = |error| ExportError::Output {
+            path: self.path.clone(),
+            error,
+        };
+        self.file
+            .flush()
+            .and_then(|()| self.file.get_ref().sync_all())
+            .map_err(failed)
     }
 }
 
@@ -393,5 +462,7 @@ fn seconds(us: i64) -> i64 {
 }
 
 fn now() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs().cast_signed())
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs().cast_signed())
 }

@@ -24,17 +24,24 @@ fn unit(index: u64) -> Vec<u8> {
 
 pub(super) fn read_zip(path: &Path, from: &Cursor, sink: &mut Sink<'_>) -> Result<(), Ended> {
     let file = File::open(path).map_err(|error| source_error(path, error))?;
-    let mut archive = zip::ZipArchive::new(BufReader::new(file)).map_err(|error| source_error(path, error))?;
+    let mut archive =
+        zip::ZipArchive::new(BufReader::new(file)).map_err(|error| source_error(path, error))?;
     for index in 0..archive.len() {
         let unit = unit(index as u64);
-        let Some(start) = from.start_in(&unit) else { continue };
+        let Some(start) = from.start_in(&unit) else {
+            continue;
+        };
         match archive.by_index(index) {
             Ok(entry) if entry.is_dir() => {}
             Ok(mut entry) => {
                 let name = String::from_utf8_lossy(entry.name_raw()).into_owned();
                 read_entry(&name, unit, start, &mut entry, sink)?;
             }
-            Err(error) => sink.give(failed(&format!("entry {index} of {}", path.display()), unit, error))?,
+            Err(error) => sink.give(failed(
+                &format!("entry {index} of {}", path.display()),
+                unit,
+                error,
+            ))?,
         }
     }
     Ok(())
@@ -42,42 +49,62 @@ pub(super) fn read_zip(path: &Path, from: &Cursor, sink: &mut Sink<'_>) -> Resul
 
 pub(super) fn read_tar(path: &Path, from: &Cursor, sink: &mut Sink<'_>) -> Result<(), Ended> {
     let file = BufReader::new(File::open(path).map_err(|error| source_error(path, error))?);
-    let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
+    let extension = path
+        .extension()
+        .map(|extension| extension.to_string_lossy().to_lowercase());
     let input: Box<dyn Read> = match extension.as_deref() {
         Some("gz" | "tgz") => Box::new(flate2::read::MultiGzDecoder::new(file)),
         Some("zst" | "tzst") => {
-            let mut decoder = zstd::Decoder::new(file).map_err(|error| source_error(path, error))?;
+            let mut decoder =
+                zstd::Decoder::new(file).map_err(|error| source_error(path, error))?;
             // `zstd --long=27` is common for archives; more memory than that is refused.
-            decoder.window_log_max(27).map_err(|error| source_error(path, error))?;
+            decoder
+                .window_log_max(27)
+                .map_err(|error| source_error(path, error))?;
             Box::new(decoder)
         }
         _ => Box::new(file),
     };
     let mut archive = tar::Archive::new(input);
-    let entries = archive.entries().map_err(|error| source_error(path, error))?;
+    let entries = archive
+        .entries()
+        .map_err(|error| source_error(path, error))?;
     for (index, entry) in (0u64..).zip(entries) {
         let unit = unit(index);
         let mut entry = match entry {
             Ok(entry) => entry,
             Err(error) => {
                 // The stream is broken here: nothing after it can be found.
-                sink.give(failed(&format!("entry {index} of {}", path.display()), unit, error))?;
+                sink.give(failed(
+                    &format!("entry {index} of {}", path.display()),
+                    unit,
+                    error,
+                ))?;
                 return Ok(());
             }
         };
-        let Some(start) = from.start_in(&unit) else { continue };
+        let Some(start) = from.start_in(&unit) else {
+            continue;
+        };
         let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
         let kind = entry.header().entry_type();
         if kind.is_hard_link() && !is_beside(&name) {
             // Maildirs have them: a server links a message that it copies. The bytes are at
             // another entry, which was read under its own name; this place would be lost.
-            sink.give(failed(&name, unit, "a link to another entry of the archive; its place is not kept"))?;
+            sink.give(failed(
+                &name,
+                unit,
+                "a link to another entry of the archive; its place is not kept",
+            ))?;
             continue;
         }
         if !(kind.is_file() || kind.is_contiguous() || kind.is_gnu_sparse()) {
             continue;
         }
-        let mut whole = Whole { left: entry.size(), input: &mut entry };
+        let mut whole = Whole {
+            left: entry.size(),
+            input: &mut entry,
+        };
         read_entry(&name, unit, start, &mut whole, sink)?;
     }
     Ok(())
@@ -95,23 +122,39 @@ impl Read for Whole<'_> {
         let count = self.input.read(out)?;
         self.left = self.left.saturating_sub(count as u64);
         if count == 0 && !out.is_empty() && self.left > 0 {
-            return Err(std::io::Error::new(std::io::ErrorKind::UnexpectedEof, "the archive ends inside it"));
+            return Err(std::io::Error::new(
+                std::io::ErrorKind::UnexpectedEof,
+                "the archive ends inside it",
+            ));
         }
         Ok(count)
     }
 }
 
 /// Reads one entry: an mbox if it begins like one, else a message.
-fn read_entry(name: &str, unit: Vec<u8>, start: u64, mut input: &mut dyn Read, sink: &mut Sink<'_>) -> Result<(), Ended> {
+fn read_entry(
+    name: &str,
+    unit: Vec<u8>,
+    start: u64,
+    mut input: &mut dyn Read,
+    sink: &mut Sink<'_>,
+) -> Result<(), Ended> {
     let path = Path::new(name);
     let levels = folder::levels(path);
     if is_beside(name) || is_under_way(&levels) {
         return Ok(());
     }
     let place = place_in_archive(&levels);
-    let kind = if place.is_some() { Kind::Maildir } else { Kind::of_name(name) };
+    let kind = if place.is_some() {
+        Kind::Maildir
+    } else {
+        Kind::of_name(name)
+    };
     let mut head = Vec::new();
-    if let Err(error) = Read::by_ref(&mut input).take(PEEK as u64).read_to_end(&mut head) {
+    if let Err(error) = Read::by_ref(&mut input)
+        .take(PEEK as u64)
+        .read_to_end(&mut head)
+    {
         return Ok(sink.give(failed(name, unit, error))?);
     }
     let mut whole = Bytes::new(&head).chain(input);
@@ -122,7 +165,13 @@ fn read_entry(name: &str, unit: Vec<u8>, start: u64, mut input: &mut dyn Read, s
             return Ok(sink.give(failed(name, unit, error))?);
         }
         let folder = folder::of_mbox(Names::default(), path);
-        let mut reader = MboxReader { name: name.to_string(), folder, unit, dialect: Dialect::Auto, whole: true };
+        let mut reader = MboxReader {
+            name: name.to_string(),
+            folder,
+            unit,
+            dialect: Dialect::Auto,
+            whole: true,
+        };
         return reader.read(&mut whole, start, sink);
     }
     let limit = sink.max_message as u64;
@@ -130,8 +179,16 @@ fn read_entry(name: &str, unit: Vec<u8>, start: u64, mut input: &mut dyn Read, s
     let mut alone = None;
     // An entry's size as the archive tells it is a claim; memory follows what is really there.
     loop {
-        let wanted = if alone.is_none() { LARGE } else { limit.saturating_add(1) };
-        match whole.by_ref().take(wanted.saturating_sub(raw.len() as u64)).read_to_end(&mut raw) {
+        let wanted = if alone.is_none() {
+            LARGE
+        } else {
+            limit.saturating_add(1)
+        };
+        match whole
+            .by_ref()
+            .take(wanted.saturating_sub(raw.len() as u64))
+            .read_to_end(&mut raw)
+        {
             Ok(_) => {}
             Err(error) => return Ok(sink.give(failed(name, unit, error))?),
         }
@@ -148,7 +205,12 @@ fn read_entry(name: &str, unit: Vec<u8>, start: u64, mut input: &mut dyn Read, s
     let mut room = None;
     if let What::Mail(found) = &mut what {
         match place {
-            Some(place) => **found = Found { raw: std::mem::take(&mut found.raw), ..place },
+            Some(place) => {
+                **found = Found {
+                    raw: std::mem::take(&mut found.raw),
+                    ..place
+                }
+            }
             None => found.folder = folder::of_file(Names::default(), path),
         }
         room = match alone.take() {
@@ -157,6 +219,13 @@ fn read_entry(name: &str, unit: Vec<u8>, start: u64, mut input: &mut dyn Read, s
         };
     }
     drop(alone);
-    sink.give(Item { name: name.to_string(), what, unit, offset: UNIT_DONE, source_bytes: size, room })?;
+    sink.give(Item {
+        name: name.to_string(),
+        what,
+        unit,
+        offset: UNIT_DONE,
+        source_bytes: size,
+        room,
+    })?;
     Ok(())
 }

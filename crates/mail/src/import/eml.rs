@@ -29,7 +29,14 @@ pub(super) fn read(path: &Path, from: &Cursor, sink: &mut Sink<'_>) -> Result<()
             found.folder = folder::of_file(names, file.strip_prefix(path).unwrap_or(Path::new("")));
         }
         let name = file.display().to_string();
-        sink.give(Item { name, what, unit, offset: UNIT_DONE, source_bytes, room })?;
+        sink.give(Item {
+            name,
+            what,
+            unit,
+            offset: UNIT_DONE,
+            source_bytes,
+            room,
+        })?;
     }
     Ok(())
 }
@@ -66,7 +73,11 @@ impl Kind {
 }
 
 /// Reads one message file whole, within the budget.
-pub(super) fn read_file(file: &Path, kind: Kind, sink: &mut Sink<'_>) -> Result<(What, u64, Option<Taken>), Stop> {
+pub(super) fn read_file(
+    file: &Path,
+    kind: Kind,
+    sink: &mut Sink<'_>,
+) -> Result<(What, u64, Option<Taken>), Stop> {
     let failed = |error: std::io::Error| Ok((What::Failed(error.to_string()), 0, None));
     // Asked before opening: opening a pipe would wait for somebody to write to it.
     let size = match std::fs::metadata(file) {
@@ -78,14 +89,16 @@ pub(super) fn read_file(file: &Path, kind: Kind, sink: &mut Sink<'_>) -> Result<
         Err(error) => return failed(error),
     };
     let limit = sink.max_message as u64;
-    let too_large = |size: u64| What::Rejected(format!("{size} bytes are above the limit of {limit}"));
+    let too_large =
+        |size: u64| What::Rejected(format!("{size} bytes are above the limit of {limit}"));
     if size > limit {
         return Ok((too_large(size), size, None));
     }
     let room = sink.room(size)?;
     let mut raw = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
     // A file may grow while it is read; the limit holds all the same.
-    let read = File::open(file).and_then(|opened| opened.take(limit.saturating_add(1)).read_to_end(&mut raw));
+    let read = File::open(file)
+        .and_then(|opened| opened.take(limit.saturating_add(1)).read_to_end(&mut raw));
     if let Err(error) = read {
         return failed(error);
     }
@@ -100,7 +113,9 @@ pub(super) fn judge(raw: Vec<u8>, kind: Kind, limit: usize) -> What {
     match kind {
         Kind::Emlx => match from_emlx(&raw) {
             Some(found) => What::Mail(Box::new(found)),
-            None => What::Failed("not a whole .emlx file: its count and its bytes do not agree".into()),
+            None => {
+                What::Failed("not a whole .emlx file: its count and its bytes do not agree".into())
+            }
         },
         Kind::Maildir => match unpacked(&raw, limit) {
             None => message(raw),
@@ -114,7 +129,10 @@ pub(super) fn judge(raw: Vec<u8>, kind: Kind, limit: usize) -> What {
 }
 
 fn message(raw: Vec<u8>) -> What {
-    What::Mail(Box::new(Found { raw, ..Found::default() }))
+    What::Mail(Box::new(Found {
+        raw,
+        ..Found::default()
+    }))
 }
 
 /// The message in a file that Dovecot's zlib plugin wrote. `None` if it is not compressed:
@@ -123,13 +141,20 @@ fn unpacked(raw: &[u8], limit: usize) -> Option<Result<Vec<u8>, String>> {
     let mut plain = Vec::new();
     let limit = limit as u64;
     let read = match raw {
-        [0x1f, 0x8b, ..] => flate2::read::MultiGzDecoder::new(raw).take(limit.saturating_add(1)).read_to_end(&mut plain),
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => zstd::Decoder::new(raw)
-            .and_then(|decoder| decoder.take(limit.saturating_add(1)).read_to_end(&mut plain)),
+        [0x1f, 0x8b, ..] => flate2::read::MultiGzDecoder::new(raw)
+            .take(limit.saturating_add(1))
+            .read_to_end(&mut plain),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => zstd::Decoder::new(raw).and_then(|decoder| {
+            decoder
+                .take(limit.saturating_add(1))
+                .read_to_end(&mut plain)
+        }),
         _ => return None,
     };
     Some(match read {
-        Ok(_) if plain.len() as u64 > limit => Err(format!("unpacked it is above the limit of {limit} bytes")),
+        Ok(_) if plain.len() as u64 > limit => {
+            Err(format!("unpacked it is above the limit of {limit} bytes"))
+        }
         Ok(_) => Ok(plain),
         Err(error) => Err(format!("it is compressed and cannot be unpacked: {error}")),
     })
@@ -147,8 +172,15 @@ fn from_emlx(file: &[u8]) -> Option<Found> {
     ];
     Some(Found {
         raw: emlx.message.to_vec(),
-        flags: bits.iter().filter(|(set, _)| *set).map(|(_, bit)| bit).sum(),
-        held: HeldEvidence { internal_date: emlx.received, ..HeldEvidence::default() },
+        flags: bits
+            .iter()
+            .filter(|(set, _)| *set)
+            .map(|(_, bit)| bit)
+            .sum(),
+        held: HeldEvidence {
+            internal_date: emlx.received,
+            ..HeldEvidence::default()
+        },
         ..Found::default()
     })
 }

@@ -134,7 +134,8 @@ impl ImportOptions {
     }
 
     fn holds(&self, held_from: i64) -> bool {
-        self.since.is_none_or(|since| held_from >= since) && self.until.is_none_or(|until| held_from < until)
+        self.since.is_none_or(|since| held_from >= since)
+            && self.until.is_none_or(|until| held_from < until)
     }
 }
 

@@ -6,7 +6,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use everpost_domain::digest::Digest;
 use everpost_domain::identity::Origin;
-use everpost_store::{Envelope, Incoming, Outcome, Placement, Prepared, Progress, StoreError, Tenant};
+use everpost_store::{
+    Envelope, Incoming, Outcome, Placement, Prepared, Progress, StoreError, Tenant,
+};
 use rayon::prelude::*;
 use tokio::sync::mpsc;
 
@@ -78,19 +80,36 @@ pub async fn import(
         ready_out,
     ));
     let (index_out, index_in) = mpsc::channel::<()>(1);
-    let indexer = tokio::spawn(index_all(tenant.clone(), index_in, job.is_some() && !options.no_wait));
+    let indexer = tokio::spawn(index_all(
+        tenant.clone(),
+        index_in,
+        job.is_some() && !options.no_wait,
+    ));
     let (log_out, log_in) = mpsc::channel::<()>(1);
     let logger = tokio::spawn(log_all(tenant.clone(), log_in, job.is_some()));
-    let followers = Followers { index: index_out, log: log_out };
+    let followers = Followers {
+        index: index_out,
+        log: log_out,
+    };
 
     let mut errors = Vec::new();
     let job_id = job.as_ref().map(|job| job.id);
-    let admitted = admit_all(tenant, job_id, &mut progress, &mut errors, ready_in, followers, &mut report).await;
+    let admitted = admit_all(
+        tenant,
+        job_id,
+        &mut progress,
+        &mut errors,
+        ready_in,
+        followers,
+        &mut report,
+    )
+    .await;
     // All stages end before this returns, so that nothing is at work on a store that the
     // caller closes: each one stops when its neighbour is gone.
     progress.indexing = true;
     report(&progress);
-    let (prepared, read, indexed, logged) = (preparer.await, reader.await, indexer.await, logger.await);
+    let (prepared, read, indexed, logged) =
+        (preparer.await, reader.await, indexer.await, logger.await);
     admitted?;
     let stopped = || ImportError::Store(StoreError::Stopped);
     match read {
@@ -99,12 +118,22 @@ pub async fn import(
         _ => return Err(stopped()),
     }
     let Some(job) = job else {
-        return Ok(ImportReport { job: None, resumed: false, counts: progress.counts, errors });
+        return Ok(ImportReport {
+            job: None,
+            resumed: false,
+            counts: progress.counts,
+            errors,
+        });
     };
     indexed.map_err(|_| stopped())??;
     logged.map_err(|_| stopped())??;
     let job = tenant.finish_job(job.id).await?;
-    Ok(ImportReport { resumed, counts: job.counts, job: Some(job), errors })
+    Ok(ImportReport {
+        resumed,
+        counts: job.counts,
+        job: Some(job),
+        errors,
+    })
 }
 
 /// What is told of every admitted group. Dropped when there are no more.
@@ -170,7 +199,10 @@ async fn open_job(
         | Source::Eml { path }
         | Source::Zip { path }
         | Source::Tar { path } => std::fs::canonicalize(path)
-            .map_err(|error| ImportError::Source { path: path.display().to_string(), what: error.to_string() })?
+            .map_err(|error| ImportError::Source {
+                path: path.display().to_string(),
+                what: error.to_string(),
+            })?
             .display()
             .to_string(),
         Source::Demo { seed, messages } => format!("{seed} {messages}"),
@@ -200,7 +232,9 @@ fn read_all(
 ) -> Result<(), Ended> {
     let mut group = RawGroup::default();
     let mut give = |item: Option<Item>| -> Result<(), Stop> {
-        let Some(item) = item else { return send(&out, &mut group) };
+        let Some(item) = item else {
+            return send(&out, &mut group);
+        };
         let bytes = match &item.what {
             What::Mail(found) => found.raw.len() as u64,
             _ => 0,
@@ -216,8 +250,11 @@ fn read_all(
         }
         Ok(())
     };
-    let mut sink =
-        Sink { budget: Budget::new(options.in_flight), give: &mut give, max_message: options.max_message };
+    let mut sink = Sink {
+        budget: Budget::new(options.in_flight),
+        give: &mut give,
+        max_message: options.max_message,
+    };
     let ended = read(source, from, &mut sink);
     send(&out, &mut group)?;
     ended
@@ -256,17 +293,27 @@ async fn prepare_all(
 type Done = Result<Prepared, (bool, String)>;
 
 fn prepare(options: &ImportOptions, first: u64, job: i64, group: RawGroup) -> ReadyGroup {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs().cast_signed());
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs().cast_signed());
     let mut ready = ReadyGroup {
         items: Vec::with_capacity(group.items.len()),
-        progress: Progress { job, ..Progress::default() },
+        progress: Progress {
+            job,
+            ..Progress::default()
+        },
         errors: Vec::new(),
         read_bytes: group.read_bytes,
         _room: Vec::new(),
     };
     if let Some(last) = group.items.last() {
         let count = first + group.items.len() as u64;
-        ready.progress.cursor = Cursor { unit: last.unit.clone(), offset: last.offset, count }.encode();
+        ready.progress.cursor = Cursor {
+            unit: last.unit.clone(),
+            offset: last.offset,
+            count,
+        }
+        .encode();
     }
     let read: Vec<(String, u64, Done, Option<Taken>)> = group
         .items
@@ -294,7 +341,10 @@ fn prepare(options: &ImportOptions, first: u64, job: i64, group: RawGroup) -> Re
                     true => ready.progress.rejected += 1,
                     false => ready.progress.failed += 1,
                 }
-                ready.progress.errors.push((position, format!("{name}: {reason}")));
+                ready
+                    .progress
+                    .errors
+                    .push((position, format!("{name}: {reason}")));
                 ready.errors.push((name, reason));
             }
         }
@@ -311,20 +361,38 @@ fn prepare_safely(
     now: i64,
 ) -> Done {
     let work = std::panic::AssertUnwindSafe(|| prepare_one(options, position, found, now));
-    std::panic::catch_unwind(work).map_err(|_| (false, "this program failed on it; please report the message".into()))
+    std::panic::catch_unwind(work).map_err(|_| {
+        (
+            false,
+            "this program failed on it; please report the message".into(),
+        )
+    })
 }
 
-fn prepare_one(options: &ImportOptions, position: u64, found: super::source::Found, now: i64) -> Prepared {
+fn prepare_one(
+    options: &ImportOptions,
+    position: u64,
+    found: super::source::Found,
+    now: i64,
+) -> Prepared {
     let mailbox = found.mailbox.unwrap_or_else(|| options.mailbox.clone());
     let folder = options.folder.clone().unwrap_or(found.folder);
-    let envelope = found.sender.map(|sender| Envelope { sender, recipients: Vec::new() });
+    let envelope = found.sender.map(|sender| Envelope {
+        sender,
+        recipients: Vec::new(),
+    });
     let incoming = Incoming {
         raw: Bytes::from(found.raw),
         origin: Origin::Other,
         held: found.held,
         position,
         envelope,
-        places: vec![Placement { mailbox, folder, flags: found.flags, keywords: found.keywords }],
+        places: vec![Placement {
+            mailbox,
+            folder,
+            flags: found.flags,
+            keywords: found.keywords,
+        }],
     };
     Prepared::new(incoming, now)
 }
@@ -338,7 +406,11 @@ fn count_unread(progress: &mut ImportProgress, group: &Progress) {
 
 /// Follows admission with the index, a group behind at most; in the end makes everything
 /// findable, if that is wanted.
-async fn index_all(tenant: Tenant, mut groups: mpsc::Receiver<()>, flush: bool) -> Result<(), StoreError> {
+async fn index_all(
+    tenant: Tenant,
+    mut groups: mpsc::Receiver<()>,
+    flush: bool,
+) -> Result<(), StoreError> {
     while groups.recv().await.is_some() {
         tenant.advance_index(false).await?;
     }
@@ -349,7 +421,11 @@ async fn index_all(tenant: Tenant, mut groups: mpsc::Receiver<()>, flush: bool) 
 }
 
 /// Follows admission with the log, to its end.
-async fn log_all(tenant: Tenant, mut groups: mpsc::Receiver<()>, to_its_end: bool) -> Result<(), StoreError> {
+async fn log_all(
+    tenant: Tenant,
+    mut groups: mpsc::Receiver<()>,
+    to_its_end: bool,
+) -> Result<(), StoreError> {
     while groups.recv().await.is_some() {
         tenant.advance_log().await?;
     }
@@ -364,16 +440,28 @@ async fn log_all(tenant: Tenant, mut groups: mpsc::Receiver<()>, to_its_end: boo
 struct DryRun(BTreeSet<[u8; 16]>);
 
 impl DryRun {
-    async fn look(&mut self, tenant: &Tenant, items: &[Prepared]) -> Result<Vec<(Outcome, u64)>, ImportError> {
+    async fn look(
+        &mut self,
+        tenant: &Tenant,
+        items: &[Prepared],
+    ) -> Result<Vec<(Outcome, u64)>, ImportError> {
         let stored = tenant.known(items).await?;
         let outcome = |item: &Prepared, known: bool| {
             let digest: Digest = item.digest();
             let first = digest.0.first_chunk::<16>().copied().unwrap_or_default();
             let new = self.0.insert(first) && !known;
-            let outcome = if new { Outcome::Stored(digest) } else { Outcome::Duplicate(digest) };
+            let outcome = if new {
+                Outcome::Stored(digest)
+            } else {
+                Outcome::Duplicate(digest)
+            };
             (outcome, item.size())
         };
         let mut outcome = outcome;
-        Ok(items.iter().zip(stored).map(|(item, known)| outcome(item, known)).collect())
+        Ok(items
+            .iter()
+            .zip(stored)
+            .map(|(item, known)| outcome(item, known))
+            .collect())
     }
 }

@@ -25,7 +25,10 @@ pub(super) struct Cursor {
 impl Cursor {
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut out = Writer::new();
-        out.byte(1).bytes(&self.unit).number(self.offset).number(self.count);
+        out.byte(1)
+            .bytes(&self.unit)
+            .number(self.offset)
+            .number(self.count);
         out.finish()
     }
 
@@ -37,7 +40,11 @@ impl Cursor {
         if reader.byte()? != 1 {
             return Err(Damaged("cursor of an unknown version"));
         }
-        Ok(Cursor { unit: reader.bytes()?.to_vec(), offset: reader.number()?, count: reader.number()? })
+        Ok(Cursor {
+            unit: reader.bytes()?.to_vec(),
+            offset: reader.number()?,
+            count: reader.number()?,
+        })
     }
 
     /// Where to begin in the unit `key`: `None` if it was done before.
@@ -131,7 +138,10 @@ impl From<Stop> for Ended {
 }
 
 pub(super) fn source_error(path: &Path, what: impl ToString) -> Ended {
-    Ended::Error(ImportError::Source { path: path.display().to_string(), what: what.to_string() })
+    Ended::Error(ImportError::Source {
+        path: path.display().to_string(),
+        what: what.to_string(),
+    })
 }
 
 /// Reads everything of `source` after `from`.
@@ -165,15 +175,24 @@ pub(super) fn total_bytes(source: &Source) -> u64 {
 pub(super) fn key(root: &Path, file: &Path) -> Vec<u8> {
     use std::os::unix::ffi::OsStrExt;
     let below = file.strip_prefix(root).unwrap_or(file);
-    let below = if below.as_os_str().is_empty() { file.file_name().map(Path::new).unwrap_or(file) } else { below };
+    let below = if below.as_os_str().is_empty() {
+        file.file_name().map(Path::new).unwrap_or(file)
+    } else {
+        below
+    };
     below.as_os_str().as_bytes().to_vec()
 }
 
 fn read_demo(seed: u64, messages: usize, from: &Cursor, sink: &mut Sink<'_>) -> Result<(), Ended> {
     let unit = b"demo".to_vec();
-    let Some(start) = from.start_in(&unit) else { return Ok(()) };
+    let Some(start) = from.start_in(&unit) else {
+        return Ok(());
+    };
     let demo = crate::demo::Demo { seed, messages };
-    for (offset, item) in (0u64..).zip(demo.items()).skip(usize::try_from(start).unwrap_or(usize::MAX)) {
+    for (offset, item) in (0u64..)
+        .zip(demo.items())
+        .skip(usize::try_from(start).unwrap_or(usize::MAX))
+    {
         let bytes = item.raw.len() as u64;
         let room = sink.room(bytes)?;
         let found = Found {
@@ -181,7 +200,10 @@ fn read_demo(seed: u64, messages: usize, from: &Cursor, sink: &mut Sink<'_>) -> 
             folder: item.folder,
             mailbox: Some(item.mailbox),
             flags: demo_flags(item.flags),
-            held: HeldEvidence { maildir: Some(item.delivered), ..HeldEvidence::default() },
+            held: HeldEvidence {
+                maildir: Some(item.delivered),
+                ..HeldEvidence::default()
+            },
             ..Found::default()
         };
         sink.give(Item {
@@ -197,6 +219,13 @@ fn read_demo(seed: u64, messages: usize, from: &Cursor, sink: &mut Sink<'_>) -> 
 }
 
 fn demo_flags(flags: crate::demo::Flags) -> u32 {
-    let bits = [(flags.seen, flag::SEEN), (flags.answered, flag::ANSWERED), (flags.flagged, flag::FLAGGED)];
-    bits.iter().filter(|(set, _)| *set).map(|(_, bit)| bit).sum()
+    let bits = [
+        (flags.seen, flag::SEEN),
+        (flags.answered, flag::ANSWERED),
+        (flags.flagged, flag::FLAGGED),
+    ];
+    bits.iter()
+        .filter(|(set, _)| *set)
+        .map(|(_, bit)| bit)
+        .sum()
 }

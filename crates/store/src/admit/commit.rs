@@ -43,7 +43,11 @@ impl Tenant {
         for request in requests {
             let first = items.len();
             items.extend(request.items);
-            progress.extend(request.progress.map(|progress| (progress, first..items.len())));
+            progress.extend(
+                request
+                    .progress
+                    .map(|progress| (progress, first..items.len())),
+            );
         }
         for _ in 0..ATTEMPTS {
             match self.attempt(&items, &progress).await {
@@ -58,45 +62,74 @@ impl Tenant {
         Err(StoreError::Guard)
     }
 
-    async fn attempt(&self, items: &[Prepared], progress: &[Covered]) -> Result<Vec<(Outcome, i64)>> {
+    async fn attempt(
+        &self,
+        items: &[Prepared],
+        progress: &[Covered],
+    ) -> Result<Vec<(Outcome, i64)>> {
         let wanted = Wanted::of(&self.state, items);
-        let mut known: Known = wanted.fetch(&mut *self.store.catalog.read().await?, &self.state).await?;
+        let mut known: Known = wanted
+            .fetch(&mut *self.store.catalog.read().await?, &self.state)
+            .await?;
         let guard = std::mem::take(&mut known.guard);
         let decision = decide(&self.state, items, known);
         let stored = self.write_pack(items, &decision).await?;
         let name = stored.pack.as_ref().map(|pack| pack.name);
         #[cfg(test)]
         self.state.gate.pass().await;
-        let committed = self.write_rows(items, progress, &wanted, &guard, &decision, stored).await;
+        let committed = self
+            .write_rows(items, progress, &wanted, &guard, &decision, stored)
+            .await;
         if let (Err(StoreError::Guard), Some(name)) = (&committed, name) {
             // Nobody will ever name this pack: remove it, or leave it to fsck.
-            self.store.vault.objects.delete(&object_path("packs", &name)).await.ok();
+            self.store
+                .vault
+                .objects
+                .delete(&object_path("packs", &name))
+                .await
+                .ok();
         }
         committed
     }
 
     async fn write_pack(&self, items: &[Prepared], decision: &Decision) -> Result<Stored> {
         let vault = &self.store.vault;
-        let mut stored = Stored { pack: None, skeletons: Vec::new(), parts: Vec::new() };
-        let mut writer = PackWriter::create(vault.objects.clone(), self.state.keys.clone(), LEVEL).await?;
+        let mut stored = Stored {
+            pack: None,
+            skeletons: Vec::new(),
+            parts: Vec::new(),
+        };
+        let mut writer =
+            PackWriter::create(vault.objects.clone(), self.state.keys.clone(), LEVEL).await?;
         let mut new_parts = decision.parts.iter().peekable();
         for copy in &decision.copies {
-            let Some(item) = items.get(copy.item) else { continue };
+            let Some(item) = items.get(copy.item) else {
+                continue;
+            };
             let raw = &item.incoming.raw;
             let skeleton = item.cut.skeleton(raw);
-            stored.skeletons.push(writer.add(FrameKind::Skeleton, &skeleton).await?);
+            stored
+                .skeletons
+                .push(writer.add(FrameKind::Skeleton, &skeleton).await?);
             drop(skeleton);
             while let Some(part) = new_parts.next_if(|part| part.item == copy.item) {
-                let Some(cut) = item.cut.parts().nth(part.ordinal) else { continue };
+                let Some(cut) = item.cut.parts().nth(part.ordinal) else {
+                    continue;
+                };
                 let small = cut.size <= PIECE as u64;
                 let run = if small {
                     let whole = cut.chunks(raw, PIECE).next().unwrap_or_default();
                     writer.add(FrameKind::Part, &whole).await?
                 } else {
-                    writer.add_pieces(FrameKind::Part, cut.chunks(raw, PIECE)).await?
+                    writer
+                        .add_pieces(FrameKind::Part, cut.chunks(raw, PIECE))
+                        .await?
                 };
                 if run.length != cut.size {
-                    return Err(StoreError::damaged(format!("part of {}", item.digest), "its length changed"));
+                    return Err(StoreError::damaged(
+                        format!("part of {}", item.digest),
+                        "its length changed",
+                    ));
                 }
                 stored.parts.push(run);
             }
@@ -126,7 +159,8 @@ impl Tenant {
         let events = insert_events(&mut tx, state, &ids, decision, now).await?;
         let keys = insert_copies(&mut tx, state, &ids, items, decision, &stored).await?;
         insert_links(&mut tx, state, &ids, decision, now).await?;
-        let places = insert_places(&mut tx, state, &ids, &keys, items, progress, decision, now).await?;
+        let places =
+            insert_places(&mut tx, state, &ids, &keys, items, progress, decision, now).await?;
         let outcomes = outcomes(items, decision, &events);
         for (progress, covered) in progress {
             let items = items.get(covered.clone()).unwrap_or_default();
@@ -134,7 +168,10 @@ impl Tenant {
             record_progress(&mut tx, state, progress, items, covered, now).await?;
         }
         tx.commit().await?;
-        *state.places.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = places;
+        *state
+            .places
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner) = places;
         Ok(outcomes)
     }
 
@@ -144,8 +181,14 @@ impl Tenant {
         for (item, (outcome, event)) in items.into_iter().zip(outcomes) {
             if let Outcome::Stored(_) = outcome {
                 let bytes = item.text.body.len() + 1024;
-                let doc = FreshDoc { size: item.size(), head: item.head, text: item.text };
-                self.state.fresh.put(*event, bytes, std::sync::Arc::new(doc));
+                let doc = FreshDoc {
+                    size: item.size(),
+                    head: item.head,
+                    text: item.text,
+                };
+                self.state
+                    .fresh
+                    .put(*event, bytes, std::sync::Arc::new(doc));
             }
         }
     }
@@ -165,7 +208,12 @@ struct Ids {
 }
 
 impl Ids {
-    async fn take(db: &mut AnyConnection, decision: &Decision, items: usize, stored: &Stored) -> Result<Self> {
+    async fn take(
+        db: &mut AnyConnection,
+        decision: &Decision,
+        items: usize,
+        stored: &Stored,
+    ) -> Result<Self> {
         let frames = stored.pack.as_ref().map_or(0, |pack| pack.frames.len());
         let links = decision.copies.iter().map(|copy| copy.links.len()).sum();
         Ok(Ids {
@@ -201,9 +249,25 @@ fn unsigned(length: u64) -> i64 {
     i64::try_from(length).unwrap_or(i64::MAX)
 }
 
-async fn insert_pack(db: &mut AnyConnection, state: &TenantState, ids: &Ids, stored: &Stored, now: i64) -> Result<()> {
-    let Some(pack) = &stored.pack else { return Ok(()) };
-    let row = values![ids.pack, state.id, state.bucket, pack.name.to_vec(), unsigned(pack.size), now, 0];
+async fn insert_pack(
+    db: &mut AnyConnection,
+    state: &TenantState,
+    ids: &Ids,
+    stored: &Stored,
+    now: i64,
+) -> Result<()> {
+    let Some(pack) = &stored.pack else {
+        return Ok(());
+    };
+    let row = values![
+        ids.pack,
+        state.id,
+        state.bucket,
+        pack.name.to_vec(),
+        unsigned(pack.size),
+        now,
+        0
+    ];
     sql::execute(db, statements::INSERT_PACK, row).await?;
     let rows = pack.frames.iter().enumerate().map(|(number, frame)| {
         values![
@@ -218,7 +282,9 @@ async fn insert_pack(db: &mut AnyConnection, state: &TenantState, ids: &Ids, sto
             frame.key.clone(),
         ]
     });
-    statements::INSERT_FRAMES.execute(db, rows.collect()).await?;
+    statements::INSERT_FRAMES
+        .execute(db, rows.collect())
+        .await?;
     Ok(())
 }
 
@@ -230,25 +296,39 @@ async fn insert_parts(
     decision: &Decision,
     stored: &Stored,
 ) -> Result<()> {
-    let rows = decision.parts.iter().zip(&stored.parts).enumerate().map(|(place, (part, run))| {
-        let run = run.based(ids.frame);
-        values![
-            ids.part + signed(place),
-            state.id,
-            state.bucket,
-            everpost_domain::digest::Digest(part.address).prefix(),
-            part.address.to_vec(),
-            unsigned(run.length),
-            run.frame,
-            unsigned(run.at),
-        ]
-    });
+    let rows = decision
+        .parts
+        .iter()
+        .zip(&stored.parts)
+        .enumerate()
+        .map(|(place, (part, run))| {
+            let run = run.based(ids.frame);
+            values![
+                ids.part + signed(place),
+                state.id,
+                state.bucket,
+                everpost_domain::digest::Digest(part.address).prefix(),
+                part.address.to_vec(),
+                unsigned(run.length),
+                run.frame,
+                unsigned(run.at),
+            ]
+        });
     statements::INSERT_PARTS.execute(db, rows.collect()).await?;
     let mut rows = Vec::new();
     for (place, copy) in decision.copies.iter().enumerate() {
-        debug_assert!(items.get(copy.item).is_some_and(|item| item.cut.parts().count() == copy.parts.len()));
+        debug_assert!(
+            items
+                .get(copy.item)
+                .is_some_and(|item| item.cut.parts().count() == copy.parts.len())
+        );
         for (ordinal, part) in copy.parts.iter().enumerate() {
-            rows.push(values![state.id, ids.copy + signed(place), signed(ordinal), ids.part(*part)]);
+            rows.push(values![
+                state.id,
+                ids.copy + signed(place),
+                signed(ordinal),
+                ids.part(*part)
+            ]);
         }
     }
     statements::INSERT_COPY_PARTS.execute(db, rows).await?;
@@ -273,7 +353,11 @@ async fn insert_events(
 ) -> Result<Vec<i64>> {
     let next = next_seq(db, state.id).await?;
     let rows = decision.items.iter().enumerate().map(|(place, chosen)| {
-        let kind = if chosen.new { EventKind::Admitted } else { EventKind::Delivered };
+        let kind = if chosen.new {
+            EventKind::Admitted
+        } else {
+            EventKind::Delivered
+        };
         values![
             ids.event + signed(place),
             state.id,
@@ -284,8 +368,12 @@ async fn insert_events(
             None::<Vec<u8>>,
         ]
     });
-    statements::INSERT_EVENTS.execute(db, rows.collect()).await?;
-    Ok((0..decision.items.len()).map(|place| ids.event + signed(place)).collect())
+    statements::INSERT_EVENTS
+        .execute(db, rows.collect())
+        .await?;
+    Ok((0..decision.items.len())
+        .map(|place| ids.event + signed(place))
+        .collect())
 }
 
 async fn insert_copies(
@@ -299,7 +387,9 @@ async fn insert_copies(
     let mut keys = Vec::with_capacity(decision.copies.len());
     let mut rows = Vec::with_capacity(decision.copies.len());
     for (place, (copy, skeleton)) in decision.copies.iter().zip(&stored.skeletons).enumerate() {
-        let Some(item) = items.get(copy.item) else { continue };
+        let Some(item) = items.get(copy.item) else {
+            continue;
+        };
         let key = Key::random()?;
         keys.push(key);
         let skeleton = skeleton.based(ids.frame);
@@ -335,24 +425,29 @@ async fn insert_links(
     now: i64,
 ) -> Result<()> {
     let links = decision.copies.iter().flat_map(|copy| &copy.links);
-    let rows = links.enumerate().map(|(place, (copy, message, rule, matched))| {
-        values![
-            ids.link + signed(place),
-            state.id,
-            ids.copy(*copy),
-            ids.copy(*message),
-            *rule,
-            ids.copy(*matched).to_le_bytes().to_vec(),
-            now,
-            0,
-        ]
-    });
+    let rows = links
+        .enumerate()
+        .map(|(place, (copy, message, rule, matched))| {
+            values![
+                ids.link + signed(place),
+                state.id,
+                ids.copy(*copy),
+                ids.copy(*message),
+                *rule,
+                ids.copy(*matched).to_le_bytes().to_vec(),
+                now,
+                0,
+            ]
+        });
     statements::INSERT_LINKS.execute(db, rows.collect()).await?;
     Ok(())
 }
 
 /// Deliveries, owners and placements of every item, new or not.
-#[allow(clippy::too_many_arguments, reason = "everything a group's rows are made of; a struct would only rename it")]
+#[allow(
+    clippy::too_many_arguments,
+    reason = "everything a group's rows are made of; a struct would only rename it"
+)]
 async fn insert_places(
     db: &mut AnyConnection,
     state: &TenantState,
@@ -370,7 +465,9 @@ async fn insert_places(
     for (place, (item, chosen)) in items.iter().zip(&decision.items).enumerate() {
         let copy = ids.copy(chosen.copy);
         let event = ids.event + signed(place);
-        let job = progress.iter().find(|(_, covered)| covered.contains(&place));
+        let job = progress
+            .iter()
+            .find(|(_, covered)| covered.contains(&place));
         let job = job.map_or(0, |(progress, _)| progress.job);
         let envelope = match &item.incoming.envelope {
             Some(envelope) => {
@@ -378,29 +475,57 @@ async fn insert_places(
                     CopyRef::New(place) => keys.get(place).copied(),
                     CopyRef::Admitted(_) => Some(copy_key(&state.keys, &item.digest, &chosen.key)?),
                 };
-                key.map(|key| seal_envelope(&key, &item.digest, envelope)).transpose()?
+                key.map(|key| seal_envelope(&key, &item.digest, envelope))
+                    .transpose()?
             }
             None => None,
         };
         let at = item.held_from.saturating_mul(1_000_000).min(now);
-        deliveries.push(values![state.id, copy, event, at, job, unsigned(item.incoming.position), envelope]);
+        deliveries.push(values![
+            state.id,
+            copy,
+            event,
+            at,
+            job,
+            unsigned(item.incoming.position),
+            envelope
+        ]);
         for placement in &item.incoming.places {
             let mailbox = mailbox_id(db, state, &mut places, &placement.mailbox).await?;
             let folder = folder_id(db, state, &mut places, mailbox, &placement.folder).await?;
             owners.insert((mailbox, copy));
             let keywords = seal_keywords(state, &placement.keywords)?;
-            placements.push(values![state.id, copy, event, folder, i64::from(placement.flags), keywords]);
+            placements.push(values![
+                state.id,
+                copy,
+                event,
+                folder,
+                i64::from(placement.flags),
+                keywords
+            ]);
         }
     }
-    statements::INSERT_DELIVERIES.execute(db, deliveries).await?;
-    let owners = owners.into_iter().map(|(mailbox, copy)| values![state.id, mailbox, copy]);
-    statements::INSERT_OWNERS.execute(db, owners.collect()).await?;
-    statements::INSERT_PLACEMENTS.execute(db, placements).await?;
+    statements::INSERT_DELIVERIES
+        .execute(db, deliveries)
+        .await?;
+    let owners = owners
+        .into_iter()
+        .map(|(mailbox, copy)| values![state.id, mailbox, copy]);
+    statements::INSERT_OWNERS
+        .execute(db, owners.collect())
+        .await?;
+    statements::INSERT_PLACEMENTS
+        .execute(db, placements)
+        .await?;
     Ok(places)
 }
 
 fn known_places(state: &TenantState) -> Places {
-    state.places.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    state
+        .places
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+        .clone()
 }
 
 async fn mailbox_id(
@@ -419,8 +544,16 @@ async fn mailbox_id(
         return Ok(*id);
     }
     let id = take_ids(db, Counter::Mailbox, 1).await?;
-    let name = state.keys.names.seal(b"mailbox", address.trim().as_bytes())?;
-    sql::execute(db, statements::INSERT_MAILBOX, values![id, state.id, hash, name]).await?;
+    let name = state
+        .keys
+        .names
+        .seal(b"mailbox", address.trim().as_bytes())?;
+    sql::execute(
+        db,
+        statements::INSERT_MAILBOX,
+        values![id, state.id, hash, name],
+    )
+    .await?;
     places.mailboxes.insert(hash, id);
     Ok(id)
 }
@@ -435,7 +568,9 @@ async fn folder_id(
     let hash = state.keys.lookup(b"folder", name.as_bytes());
     if places.folders.is_empty() {
         for row in sql::fetch(db, statements::FOLDERS, values![state.id]).await? {
-            places.folders.insert((row.int(1)?, row.int(2)?), row.int(0)?);
+            places
+                .folders
+                .insert((row.int(1)?, row.int(2)?), row.int(0)?);
         }
     }
     if let Some(id) = places.folders.get(&(mailbox, hash)) {
@@ -443,7 +578,12 @@ async fn folder_id(
     }
     let id = take_ids(db, Counter::Folder, 1).await?;
     let sealed = state.keys.names.seal(b"folder", name.as_bytes())?;
-    sql::execute(db, statements::INSERT_FOLDER, values![id, state.id, mailbox, hash, sealed]).await?;
+    sql::execute(
+        db,
+        statements::INSERT_FOLDER,
+        values![id, state.id, mailbox, hash, sealed],
+    )
+    .await?;
     places.folders.insert((mailbox, hash), id);
     Ok(id)
 }
@@ -452,16 +592,30 @@ fn seal_keywords(state: &TenantState, keywords: &[String]) -> Result<Option<Vec<
     if keywords.is_empty() {
         return Ok(None);
     }
-    Ok(Some(state.keys.names.seal(b"keywords", keywords.join("\n").as_bytes())?))
+    Ok(Some(
+        state
+            .keys
+            .names
+            .seal(b"keywords", keywords.join("\n").as_bytes())?,
+    ))
 }
 
 /// Outcome and event of each item.
 fn outcomes(items: &[Prepared], decision: &Decision, events: &[i64]) -> Vec<(Outcome, i64)> {
     let outcome = |((item, chosen), event): ((&Prepared, &Chosen), &i64)| {
-        let outcome = if chosen.new { Outcome::Stored(item.digest) } else { Outcome::Duplicate(item.digest) };
+        let outcome = if chosen.new {
+            Outcome::Stored(item.digest)
+        } else {
+            Outcome::Duplicate(item.digest)
+        };
         (outcome, *event)
     };
-    items.iter().zip(&decision.items).zip(events).map(outcome).collect()
+    items
+        .iter()
+        .zip(&decision.items)
+        .zip(events)
+        .map(outcome)
+        .collect()
 }
 
 /// Adds a group's counts to its job, in the transaction that stores the group.
@@ -473,7 +627,10 @@ async fn record_progress(
     outcomes: &[(Outcome, i64)],
     now: i64,
 ) -> Result<()> {
-    let stored = outcomes.iter().filter(|(outcome, _)| matches!(outcome, Outcome::Stored(_))).count();
+    let stored = outcomes
+        .iter()
+        .filter(|(outcome, _)| matches!(outcome, Outcome::Stored(_)))
+        .count();
     let duplicate = outcomes.len() - stored;
     let bytes: u64 = items.iter().map(Prepared::size).sum();
     let seen = outcomes.len() as u64 + progress.rejected + progress.failed;
@@ -496,7 +653,10 @@ async fn record_progress(
     )
     .await?;
     if changed != 1 {
-        return Err(StoreError::Invalid(format!("job {} is not running any more", progress.job)));
+        return Err(StoreError::Invalid(format!(
+            "job {} is not running any more",
+            progress.job
+        )));
     }
     let mut rows = Vec::with_capacity(progress.errors.len());
     for (position, what) in &progress.errors {

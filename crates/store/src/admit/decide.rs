@@ -96,17 +96,36 @@ pub(crate) fn decide(state: &TenantState, items: &[Prepared], known: Known) -> D
     }
     for (index, item) in items.iter().enumerate() {
         if let Some((id, key)) = known.copies.get(&item.digest) {
-            decision.items.push(Chosen { copy: CopyRef::Admitted(*id), new: false, key: key.clone() });
+            decision.items.push(Chosen {
+                copy: CopyRef::Admitted(*id),
+                new: false,
+                key: key.clone(),
+            });
             continue;
         }
         if let Some(new) = here.get(&item.digest) {
-            decision.items.push(Chosen { copy: CopyRef::New(*new), new: false, key: Vec::new() });
+            decision.items.push(Chosen {
+                copy: CopyRef::New(*new),
+                new: false,
+                key: Vec::new(),
+            });
             continue;
         }
         let place = decision.copies.len();
         here.insert(item.digest, place);
-        decision.items.push(Chosen { copy: CopyRef::New(place), new: true, key: Vec::new() });
-        let parts = choose_parts(state, index, item, &known.parts, &mut part_here, &mut decision.parts);
+        decision.items.push(Chosen {
+            copy: CopyRef::New(place),
+            new: true,
+            key: Vec::new(),
+        });
+        let parts = choose_parts(
+            state,
+            index,
+            item,
+            &known.parts,
+            &mut part_here,
+            &mut decision.parts,
+        );
         let hash = header_hash(state, item.header_key);
         let mut copy = NewCopy {
             item: index,
@@ -142,7 +161,11 @@ fn choose_parts(
             return PartRef::Stored(*id);
         }
         PartRef::New(*here.entry(address).or_insert_with(|| {
-            new.push(NewPart { item: index, ordinal, address });
+            new.push(NewPart {
+                item: index,
+                ordinal,
+                address,
+            });
             new.len() - 1
         }))
     };
@@ -156,7 +179,13 @@ fn correlate(item: &Prepared, place: usize, rivals: &mut Vec<Rival>, copy: &mut 
         return;
     }
     rivals.sort_by_key(|rival| rival.copy);
-    let facts = facts(item.incoming.origin, None, &item.digest, item.size(), &item.head);
+    let facts = facts(
+        item.incoming.origin,
+        None,
+        &item.digest,
+        item.size(),
+        &item.head,
+    );
     let me = CopyRef::New(place);
     let mut message = me;
     if let Some((matched, rule)) = same(&facts, &item.parts, rivals, |_| true) {
@@ -164,12 +193,14 @@ fn correlate(item: &Prepared, place: usize, rivals: &mut Vec<Rival>, copy: &mut 
         // The message that matched best, and every other that this copy proves to be the same.
         let mut joined: Vec<(CopyRef, CopyRef, i64)> = Vec::new();
         for candidate in messages {
-            let own = rivals.iter().any(|rival| rival.copy == matched && rival.message == candidate);
+            let own = rivals
+                .iter()
+                .any(|rival| rival.copy == matched && rival.message == candidate);
             if own {
                 joined.push((candidate, matched, rule));
-            } else if let Some((other, rule)) =
-                same(&facts, &item.parts, rivals, |rival| rival.message == candidate)
-            {
+            } else if let Some((other, rule)) = same(&facts, &item.parts, rivals, |rival| {
+                rival.message == candidate
+            }) {
                 joined.push((candidate, other, rule));
             }
         }
@@ -180,13 +211,25 @@ fn correlate(item: &Prepared, place: usize, rivals: &mut Vec<Rival>, copy: &mut 
             for (younger, matched, _) in joined.iter().skip(1) {
                 copy.links.push((*younger, oldest, SAME, *matched));
             }
-            let absorbed: Vec<CopyRef> = joined.iter().skip(1).map(|(message, ..)| *message).collect();
-            for rival in rivals.iter_mut().filter(|rival| absorbed.contains(&rival.message)) {
+            let absorbed: Vec<CopyRef> = joined
+                .iter()
+                .skip(1)
+                .map(|(message, ..)| *message)
+                .collect();
+            for rival in rivals
+                .iter_mut()
+                .filter(|rival| absorbed.contains(&rival.message))
+            {
                 rival.message = oldest;
             }
         }
     }
-    rivals.push(Rival { copy: me, message, facts, parts: item.parts.clone() });
+    rivals.push(Rival {
+        copy: me,
+        message,
+        facts,
+        parts: item.parts.clone(),
+    });
 }
 
 /// The rival that matching finds to be the same message, and the rule's number.
@@ -200,10 +243,14 @@ fn same(
     let candidates: Vec<identity::Candidate> = (0i64..)
         .zip(rivals)
         .filter(|(_, rival)| considered(rival))
-        .map(|(id, rival)| identity::Candidate { id, facts: rival.facts.clone() })
+        .map(|(id, rival)| identity::Candidate {
+            id,
+            facts: rival.facts.clone(),
+        })
         .collect();
     let rival = |id: i64| usize::try_from(id).ok().and_then(|place| rivals.get(place));
-    let verdict = match identity::begin(facts, &candidates, Purpose::Correlate, &Profile::STANDARD) {
+    let verdict = match identity::begin(facts, &candidates, Purpose::Correlate, &Profile::STANDARD)
+    {
         Begun::Decided(verdict, _) => verdict,
         Begun::NeedsParts(pending) => {
             let set_of = |id| rival(id).map_or_else(PartSet::empty, |rival| rival.parts.clone());

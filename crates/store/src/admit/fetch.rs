@@ -64,32 +64,55 @@ fn prefix(address: &[u8; 32]) -> i64 {
 impl Wanted {
     pub(crate) fn of(state: &TenantState, items: &[Prepared]) -> Self {
         let tenant = state.id;
-        let copies: BTreeSet<(i64, i64)> = items.iter().map(|item| (item.day, item.digest.prefix())).collect();
-        let headers: BTreeSet<i64> = items.iter().map(|item| header_hash(state, item.header_key)).filter(|hash| *hash != 0).collect();
+        let copies: BTreeSet<(i64, i64)> = items
+            .iter()
+            .map(|item| (item.day, item.digest.prefix()))
+            .collect();
+        let headers: BTreeSet<i64> = items
+            .iter()
+            .map(|item| header_hash(state, item.header_key))
+            .filter(|hash| *hash != 0)
+            .collect();
         let parts: BTreeSet<i64> = items
             .iter()
             .flat_map(|item| item.cut.parts())
             .map(|part| prefix(&state.address(&part.digest)))
             .collect();
         Wanted {
-            copies: copies.into_iter().map(|(day, first)| values![tenant, day, first]).collect(),
-            headers: headers.into_iter().map(|hash| values![tenant, hash]).collect(),
-            parts: parts.into_iter().map(|first| values![tenant, state.bucket, first]).collect(),
+            copies: copies
+                .into_iter()
+                .map(|(day, first)| values![tenant, day, first])
+                .collect(),
+            headers: headers
+                .into_iter()
+                .map(|hash| values![tenant, hash])
+                .collect(),
+            parts: parts
+                .into_iter()
+                .map(|first| values![tenant, state.bucket, first])
+                .collect(),
         }
     }
 
     /// Reads everything the decision needs.
     pub(crate) async fn fetch(&self, db: &mut AnyConnection, state: &TenantState) -> Result<Known> {
         let mut known = Known::default();
-        for row in statements::FIND_COPIES.fetch(db, self.copies.clone()).await? {
-            known.copies.insert(Digest(row.array(1)?), (row.int(0)?, row.blob(2)?));
+        for row in statements::FIND_COPIES
+            .fetch(db, self.copies.clone())
+            .await?
+        {
+            known
+                .copies
+                .insert(Digest(row.array(1)?), (row.int(0)?, row.blob(2)?));
             known.guard.copies.insert(row.int(0)?);
         }
         for row in statements::FIND_PARTS.fetch(db, self.parts.clone()).await? {
             known.parts.insert(row.array(1)?, row.int(0)?);
             known.guard.parts.insert(row.int(0)?);
         }
-        let found = statements::FIND_BY_HEADER.fetch(db, self.headers.clone()).await?;
+        let found = statements::FIND_BY_HEADER
+            .fetch(db, self.headers.clone())
+            .await?;
         let copies: Vec<i64> = found.iter().map(|row| row.int(0)).collect::<Result<_>>()?;
         let messages = crate::message::messages_of(db, state.id, &copies).await?;
         for row in found {
@@ -101,7 +124,16 @@ impl Wanted {
             let size = u64::try_from(row.int(3)?).unwrap_or(0);
             let facts = record.facts(&digest, size, &head);
             let message = messages.get(&copy).copied().unwrap_or(copy);
-            known.candidates.entry(row.int(1)?).or_default().push(Candidate { copy, message, facts, parts: record.parts });
+            known
+                .candidates
+                .entry(row.int(1)?)
+                .or_default()
+                .push(Candidate {
+                    copy,
+                    message,
+                    facts,
+                    parts: record.parts,
+                });
             known.guard.candidates.insert(copy);
         }
         Ok(known)
@@ -110,13 +142,19 @@ impl Wanted {
     /// The same look-ups inside the transaction that commits, ids only.
     pub(crate) async fn guard(&self, db: &mut AnyConnection) -> Result<Guard> {
         let mut guard = Guard::default();
-        for row in statements::FIND_COPIES.fetch(db, self.copies.clone()).await? {
+        for row in statements::FIND_COPIES
+            .fetch(db, self.copies.clone())
+            .await?
+        {
             guard.copies.insert(row.int(0)?);
         }
         for row in statements::FIND_PARTS.fetch(db, self.parts.clone()).await? {
             guard.parts.insert(row.int(0)?);
         }
-        for row in statements::IDS_BY_HEADER.fetch(db, self.headers.clone()).await? {
+        for row in statements::IDS_BY_HEADER
+            .fetch(db, self.headers.clone())
+            .await?
+        {
             guard.candidates.insert(row.int(0)?);
         }
         Ok(guard)

@@ -25,9 +25,9 @@ use crate::tenant::Tenant;
 
 pub(crate) use commit::next_seq;
 pub(crate) use fetch::header_hash;
+pub use prepare::{Envelope, Incoming, Placement, Prepared};
 #[cfg(test)]
 pub(crate) use tests::Gate;
-pub use prepare::{Envelope, Incoming, Placement, Prepared};
 
 /// What became of an admitted item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,13 +76,19 @@ const GROUP_BYTES: u64 = 32 << 20;
 impl Queue {
     fn push(&self, request: Request) -> oneshot::Receiver<Result<Vec<Outcome>>> {
         let (answer, receiver) = oneshot::channel();
-        let mut waiting = self.waiting.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut waiting = self
+            .waiting
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         waiting.push((request, answer));
         receiver
     }
 
     fn take_group(&self) -> Vec<(Request, Answer)> {
-        let mut waiting = self.waiting.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut waiting = self
+            .waiting
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         let mut bytes = 0;
         let mut count = 0;
         for (request, _) in waiting.iter() {
@@ -98,7 +104,11 @@ impl Queue {
 
 impl Tenant {
     /// Admits items and waits until they are durable. Outcomes are in the order of items.
-    pub async fn admit(&self, items: Vec<Prepared>, progress: Option<Progress>) -> Result<Vec<Outcome>> {
+    pub async fn admit(
+        &self,
+        items: Vec<Prepared>,
+        progress: Option<Progress>,
+    ) -> Result<Vec<Outcome>> {
         let answer = self.state.queue.push(Request { items, progress });
         // Runs to its end even if this caller is gone: others may wait in the same group.
         let tenant = self.clone();
@@ -120,7 +130,9 @@ impl Tenant {
             Ok(outcomes) => {
                 let mut outcomes = outcomes.into_iter();
                 for (answer, count) in answers.into_iter().zip(counts) {
-                    answer.send(Ok(outcomes.by_ref().take(count).collect())).ok();
+                    answer
+                        .send(Ok(outcomes.by_ref().take(count).collect()))
+                        .ok();
                 }
             }
             Err(error) => {
@@ -129,7 +141,9 @@ impl Tenant {
                 for answer in answers {
                     let error = match &first {
                         Some(StoreError::Disk(what)) => StoreError::Disk(what.clone()),
-                        _ => first.take().unwrap_or_else(|| StoreError::Object(text.clone())),
+                        _ => first
+                            .take()
+                            .unwrap_or_else(|| StoreError::Object(text.clone())),
                     };
                     answer.send(Err(error)).ok();
                 }
@@ -142,7 +156,12 @@ impl Tenant {
     /// For each item, whether its very bytes are stored already. What a dry run asks.
     pub async fn known(&self, items: &[Prepared]) -> Result<Vec<bool>> {
         let wanted = fetch::Wanted::of(&self.state, items);
-        let known = wanted.fetch(&mut *self.store.catalog.read().await?, &self.state).await?;
-        Ok(items.iter().map(|item| known.copies.contains_key(&item.digest())).collect())
+        let known = wanted
+            .fetch(&mut *self.store.catalog.read().await?, &self.state)
+            .await?;
+        Ok(items
+            .iter()
+            .map(|item| known.copies.contains_key(&item.digest()))
+            .collect())
     }
 }

@@ -67,14 +67,17 @@ impl Known {
         let mut known = Known::default();
         for name in repo.snapshots()?.iter().rev() {
             let mut found = Vec::new();
-            if let Ok(manifest) = manifest::read(&repo.manifest(name), |object| found.push(object)) {
+            if let Ok(manifest) = manifest::read(&repo.manifest(name), |object| found.push(object))
+            {
                 known.add(found, manifest.head.epoch == epoch);
                 break;
             }
         }
         for left in repo.leftovers()? {
             let mut found = Vec::new();
-            if let Some(head) = manifest::salvage(&left.join(manifest::FILE), |object| found.push(object)) {
+            if let Some(head) =
+                manifest::salvage(&left.join(manifest::FILE), |object| found.push(object))
+            {
                 known.add(found, head.epoch == epoch);
             }
         }
@@ -83,7 +86,10 @@ impl Known {
 
     fn add(&mut self, objects: Vec<Object>, tiles: bool) {
         for object in objects {
-            if let (Some(digest), true) = (object.digest(), tiles || !object.name.starts_with("objects/tiles/")) {
+            if let (Some(digest), true) = (
+                object.digest(),
+                tiles || !object.name.starts_with("objects/tiles/"),
+            ) {
                 self.objects.insert(object.name, (digest, object.size));
             }
         }
@@ -154,7 +160,11 @@ impl Store {
             known,
             manifest: Writing::new(&partial.join(manifest::FILE), &head)?,
             touched: BTreeSet::new(),
-            report: BackupReport { snapshot: snapshot.clone(), catalog_bytes: catalog_size, ..Default::default() },
+            report: BackupReport {
+                snapshot: snapshot.clone(),
+                catalog_bytes: catalog_size,
+                ..Default::default()
+            },
             progress: BackupProgress::default(),
             tell: &mut tell,
         };
@@ -178,14 +188,19 @@ impl Store {
             )));
         }
         if data.starts_with(&root_full) {
-            return Err(StoreError::Invalid(format!("the data directory lies in {}; choose another", root.display())));
+            return Err(StoreError::Invalid(format!(
+                "the data directory lies in {}; choose another",
+                root.display()
+            )));
         }
         match self.inner.options.key_source() {
-            KeySource::File(key) if full(&key).starts_with(&root_full) => Err(StoreError::Invalid(format!(
-                "the master key {} lies in {}; a backup never lies beside the key that opens it",
-                key.display(),
-                root.display()
-            ))),
+            KeySource::File(key) if full(&key).starts_with(&root_full) => {
+                Err(StoreError::Invalid(format!(
+                    "the master key {} lies in {}; a backup never lies beside the key that opens it",
+                    key.display(),
+                    root.display()
+                )))
+            }
             _ => Ok(()),
         }
     }
@@ -194,16 +209,24 @@ impl Store {
         let mut db = self.inner.catalog.read().await?;
         let row = sql::fetch_optional(&mut db, statements::STORE, vec![]).await?;
         let row = row.ok_or_else(|| StoreError::damaged("catalog", "the store row is missing"))?;
-        Ok((row.blob(0)?.iter().map(|byte| format!("{byte:02x}")).collect(), row.int(1)?))
+        Ok((
+            row.blob(0)?
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect(),
+            row.int(1)?,
+        ))
     }
 
     async fn write_catalog(&self, to: &Path) -> Result<(u64, Digest)> {
         self.inner.catalog.snapshot(to).await?;
         let to = to.to_path_buf();
         blocking(move || {
-            fs::set_permissions(&to, Permissions::from_mode(0o600)).map_err(|error| StoreError::file(&to, error))?;
+            fs::set_permissions(&to, Permissions::from_mode(0o600))
+                .map_err(|error| StoreError::file(&to, error))?;
             files::sync_file(&to)?;
-            files::digest(&to)?.ok_or_else(|| StoreError::damaged("catalog.db", "the snapshot is not there"))
+            files::digest(&to)?
+                .ok_or_else(|| StoreError::damaged("catalog.db", "the snapshot is not there"))
         })
         .await?
     }
@@ -248,16 +271,21 @@ impl Taking<'_> {
             let row = sql::fetch_optional(db, statement, vec![]).await?;
             self.progress.total += row.map_or(Ok(0), |row| row.int(0))?.unsigned_abs();
         }
-        let of_tiles = |(_, tail): &(i64, Tail)| full_tiles(tail.size()).count() as u64 * TILE_BYTES as u64;
+        let of_tiles =
+            |(_, tail): &(i64, Tail)| full_tiles(tail.size()).count() as u64 * TILE_BYTES as u64;
         self.progress.total += tiles.iter().map(of_tiles).sum::<u64>();
-        for (kind, statement) in [("packs", statements::PACKS_AFTER), ("splits", statements::SPLITS_AFTER)] {
+        for (kind, statement) in [
+            ("packs", statements::PACKS_AFTER),
+            ("splits", statements::SPLITS_AFTER),
+        ] {
             let mut after = 0;
             loop {
                 let rows = sql::fetch(db, statement, values![after]).await?;
                 for row in &rows {
                     after = row.int(0)?;
                     let size = u64::try_from(row.int(2)?).unwrap_or(0);
-                    self.object(&object_path(kind, &row.array(1)?), size).await?;
+                    self.object(&object_path(kind, &row.array(1)?), size)
+                        .await?;
                 }
                 if rows.is_empty() {
                     break;
@@ -266,7 +294,8 @@ impl Taking<'_> {
         }
         for (tenant, tail) in tiles {
             for tile in full_tiles(tail.size()) {
-                self.object(&tile_path(tenant, &tile), TILE_BYTES as u64).await?;
+                self.object(&tile_path(tenant, &tile), TILE_BYTES as u64)
+                    .await?;
             }
         }
         Ok(())
@@ -276,11 +305,18 @@ impl Taking<'_> {
     async fn object(&mut self, path: &ObjectPath, size: u64) -> Result<()> {
         let name = path.to_string();
         // One that was found shorter than it should be is looked at, and named, each time.
-        let known = self.known.objects.get(&name).copied().filter(|(_, known)| *known == size);
+        let known = self
+            .known
+            .objects
+            .get(&name)
+            .copied()
+            .filter(|(_, known)| *known == size);
         let object = match known {
-            Some((digest, _)) if self.repo.holds(&digest, size) => {
-                Object { name, size, sha256: Some(digest.to_string()) }
-            }
+            Some((digest, _)) if self.repo.holds(&digest, size) => Object {
+                name,
+                size,
+                sha256: Some(digest.to_string()),
+            },
             _ => self.copy(path, size, known).await?,
         };
         self.report.objects += 1;
@@ -289,24 +325,45 @@ impl Taking<'_> {
         self.manifest.object(&object)
     }
 
-    async fn copy(&mut self, path: &ObjectPath, size: u64, known: Option<(Digest, u64)>) -> Result<Object> {
+    async fn copy(
+        &mut self,
+        path: &ObjectPath,
+        size: u64,
+        known: Option<(Digest, u64)>,
+    ) -> Result<Object> {
         let name = path.to_string();
         let found = match self.store.inner.vault.objects.head(path).await {
             Ok(meta) => meta.size,
             Err(object_store::Error::NotFound { .. }) => {
                 self.bad(&name, "the store does not have it any more");
-                return Ok(Object { name, size: 0, sha256: None });
+                return Ok(Object {
+                    name,
+                    size: 0,
+                    sha256: None,
+                });
             }
             Err(error) => return Err(error.into()),
         };
         if found != size {
             // Kept as it is: the frames that are whole can still be read.
-            self.bad(&name, &format!("it has {found} bytes, the catalog says {size}"));
+            self.bad(
+                &name,
+                &format!("it has {found} bytes, the catalog says {size}"),
+            );
         }
         let temporary = self.repo.root.join("tmp").join("object");
-        let digest = fetch(self.store.inner.vault.objects.as_ref(), path, found, &temporary).await?;
+        let digest = fetch(
+            self.store.inner.vault.objects.as_ref(),
+            path,
+            found,
+            &temporary,
+        )
+        .await?;
         if known.is_some_and(|(known, _)| known != digest) {
-            self.bad(&name, "its bytes are not those that an earlier snapshot found");
+            self.bad(
+                &name,
+                "its bytes are not those that an earlier snapshot found",
+            );
         }
         let target = self.repo.object(&digest);
         let folder = target.parent().unwrap_or(&self.repo.root).to_path_buf();
@@ -319,11 +376,17 @@ impl Taking<'_> {
             self.report.copied_bytes += found;
         }
         self.touched.insert(folder);
-        Ok(Object { name, size: found, sha256: Some(digest.to_string()) })
+        Ok(Object {
+            name,
+            size: found,
+            sha256: Some(digest.to_string()),
+        })
     }
 
     fn bad(&mut self, name: &str, what: &str) {
-        self.report.bad.push(BackupFault::new(&self.report.snapshot, name, what));
+        self.report
+            .bad
+            .push(BackupFault::new(&self.report.snapshot, name, what));
     }
 
     /// Makes names durable, signs and ends the manifest.
@@ -336,11 +399,18 @@ impl Taking<'_> {
         let mut signatures = Vec::new();
         for tenant in self.store.tenants() {
             let signer = log_signer(db, &tenant.state.keys).await?;
-            let note = Note::sign(&text, &signer).map_err(|error| StoreError::Invalid(error.to_string()))?;
-            signatures.push(Signature { tenant: tenant.id(), note: note.to_string() });
+            let note = Note::sign(&text, &signer)
+                .map_err(|error| StoreError::Invalid(error.to_string()))?;
+            signatures.push(Signature {
+                tenant: tenant.id(),
+                note: note.to_string(),
+            });
         }
         let tail = self.manifest.finish(signatures)?;
-        Ok(BackupReport { bytes: tail.bytes, ..self.report })
+        Ok(BackupReport {
+            bytes: tail.bytes,
+            ..self.report
+        })
     }
 }
 
@@ -354,7 +424,12 @@ fn full_tiles(size: u64) -> impl Iterator<Item = Tile> {
 }
 
 /// Reads an object piece by piece into a new file, durably, and gives its digest.
-async fn fetch(objects: &dyn ObjectStore, path: &ObjectPath, size: u64, to: &Path) -> Result<Digest> {
+async fn fetch(
+    objects: &dyn ObjectStore,
+    path: &ObjectPath,
+    size: u64,
+    to: &Path,
+) -> Result<Digest> {
     let file = File::create(to).map_err(|error| StoreError::file(to, error))?;
     let mut work = (file, Hasher::new());
     let mut at = 0;
@@ -365,7 +440,8 @@ async fn fetch(objects: &dyn ObjectStore, path: &ObjectPath, size: u64, to: &Pat
         work = blocking(move || {
             let (mut file, mut hasher) = work;
             hasher.update(&bytes);
-            file.write_all(&bytes).map_err(|error| StoreError::file(name, error))?;
+            file.write_all(&bytes)
+                .map_err(|error| StoreError::file(name, error))?;
             Ok::<_, StoreError>((file, hasher))
         })
         .await??;
@@ -374,7 +450,8 @@ async fn fetch(objects: &dyn ObjectStore, path: &ObjectPath, size: u64, to: &Pat
     let name = to.to_path_buf();
     blocking(move || {
         let (file, hasher) = work;
-        file.sync_all().map_err(|error| StoreError::file(name, error))?;
+        file.sync_all()
+            .map_err(|error| StoreError::file(name, error))?;
         Ok(hasher.finish())
     })
     .await?

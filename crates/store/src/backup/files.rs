@@ -13,14 +13,18 @@ const CHUNK: usize = 1 << 20;
 
 /// Size and digest of a file; `None` if it does not exist.
 pub(super) fn digest(path: &Path) -> Result<Option<(u64, Digest)>> {
-    let Some(file) = open(path)? else { return Ok(None) };
+    let Some(file) = open(path)? else {
+        return Ok(None);
+    };
     pump(path, file, |_| Ok(())).map(Some)
 }
 
 /// Copies a file to a new place, durably but for its name ([`sync_dir`]); gives size and
 /// digest of what was copied, `None` if there is nothing at `from`.
 pub(super) fn copy(from: &Path, to: &Path) -> Result<Option<(u64, Digest)>> {
-    let Some(source) = open(from)? else { return Ok(None) };
+    let Some(source) = open(from)? else {
+        return Ok(None);
+    };
     let fail = |error| StoreError::file(to, error);
     let mut target = File::create(to).map_err(fail)?;
     let copied = pump(from, source, |bytes| target.write_all(bytes).map_err(fail))?;
@@ -36,12 +40,18 @@ fn open(path: &Path) -> Result<Option<File>> {
     }
 }
 
-fn pump(path: &Path, mut from: File, mut each: impl FnMut(&[u8]) -> Result<()>) -> Result<(u64, Digest)> {
+fn pump(
+    path: &Path,
+    mut from: File,
+    mut each: impl FnMut(&[u8]) -> Result<()>,
+) -> Result<(u64, Digest)> {
     let mut buffer = vec![0; CHUNK];
     let mut hasher = Hasher::new();
     let mut size = 0;
     loop {
-        let read = from.read(&mut buffer).map_err(|error| StoreError::file(path, error))?;
+        let read = from
+            .read(&mut buffer)
+            .map_err(|error| StoreError::file(path, error))?;
         let Some(bytes) = buffer.get(..read).filter(|bytes| !bytes.is_empty()) else {
             return Ok((size, hasher.finish()));
         };

@@ -61,10 +61,15 @@ impl Object {
     /// repository must not be able to write outside of what is restored.
     fn is_safe(&self) -> bool {
         let part = |part: &str| {
-            let letters = part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'.');
+            let letters = part
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'.');
             letters && !part.is_empty() && !part.starts_with('.')
         };
-        let digest = self.sha256.as_ref().is_none_or(|text| text.parse::<Digest>().is_ok());
+        let digest = self
+            .sha256
+            .as_ref()
+            .is_none_or(|text| text.parse::<Digest>().is_ok());
         self.name.starts_with("objects/") && self.name.split('/').all(part) && digest
     }
 }
@@ -89,7 +94,10 @@ pub(super) struct Signature {
 
 /// What tenants sign. Can never be taken for a checkpoint: the second line is no number.
 pub(super) fn signed_text(head: &Head, digest: &str) -> String {
-    format!("everpost backup manifest v1\nstore {} epoch {}\nsha256 {digest}\n", head.store, head.epoch)
+    format!(
+        "everpost backup manifest v1\nstore {} epoch {}\nsha256 {digest}\n",
+        head.store, head.epoch
+    )
 }
 
 /// Writes a manifest, line by line.
@@ -116,10 +124,13 @@ impl Writing {
     }
 
     fn line(&mut self, value: &impl Serialize) -> Result<()> {
-        let mut text = serde_json::to_vec(value).map_err(|error| StoreError::Invalid(error.to_string()))?;
+        let mut text =
+            serde_json::to_vec(value).map_err(|error| StoreError::Invalid(error.to_string()))?;
         text.push(b'\n');
         self.hasher.update(&text);
-        self.out.write_all(&text).map_err(|error| StoreError::file(&self.path, error))
+        self.out
+            .write_all(&text)
+            .map_err(|error| StoreError::file(&self.path, error))
     }
 
     pub(super) fn object(&mut self, object: &Object) -> Result<()> {
@@ -188,12 +199,18 @@ impl Reading {
             std::io::ErrorKind::NotFound => "it is missing".to_string(),
             _ => error.to_string(),
         })?;
-        let mut reading = Reading { lines: BufReader::new(file), hasher: Hasher::new(), text: Vec::new() };
+        let mut reading = Reading {
+            lines: BufReader::new(file),
+            hasher: Hasher::new(),
+            text: Vec::new(),
+        };
         let line = reading.next()?.ok_or("it is empty")?;
         let head: Head = serde_json::from_slice(line).map_err(|_| "its first line is damaged")?;
         match head.everpost_backup {
             VERSION => Ok((reading, head)),
-            other => Err(format!("it has version {other}; this program reads {VERSION}")),
+            other => Err(format!(
+                "it has version {other}; this program reads {VERSION}"
+            )),
         }
     }
 
@@ -206,13 +223,18 @@ impl Reading {
                 false => Err("a line names something that is no object".into()),
             };
         }
-        serde_json::from_slice(text).map(Line::Tail).map_err(|_| "a line is damaged".into())
+        serde_json::from_slice(text)
+            .map(Line::Tail)
+            .map_err(|_| "a line is damaged".into())
     }
 }
 
 /// Reads a manifest and checks that its lines are those that its last line speaks of.
 /// `each` sees the objects before that is known. `Err` says what is wrong.
-pub(super) fn read(path: &Path, mut each: impl FnMut(Object)) -> std::result::Result<Manifest, String> {
+pub(super) fn read(
+    path: &Path,
+    mut each: impl FnMut(Object),
+) -> std::result::Result<Manifest, String> {
     let (mut lines, head) = Reading::head(path)?;
     loop {
         match lines.line()? {

@@ -63,7 +63,11 @@ pub struct BackupFault {
 
 impl BackupFault {
     fn new(snapshot: &str, item: impl Into<String>, what: impl Into<String>) -> Self {
-        BackupFault { snapshot: snapshot.into(), item: item.into(), what: what.into() }
+        BackupFault {
+            snapshot: snapshot.into(),
+            item: item.into(),
+            what: what.into(),
+        }
     }
 }
 
@@ -77,7 +81,10 @@ pub enum BackupKeys {
 
 /// Name of the snapshot taken at `us`: its time, sortable.
 fn snapshot_name(us: i64) -> String {
-    let whole: String = format_rfc3339(us.div_euclid(1_000_000)).chars().filter(|c| !matches!(c, '-' | ':' | 'Z')).collect();
+    let whole: String = format_rfc3339(us.div_euclid(1_000_000))
+        .chars()
+        .filter(|c| !matches!(c, '-' | ':' | 'Z'))
+        .collect();
     format!("{whole}.{:06}Z", us.rem_euclid(1_000_000))
 }
 

@@ -31,7 +31,11 @@ pub struct Pruned {
 /// manifest can be read, and then every object that no remaining snapshot names. With
 /// `dry_run` it only says what it would do.
 pub fn prune_backups(root: &Path, keep_days: u32, dry_run: bool) -> Result<Pruned> {
-    let repo = if dry_run { Repo::open(root)? } else { Repo::open_alone(root)? };
+    let repo = if dry_run {
+        Repo::open(root)?
+    } else {
+        Repo::open_alone(root)?
+    };
     let mut names = repo.snapshots()?;
     let newest = names.last().cloned();
     let readable = |name: &&String| manifest::read(&repo.manifest(name), |_| {}).is_ok();
@@ -39,7 +43,9 @@ pub fn prune_backups(root: &Path, keep_days: u32, dry_run: bool) -> Result<Prune
     let limit = snapshot_name(now_us().saturating_sub(i64::from(keep_days) * 86_400_000_000));
     let mut pruned = Pruned::default();
     names.retain(|name| {
-        let keep = *name >= limit || Some(name) == newest.as_ref() || Some(name) == newest_readable.as_ref();
+        let keep = *name >= limit
+            || Some(name) == newest.as_ref()
+            || Some(name) == newest_readable.as_ref();
         if !keep {
             pruned.snapshots.push(name.clone());
         }
@@ -48,9 +54,13 @@ pub fn prune_backups(root: &Path, keep_days: u32, dry_run: bool) -> Result<Prune
     pruned.kept = names.len() as u64;
     let mut needed: HashSet<Digest> = HashSet::new();
     for name in &names {
-        let read = manifest::read(&repo.manifest(name), |object| needed.extend(object.digest()));
+        let read = manifest::read(&repo.manifest(name), |object| {
+            needed.extend(object.digest())
+        });
         if let Err(what) = read {
-            pruned.blocked = Some(format!("the manifest of {name} does not say which objects it needs: {what}"));
+            pruned.blocked = Some(format!(
+                "the manifest of {name} does not say which objects it needs: {what}"
+            ));
         }
     }
     if !dry_run {
@@ -78,7 +88,10 @@ fn sweep(repo: &Repo, needed: &HashSet<Digest>, dry_run: bool, pruned: &mut Prun
     let objects = repo.root.join("objects");
     for folder in list(&objects)? {
         for path in list(&folder)? {
-            let digest = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse::<Digest>().ok());
+            let digest = path
+                .file_name()
+                .and_then(|name| name.to_str())
+                .and_then(|name| name.parse::<Digest>().ok());
             // What is not ours stays.
             if digest.is_none_or(|digest| needed.contains(&digest)) {
                 continue;
@@ -99,5 +112,8 @@ fn list(folder: &Path) -> Result<Vec<std::path::PathBuf>> {
     if !folder.is_dir() {
         return Ok(Vec::new());
     }
-    fs::read_dir(folder).map_err(fail)?.map(|entry| entry.map(|entry| entry.path()).map_err(fail)).collect()
+    fs::read_dir(folder)
+        .map_err(fail)?
+        .map(|entry| entry.map(|entry| entry.path()).map_err(fail))
+        .collect()
 }

@@ -23,24 +23,40 @@ impl Repo {
     /// Opens a repository for reading. It may lie on a medium that cannot be written.
     pub(super) fn open(root: &Path) -> Result<Self> {
         if !root.join(MARK).exists() {
-            return Err(StoreError::NotFound(format!("backup repository in {}", root.display())));
+            return Err(StoreError::NotFound(format!(
+                "backup repository in {}",
+                root.display()
+            )));
         }
         let lock = match File::open(root.join("lock")) {
             Ok(file) => Some(held(root, file, false)?),
             Err(_) => None,
         };
-        Ok(Repo { root: root.to_path_buf(), _lock: lock })
+        Ok(Repo {
+            root: root.to_path_buf(),
+            _lock: lock,
+        })
     }
 
     /// Opens a repository so that nobody else reads or writes it.
     pub(super) fn open_alone(root: &Path) -> Result<Self> {
         if !root.join(MARK).exists() {
-            return Err(StoreError::NotFound(format!("backup repository in {}", root.display())));
+            return Err(StoreError::NotFound(format!(
+                "backup repository in {}",
+                root.display()
+            )));
         }
         let path = root.join("lock");
-        let file = fs::OpenOptions::new().write(true).create(true).truncate(false).open(&path);
+        let file = fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path);
         let file = file.map_err(|error| StoreError::file(&path, error))?;
-        Ok(Repo { root: root.to_path_buf(), _lock: Some(held(root, file, true)?) })
+        Ok(Repo {
+            root: root.to_path_buf(),
+            _lock: Some(held(root, file, true)?),
+        })
     }
 
     /// Opens the repository of the store called `store`, and makes it in a directory that
@@ -55,7 +71,12 @@ impl Repo {
                     root.display()
                 )));
             }
-            Ok(_) => return Err(StoreError::damaged(mark.display().to_string(), "it does not name a store")),
+            Ok(_) => {
+                return Err(StoreError::damaged(
+                    mark.display().to_string(),
+                    "it does not name a store",
+                ));
+            }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Self::make(root, store)?,
             Err(error) => return Err(StoreError::file(mark, error)),
         }
@@ -81,7 +102,8 @@ impl Repo {
             }
         }
         let mut file = File::create(&new).map_err(fail)?;
-        file.write_all(format!("{MARK_LINE}{store}\n").as_bytes()).map_err(fail)?;
+        file.write_all(format!("{MARK_LINE}{store}\n").as_bytes())
+            .map_err(fail)?;
         file.sync_all().map_err(fail)?;
         files::rename(&new, &root.join(MARK))?;
         crate::keys::sync_parent(root)
@@ -114,7 +136,9 @@ impl Repo {
     /// Names of directories beside the snapshots that were never finished, or half removed.
     pub(super) fn leftovers(&self) -> Result<Vec<PathBuf>> {
         let names = self.entries()?;
-        let left = names.into_iter().filter(|name| name.starts_with(".partial-") || name.starts_with(".gone-"));
+        let left = names
+            .into_iter()
+            .filter(|name| name.starts_with(".partial-") || name.starts_with(".gone-"));
         Ok(left.map(|name| self.snapshots_dir().join(name)).collect())
     }
 
@@ -140,23 +164,33 @@ impl Repo {
     pub(super) fn choose(&self, wanted: Option<&str>) -> Result<String> {
         let names = self.snapshots()?;
         let Some(wanted) = wanted else {
-            return names.last().cloned().ok_or_else(|| StoreError::NotFound("snapshot in this repository".into()));
+            return names
+                .last()
+                .cloned()
+                .ok_or_else(|| StoreError::NotFound("snapshot in this repository".into()));
         };
         let mut found = names.into_iter().filter(|name| name.starts_with(wanted));
         match (found.next(), found.next()) {
             (Some(name), None) => Ok(name),
             (None, _) => Err(StoreError::NotFound(format!("snapshot {wanted}"))),
-            (Some(_), Some(_)) => Err(StoreError::Invalid(format!("several snapshots begin with {wanted}"))),
+            (Some(_), Some(_)) => Err(StoreError::Invalid(format!(
+                "several snapshots begin with {wanted}"
+            ))),
         }
     }
 }
 
 fn held(root: &Path, file: File, alone: bool) -> Result<File> {
-    match if alone { file.try_lock() } else { file.try_lock_shared() } {
+    match if alone {
+        file.try_lock()
+    } else {
+        file.try_lock_shared()
+    } {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => {
-            Err(StoreError::Invalid(format!("the repository {} is in use by another process", root.display())))
-        }
+        Err(TryLockError::WouldBlock) => Err(StoreError::Invalid(format!(
+            "the repository {} is in use by another process",
+            root.display()
+        ))),
         // Some network file systems know no locks; reading is safe without.
         Err(TryLockError::Error(_)) if !alone => Ok(file),
         Err(TryLockError::Error(error)) => Err(StoreError::file(root.join("lock"), error)),
@@ -195,9 +229,15 @@ pub fn list_backups(root: &Path) -> Result<Vec<SnapshotInfo>> {
             bytes: tail.bytes,
             bad: None,
         },
-        Err(what) => {
-            SnapshotInfo { name, taken: String::new(), epoch: 0, events: 0, objects: 0, bytes: 0, bad: Some(what) }
-        }
+        Err(what) => SnapshotInfo {
+            name,
+            taken: String::new(),
+            epoch: 0,
+            events: 0,
+            objects: 0,
+            bytes: 0,
+            bad: Some(what),
+        },
     };
     Ok(repo.snapshots()?.into_iter().map(info).collect())
 }

@@ -93,7 +93,10 @@ struct Work<'a> {
 }
 
 /// Restores a snapshot into a data directory that does not exist yet or is empty.
-pub async fn restore_backup(what: &Restore, mut tell: impl FnMut(&BackupProgress)) -> Result<Restored> {
+pub async fn restore_backup(
+    what: &Restore,
+    mut tell: impl FnMut(&BackupProgress),
+) -> Result<Restored> {
     let repo = Repo::open(&what.repo)?;
     refuse_places(what)?;
     let snapshot = repo.choose(what.snapshot.as_deref())?;
@@ -107,7 +110,14 @@ pub async fn restore_backup(what: &Restore, mut tell: impl FnMut(&BackupProgress
     };
     let mut partial = what.data.as_os_str().to_owned();
     partial.push(".partial");
-    let work = Work { what, repo, snapshot, manifest, source, partial: PathBuf::from(partial) };
+    let work = Work {
+        what,
+        repo,
+        snapshot,
+        manifest,
+        source,
+        partial: PathBuf::from(partial),
+    };
     // The key comes first: with a wrong one nothing is written at all.
     work.check_keys().await?;
     work.claim_partial()?;
@@ -119,7 +129,10 @@ pub async fn restore_backup(what: &Restore, mut tell: impl FnMut(&BackupProgress
     work.copy_catalog().await?;
     let (master, new) = work.master().await?;
     // The key wherever it ends up: the store is handed its bytes, and reads no file here.
-    let options = Options { key: Some(work.source.clone()), ..Options::new(&work.partial) };
+    let options = Options {
+        key: Some(work.source.clone()),
+        ..Options::new(&work.partial)
+    };
     let store = Store::open_locked(options, lock, master).await?.store;
     let (epoch, tenants) = store.begin_epoch().await?;
     store.close().await?;
@@ -134,7 +147,9 @@ pub async fn restore_backup(what: &Restore, mut tell: impl FnMut(&BackupProgress
 fn refuse_places(what: &Restore) -> Result<()> {
     let (data, repo) = (full(&what.data), full(&what.repo));
     if data.starts_with(&repo) || repo.starts_with(&data) {
-        return Err(StoreError::Invalid("repository and data directory must not lie in each other".into()));
+        return Err(StoreError::Invalid(
+            "repository and data directory must not lie in each other".into(),
+        ));
     }
     match is_empty(&what.data)? {
         true => Ok(()),
@@ -159,9 +174,14 @@ impl Work<'_> {
     async fn check_keys(&self) -> Result<()> {
         let name = &self.snapshot;
         if self.manifest.head.schema > NEWEST {
-            return Err(StoreError::Version { found: self.manifest.head.schema, known: NEWEST });
+            return Err(StoreError::Version {
+                found: self.manifest.head.schema,
+                known: NEWEST,
+            });
         }
-        if let Some(what) = verify::catalog_difference(&self.repo, name, &self.manifest.head).await? {
+        if let Some(what) =
+            verify::catalog_difference(&self.repo, name, &self.manifest.head).await?
+        {
             return Err(StoreError::damaged(format!("catalog.db of {name}"), what));
         }
         let mut db = peek(&self.repo.catalog(name)).await?;
@@ -179,8 +199,9 @@ impl Work<'_> {
                 }
             }
             BackupKeys::Master(source) => {
-                let master = MasterKey::read(source)?
-                    .ok_or_else(|| StoreError::Key(format!("there is no master key in {source}")))?;
+                let master = MasterKey::read(source)?.ok_or_else(|| {
+                    StoreError::Key(format!("there is no master key in {source}"))
+                })?;
                 if !rekey::opens(&master, &tenants) {
                     return Err(StoreError::Key(format!(
                         "the master key in {source} (fingerprint {}) does not open this snapshot",
@@ -223,12 +244,20 @@ impl Work<'_> {
 
     /// Copies every object and compares it with the manifest. One that an earlier attempt
     /// copied whole is read and kept.
-    async fn copy_objects(&self, objects: &[Object], tell: &mut impl FnMut(&BackupProgress)) -> Result<Vec<BackupFault>> {
+    async fn copy_objects(
+        &self,
+        objects: &[Object],
+        tell: &mut impl FnMut(&BackupProgress),
+    ) -> Result<Vec<BackupFault>> {
         let mut bad = Vec::new();
         let mut folders = BTreeSet::new();
-        let mut progress = BackupProgress { total: self.manifest.tail.bytes, ..BackupProgress::default() };
+        let mut progress = BackupProgress {
+            total: self.manifest.tail.bytes,
+            ..BackupProgress::default()
+        };
         for object in objects {
-            let mut wrong = |what: String| bad.push(BackupFault::new(&self.snapshot, &object.name, what));
+            let mut wrong =
+                |what: String| bad.push(BackupFault::new(&self.snapshot, &object.name, what));
             let Some(digest) = object.digest() else {
                 wrong("the store did not have it when the snapshot was taken".into());
                 continue;
@@ -238,7 +267,9 @@ impl Work<'_> {
             let folder = target.parent().unwrap_or(&self.partial).to_path_buf();
             if !folders.contains(&folder) {
                 make_private_dir(&folder)?;
-                let up = folder.ancestors().take_while(|above| **above != *self.partial);
+                let up = folder
+                    .ancestors()
+                    .take_while(|above| **above != *self.partial);
                 folders.extend(up.map(Path::to_path_buf));
             }
             let (from, to, size) = (self.repo.object(&digest), target.clone(), object.size);
@@ -273,13 +304,21 @@ impl Work<'_> {
                 _ => {}
             }
         }
-        let (from, to) = (self.repo.catalog(&self.snapshot), self.partial.join("catalog.db"));
+        let (from, to) = (
+            self.repo.catalog(&self.snapshot),
+            self.partial.join("catalog.db"),
+        );
         let copied = blocking(move || files::copy(&from, &to)).await??;
         let head = &self.manifest.head;
         let digest = head.catalog_sha256.parse();
-        let digest = digest.map_err(|_| StoreError::damaged(&self.snapshot, "the manifest has no digest of the catalog"))?;
+        let digest = digest.map_err(|_| {
+            StoreError::damaged(&self.snapshot, "the manifest has no digest of the catalog")
+        })?;
         match verify::difference(copied, head.catalog_size, &digest) {
-            Some(what) => Err(StoreError::damaged(format!("catalog.db of {}", self.snapshot), what)),
+            Some(what) => Err(StoreError::damaged(
+                format!("catalog.db of {}", self.snapshot),
+                what,
+            )),
             None => files::sync_dir(&self.partial),
         }
     }
@@ -292,11 +331,17 @@ impl Work<'_> {
         match &self.what.keys {
             BackupKeys::Master(source) => {
                 let master = MasterKey::read(source)?;
-                Ok((master.ok_or_else(|| StoreError::Key(format!("there is no master key in {source}")))?, None))
+                Ok((
+                    master.ok_or_else(|| {
+                        StoreError::Key(format!("there is no master key in {source}"))
+                    })?,
+                    None,
+                ))
             }
             BackupKeys::Recovery(recovery) => {
                 let tenants = rekey::peek_tenants(&path).await?;
-                let new = NewMaster::in_place_of_lost(self.source.clone(), &self.partial, &tenants)?;
+                let new =
+                    NewMaster::in_place_of_lost(self.source.clone(), &self.partial, &tenants)?;
                 let catalog = Catalog::open_sqlite(&path, false).await?;
                 let mut tx = catalog.begin().await?;
                 rekey::rewrap(&mut tx, &new.master, |tenant| tenant.recover(recovery)).await?;
@@ -314,7 +359,13 @@ impl Work<'_> {
         files::rename(&self.partial, &self.what.data)
     }
 
-    fn report(&self, epoch: i64, tenants: Vec<RestoredTenant>, bad: Vec<BackupFault>, done: bool) -> Restored {
+    fn report(
+        &self,
+        epoch: i64,
+        tenants: Vec<RestoredTenant>,
+        bad: Vec<BackupFault>,
+        done: bool,
+    ) -> Restored {
         Restored {
             snapshot: self.snapshot.clone(),
             taken: self.manifest.head.taken.clone(),
@@ -344,12 +395,22 @@ impl Store {
     async fn begin_epoch(&self) -> Result<(i64, Vec<RestoredTenant>)> {
         let mut tx = self.inner.catalog.begin().await?;
         let store = || StoreError::damaged("catalog", "the store row is missing");
-        let row = sql::fetch_optional(&mut tx, statements::STORE, vec![]).await?.ok_or_else(store)?;
-        let epoch = row.int(1)?.saturating_add(1).max(now_us().div_euclid(1_000_000));
+        let row = sql::fetch_optional(&mut tx, statements::STORE, vec![])
+            .await?
+            .ok_or_else(store)?;
+        let epoch = row
+            .int(1)?
+            .saturating_add(1)
+            .max(now_us().div_euclid(1_000_000));
         if sql::execute(&mut tx, statements::RAISE_EPOCH, values![epoch]).await? != 1 {
             return Err(store());
         }
-        sql::execute(&mut tx, statements::RAISE_LEASES, values![epoch.saturating_mul(GENERATIONS)]).await?;
+        sql::execute(
+            &mut tx,
+            statements::RAISE_LEASES,
+            values![epoch.saturating_mul(GENERATIONS)],
+        )
+        .await?;
         let mut restored = Vec::new();
         for tenant in self.tenants() {
             let state = log_state(&mut tx, tenant.id()).await?;
@@ -357,7 +418,9 @@ impl Store {
             let damaged = |what: String| StoreError::damaged("checkpoint", what);
             let previous = match state.checkpoint.is_empty() {
                 true => None,
-                false => Some(Note::parse(&state.checkpoint).map_err(|error| damaged(error.to_string()))?),
+                false => Some(
+                    Note::parse(&state.checkpoint).map_err(|error| damaged(error.to_string()))?,
+                ),
             };
             let notice = ForkNotice {
                 origin: signer.key().name().to_string(),
@@ -367,12 +430,16 @@ impl Store {
                 previous,
             };
             let events = crate::admit::next_seq(&mut tx, tenant.id()).await?;
-            tenant.record_action(&mut tx, EventKind::Restored, &notice.encode()).await?;
+            tenant
+                .record_action(&mut tx, EventKind::Restored, &notice.encode())
+                .await?;
             restored.push(RestoredTenant {
                 name: tenant.name().to_string(),
                 events: events.unsigned_abs(),
                 kept: notice.kept_size,
-                notice: notice.sign(&signer).map_err(|error| damaged(error.to_string()))?,
+                notice: notice
+                    .sign(&signer)
+                    .map_err(|error| damaged(error.to_string()))?,
             });
         }
         tx.commit().await?;

@@ -1,5 +1,10 @@
 //! The restore drill, and what damage, wrong keys and interruptions do to it.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests may panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests may panic"
+)]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,7 +19,8 @@ use everpost_domain::query::parse;
 
 use super::*;
 use crate::{
-    By, Incoming, Options, Order, Outcome, Placement, Prepared, SearchRequest, Store, StoreError, Tenant, now_us,
+    By, Incoming, Options, Order, Outcome, Placement, Prepared, SearchRequest, Store, StoreError,
+    Tenant, now_us,
 };
 
 /// Bytes that do not compress, the same every time.
@@ -69,7 +75,9 @@ async fn admit(tenant: &Tenant, numbers: std::ops::Range<usize>) -> Vec<Digest> 
     for start in numbers.clone().step_by(50) {
         let items: Vec<Prepared> = (start..numbers.end.min(start + 50)).map(mail).collect();
         for outcome in tenant.admit(items, None).await.unwrap() {
-            let Outcome::Stored(id) = outcome else { panic!("stored before") };
+            let Outcome::Stored(id) = outcome else {
+                panic!("stored before")
+            };
             ids.push(id);
         }
     }
@@ -87,9 +95,18 @@ impl Machine {
     /// A store with so many mails, and their ids.
     async fn with_mail(count: usize) -> (Self, Store, Vec<Digest>) {
         let dir = tempfile::tempdir().unwrap();
-        let opened = Store::open(Options::create(dir.path().join("archive"))).await.unwrap();
+        let opened = Store::open(Options::create(dir.path().join("archive")))
+            .await
+            .unwrap();
         let ids = admit(&opened.store.tenant(None).unwrap(), 0..count).await;
-        (Machine { dir, recovery: opened.recovery.unwrap() }, opened.store, ids)
+        (
+            Machine {
+                dir,
+                recovery: opened.recovery.unwrap(),
+            },
+            opened.store,
+            ids,
+        )
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -178,58 +195,101 @@ async fn drill_on_a_new_machine_with_the_recovery_key_alone() {
     let (machine, store, mut ids) = Machine::with_mail(300).await;
     let (repo, tenant) = (machine.path("repo"), store.tenant(None).unwrap());
     let mut told = BackupProgress::default();
-    let first = store.backup(&repo, |progress| told = *progress).await.unwrap();
+    let first = store
+        .backup(&repo, |progress| told = *progress)
+        .await
+        .unwrap();
     assert_eq!(first.bad, []);
-    assert_eq!((first.copied, told.done, told.objects), (first.objects, told.total, first.objects));
+    assert_eq!(
+        (first.copied, told.done, told.objects),
+        (first.objects, told.total, first.objects)
+    );
     assert!(first.copied_bytes > 9 << 20);
-    assert!(of_kind(&repo, "tiles").0.ends_with("tile/0/000"), "300 events fill a tile");
+    assert!(
+        of_kind(&repo, "tiles").0.ends_with("tile/0/000"),
+        "300 events fill a tile"
+    );
     let early = tenant.log_head().await.unwrap().unwrap();
 
     // Nothing new: nothing is copied. Then what came since, and no more.
     let again = store.backup(&repo, |_| {}).await.unwrap();
-    assert_eq!((again.copied, again.copied_bytes, again.objects), (0, 0, first.objects));
+    assert_eq!(
+        (again.copied, again.copied_bytes, again.objects),
+        (0, 0, first.objects)
+    );
     let before: Vec<String> = objects(&repo).into_iter().map(|(name, _)| name).collect();
     ids.extend(admit(&tenant, 300..340).await);
     let second = store.backup(&repo, |_| {}).await.unwrap();
-    let new = objects(&repo).into_iter().filter(|(name, _)| !before.contains(name)).count() as u64;
+    let new = objects(&repo)
+        .into_iter()
+        .filter(|(name, _)| !before.contains(name))
+        .count() as u64;
     assert_eq!(second.copied, new);
-    assert!(second.copied >= 2 && second.copied_bytes < 1 << 20, "{second:?}");
+    assert!(
+        second.copied >= 2 && second.copied_bytes < 1 << 20,
+        "{second:?}"
+    );
     let last = tenant.log_head().await.unwrap().unwrap();
     let lost = admit(&tenant, 340..350).await;
     assert_eq!(list_backups(&repo).unwrap().len(), 3);
 
     // No key of any kind is in the repository.
     let master = store.inner.master.clone();
-    let secrets = [master.0.0.to_vec(), Digest(master.0.0).to_string().into_bytes(), machine.recovery.0.0.to_vec()];
+    let secrets = [
+        master.0.0.to_vec(),
+        Digest(master.0.0).to_string().into_bytes(),
+        machine.recovery.0.0.to_vec(),
+    ];
     for path in tree(&repo).into_keys() {
         let bytes = fs::read(path).unwrap();
-        assert!(secrets.iter().all(|secret| !bytes.windows(secret.len()).any(|window| window == secret)));
+        assert!(
+            secrets
+                .iter()
+                .all(|secret| !bytes.windows(secret.len()).any(|window| window == secret))
+        );
     }
     drop(tenant);
     store.close().await.unwrap();
-    let verified = verify_backup(&repo, None, &machine.master(), |_| {}).await.unwrap();
-    assert_eq!((verified.bad, verified.signer, verified.snapshots), (vec![], BackupSigner::Checked, 3));
+    let verified = verify_backup(&repo, None, &machine.master(), |_| {})
+        .await
+        .unwrap();
+    assert_eq!(
+        (verified.bad, verified.signer, verified.snapshots),
+        (vec![], BackupSigner::Checked, 3)
+    );
 
     // The machine burns down; the repository and a sheet of paper are left.
     fs::remove_dir_all(machine.path("archive")).unwrap();
     fs::remove_file(machine.path("archive.key")).unwrap();
-    let verified = verify_backup(&repo, None, &machine.master(), |_| {}).await.unwrap();
+    let verified = verify_backup(&repo, None, &machine.master(), |_| {})
+        .await
+        .unwrap();
     assert!(verified.bad.is_empty() && matches!(verified.signer, BackupSigner::NotChecked(_)));
     let elsewhere = tempfile::tempdir().unwrap();
     let data = elsewhere.path().join("new");
     let untouched = tree(&repo);
-    let restored = restore_backup(&machine.restore(&data, machine.recovery()), |_| {}).await.unwrap();
+    let restored = restore_backup(&machine.restore(&data, machine.recovery()), |_| {})
+        .await
+        .unwrap();
     assert!(restored.done && restored.new_key && restored.bad.is_empty());
-    assert_eq!((restored.snapshot.clone(), restored.tenants[0].events), (second.snapshot, 340));
+    assert_eq!(
+        (restored.snapshot.clone(), restored.tenants[0].events),
+        (second.snapshot, 340)
+    );
     assert_eq!(tree(&repo), untouched);
-    let files: Vec<String> =
-        fs::read_dir(elsewhere.path()).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    let files: Vec<String> = fs::read_dir(elsewhere.path())
+        .unwrap()
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .collect();
     assert_eq!(files.len(), 2, "the archive and its key: {files:?}");
 
     let store = Store::open(Options::new(&data)).await.unwrap().store;
     let tenant = store.tenant(None).unwrap();
     all_there(&tenant, &ids).await;
-    assert_eq!(tenant.raw(&lost[0]).await.unwrap_err().code(), "E-NOT-FOUND");
+    assert_eq!(
+        tenant.raw(&lost[0]).await.unwrap_err().code(),
+        "E-NOT-FOUND"
+    );
     assert_eq!(hits(&tenant, "zebra317").await, 1);
     assert_eq!(hits(&tenant, "").await, 340);
 
@@ -242,7 +302,10 @@ async fn drill_on_a_new_machine_with_the_recovery_key_alone() {
         verify_consistency(old.size, &old.root, head.size, &head.root, &proof).unwrap();
     }
     let notice = ForkNotice::open(&restored.tenants[0].notice, &head.key).unwrap();
-    assert_eq!((notice.kept_size, notice.kept_root, notice.previous), (340, last.root, Some(last.note)));
+    assert_eq!(
+        (notice.kept_size, notice.kept_root, notice.previous),
+        (340, last.root, Some(last.note))
+    );
 
     // And mail comes in again, what was lost as well as new.
     ids.extend(admit(&tenant, 345..360).await);
@@ -250,9 +313,17 @@ async fn drill_on_a_new_machine_with_the_recovery_key_alone() {
     assert_eq!(hits(&tenant, "zebra359").await, 1);
     // The restored archive goes on in the same repository.
     let third = store.backup(&repo, |_| {}).await.unwrap();
-    assert!(third.copied > 0 && third.copied < 10 && third.bad.is_empty(), "{third:?}");
-    let verified = verify_backup(&repo, Some(&third.snapshot), &machine.recovery(), |_| {}).await.unwrap();
-    assert_eq!((verified.bad, verified.signer), (vec![], BackupSigner::Checked));
+    assert!(
+        third.copied > 0 && third.copied < 10 && third.bad.is_empty(),
+        "{third:?}"
+    );
+    let verified = verify_backup(&repo, Some(&third.snapshot), &machine.recovery(), |_| {})
+        .await
+        .unwrap();
+    assert_eq!(
+        (verified.bad, verified.signer),
+        (vec![], BackupSigner::Checked)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -260,14 +331,29 @@ async fn a_drill_and_the_real_restore_are_two_epochs() {
     let (machine, store, _) = Machine::with_mail(3).await;
     store.backup(&machine.path("repo"), |_| {}).await.unwrap();
     store.close().await.unwrap();
-    let drill = restore_backup(&machine.restore(&machine.path("drill"), machine.recovery()), |_| {}).await.unwrap();
+    let drill = restore_backup(
+        &machine.restore(&machine.path("drill"), machine.recovery()),
+        |_| {},
+    )
+    .await
+    .unwrap();
     while now_us() / 1_000_000 <= drill.epoch {
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
-    let real = restore_backup(&machine.restore(&machine.path("real"), machine.master()), |_| {}).await.unwrap();
+    let real = restore_backup(
+        &machine.restore(&machine.path("real"), machine.master()),
+        |_| {},
+    )
+    .await
+    .unwrap();
     assert!(real.epoch > drill.epoch && !real.new_key);
     // With the master key the archive is opened by that same key.
-    let opened = Store::open(Options { key: Some(real.key), ..Options::new(machine.path("real")) }).await.unwrap();
+    let opened = Store::open(Options {
+        key: Some(real.key),
+        ..Options::new(machine.path("real"))
+    })
+    .await
+    .unwrap();
     assert_eq!(hits(&opened.store.tenant(None).unwrap(), "letter").await, 3);
 }
 
@@ -283,16 +369,28 @@ async fn one_flipped_byte_is_named_and_nothing_is_restored_in_silence() {
         let (name, path) = of_kind(&repo, kind);
         let at = fs::metadata(&path).unwrap().len() as usize / 2;
         flip(&path, at);
-        let verified = verify_backup(&repo, None, &machine.master(), |_| {}).await.unwrap();
+        let verified = verify_backup(&repo, None, &machine.master(), |_| {})
+            .await
+            .unwrap();
         assert_eq!(verified.bad.len(), 1);
-        assert_eq!((&verified.bad[0].item, &verified.bad[0].snapshot), (&name, &report.snapshot));
-        let restored = restore_backup(&machine.restore(&data, machine.recovery()), |_| {}).await.unwrap();
-        assert!(!restored.done && restored.bad.len() == 1 && restored.bad[0].item == name, "{restored:?}");
+        assert_eq!(
+            (&verified.bad[0].item, &verified.bad[0].snapshot),
+            (&name, &report.snapshot)
+        );
+        let restored = restore_backup(&machine.restore(&data, machine.recovery()), |_| {})
+            .await
+            .unwrap();
+        assert!(
+            !restored.done && restored.bad.len() == 1 && restored.bad[0].item == name,
+            "{restored:?}"
+        );
         assert!(!data.exists() && !machine.path("again.key").exists());
         flip(&path, at);
     }
     // The same restore, asked for again, goes on where it stopped and ends well.
-    let restored = restore_backup(&machine.restore(&data, machine.recovery()), |_| {}).await.unwrap();
+    let restored = restore_backup(&machine.restore(&data, machine.recovery()), |_| {})
+        .await
+        .unwrap();
     assert!(restored.done);
     let opened = Store::open(Options::new(&data)).await.unwrap();
     all_there(&opened.store.tenant(None).unwrap(), &ids).await;
@@ -302,13 +400,27 @@ async fn one_flipped_byte_is_named_and_nothing_is_restored_in_silence() {
     // Despite damage: what is whole comes back, the rest is named.
     let (name, path) = of_kind(&repo, "packs");
     fs::remove_file(&path).unwrap();
-    let verified = verify_backup(&repo, None, &machine.master(), |_| {}).await.unwrap();
-    assert!(verified.bad[0].item == name && verified.bad[0].what.contains("missing"), "{:?}", verified.bad);
+    let verified = verify_backup(&repo, None, &machine.master(), |_| {})
+        .await
+        .unwrap();
+    assert!(
+        verified.bad[0].item == name && verified.bad[0].what.contains("missing"),
+        "{:?}",
+        verified.bad
+    );
     let rest = machine.path("rest");
-    let despite = Restore { despite_damage: true, ..machine.restore(&rest, machine.recovery()) };
+    let despite = Restore {
+        despite_damage: true,
+        ..machine.restore(&rest, machine.recovery())
+    };
     let restored = restore_backup(&despite, |_| {}).await.unwrap();
     assert!(restored.done && restored.bad.len() == 1 && restored.bad[0].item == name);
-    let tenant = Store::open(Options::new(&rest)).await.unwrap().store.tenant(None).unwrap();
+    let tenant = Store::open(Options::new(&rest))
+        .await
+        .unwrap()
+        .store
+        .tenant(None)
+        .unwrap();
     let mut lost = 0;
     for id in &ids {
         match tenant.raw(id).await {
@@ -328,11 +440,28 @@ async fn a_damaged_catalog_or_manifest_is_named() {
     store.close().await.unwrap();
     let folder = repo.join("snapshots").join(&report.snapshot);
     let check = async |item: &str| {
-        let verified = verify_backup(&repo, None, &machine.master(), |_| {}).await.unwrap();
-        assert_eq!(verified.bad.iter().map(|bad| bad.item.as_str()).collect::<Vec<_>>(), [item]);
-        let error = restore_backup(&machine.restore(&machine.path("new"), machine.master()), |_| {}).await.unwrap_err();
+        let verified = verify_backup(&repo, None, &machine.master(), |_| {})
+            .await
+            .unwrap();
+        assert_eq!(
+            verified
+                .bad
+                .iter()
+                .map(|bad| bad.item.as_str())
+                .collect::<Vec<_>>(),
+            [item]
+        );
+        let error = restore_backup(
+            &machine.restore(&machine.path("new"), machine.master()),
+            |_| {},
+        )
+        .await
+        .unwrap_err();
         assert_eq!(error.code(), "E-DAMAGED");
-        assert!(error.to_string().contains(item.split('.').next().unwrap()), "{error}");
+        assert!(
+            error.to_string().contains(item.split('.').next().unwrap()),
+            "{error}"
+        );
         assert!(!machine.path("new").exists() && !machine.path("new.partial").exists());
     };
     let catalog = fs::read(folder.join("catalog.db")).unwrap();
@@ -360,14 +489,22 @@ async fn a_damaged_catalog_or_manifest_is_named() {
         check("manifest.ndjson").await;
     }
     fs::write(&path, manifest).unwrap();
-    let verified = verify_backup(&repo, None, &machine.master(), |_| {}).await.unwrap();
-    assert_eq!((verified.bad, verified.signer), (vec![], BackupSigner::Checked));
+    let verified = verify_backup(&repo, None, &machine.master(), |_| {})
+        .await
+        .unwrap();
+    assert_eq!(
+        (verified.bad, verified.signer),
+        (vec![], BackupSigner::Checked)
+    );
 }
 
 /// What somebody without a key can do: other lines, a digest that fits, the old signatures.
 fn resign(lines: &str, last: &str) -> String {
     let mut tail: manifest::Tail = serde_json::from_str(last).unwrap();
-    let old = std::mem::replace(&mut tail.digest, Digest::of(format!("{lines}\n").as_bytes()).to_string());
+    let old = std::mem::replace(
+        &mut tail.digest,
+        Digest::of(format!("{lines}\n").as_bytes()).to_string(),
+    );
     for signature in &mut tail.signatures {
         signature.note = signature.note.replace(&old, &tail.digest);
     }
@@ -380,12 +517,22 @@ async fn wrong_keys_and_places_write_nothing() {
     let repo = machine.path("repo");
     // Places that would defeat the purpose.
     for wrong in ["archive/backup", "archive", "."] {
-        let error = store.backup(&machine.path(wrong), |_| {}).await.unwrap_err();
+        let error = store
+            .backup(&machine.path(wrong), |_| {})
+            .await
+            .unwrap_err();
         assert_eq!(error.code(), "E-INVALID", "{wrong}");
     }
     fs::create_dir(machine.path("full")).unwrap();
     fs::write(machine.path("full/letter.txt"), "mine").unwrap();
-    assert_eq!(store.backup(&machine.path("full"), |_| {}).await.unwrap_err().code(), "E-INVALID");
+    assert_eq!(
+        store
+            .backup(&machine.path("full"), |_| {})
+            .await
+            .unwrap_err()
+            .code(),
+        "E-INVALID"
+    );
     store.backup(&repo, |_| {}).await.unwrap();
     store.close().await.unwrap();
     let (other, other_store, _) = Machine::with_mail(1).await;
@@ -395,16 +542,42 @@ async fn wrong_keys_and_places_write_nothing() {
 
     let before = tree(machine.dir.path());
     let data = machine.path("new");
-    for keys in [other.recovery(), other.master(), BackupKeys::Master(KeySource::File(machine.path("absent")))] {
-        let error = restore_backup(&machine.restore(&data, keys), |_| {}).await.unwrap_err();
+    for keys in [
+        other.recovery(),
+        other.master(),
+        BackupKeys::Master(KeySource::File(machine.path("absent"))),
+    ] {
+        let error = restore_backup(&machine.restore(&data, keys), |_| {})
+            .await
+            .unwrap_err();
         assert_eq!(error.code(), "E-KEY");
     }
-    let occupied = Restore { key: Some(KeySource::File(machine.path("archive.key"))), ..machine.restore(&data, machine.recovery()) };
-    assert!(restore_backup(&occupied, |_| {}).await.unwrap_err().to_string().contains("never replaced"));
-    let error = restore_backup(&machine.restore(&machine.path("full"), machine.master()), |_| {}).await.unwrap_err();
+    let occupied = Restore {
+        key: Some(KeySource::File(machine.path("archive.key"))),
+        ..machine.restore(&data, machine.recovery())
+    };
+    assert!(
+        restore_backup(&occupied, |_| {})
+            .await
+            .unwrap_err()
+            .to_string()
+            .contains("never replaced")
+    );
+    let error = restore_backup(
+        &machine.restore(&machine.path("full"), machine.master()),
+        |_| {},
+    )
+    .await
+    .unwrap_err();
     assert!(error.to_string().contains("not empty"), "{error}");
-    let missing = Restore { snapshot: Some("1999".into()), ..machine.restore(&data, machine.master()) };
-    assert_eq!(restore_backup(&missing, |_| {}).await.unwrap_err().code(), "E-NOT-FOUND");
+    let missing = Restore {
+        snapshot: Some("1999".into()),
+        ..machine.restore(&data, machine.master())
+    };
+    assert_eq!(
+        restore_backup(&missing, |_| {}).await.unwrap_err().code(),
+        "E-NOT-FOUND"
+    );
     assert_eq!(tree(machine.dir.path()), before);
 }
 
@@ -431,7 +604,12 @@ async fn what_a_crash_left_is_used_or_cleared() {
     let (name, source) = of_kind(&repo, "packs");
     let kept = fs::read(&source).unwrap();
     fs::remove_file(&source).unwrap();
-    assert!(!restore_backup(&machine.restore(&data, machine.recovery()), |_| {}).await.unwrap().done);
+    assert!(
+        !restore_backup(&machine.restore(&data, machine.recovery()), |_| {})
+            .await
+            .unwrap()
+            .done
+    );
     fs::write(&source, kept).unwrap();
     let partial = machine.path("new.partial");
     fs::write(partial.join(&name), "half").unwrap();
@@ -439,9 +617,17 @@ async fn what_a_crash_left_is_used_or_cleared() {
     fs::write(partial.join("catalog.db-wal"), "half").unwrap();
     fs::write(machine.path("new.key.new"), "half").unwrap();
     // Another snapshot does not go on with it.
-    let other = Restore { snapshot: Some(report.snapshot), ..machine.restore(&data, machine.recovery()) };
+    let other = Restore {
+        snapshot: Some(report.snapshot),
+        ..machine.restore(&data, machine.recovery())
+    };
     assert!(restore_backup(&other, |_| {}).await.is_err());
-    assert!(restore_backup(&machine.restore(&data, machine.recovery()), |_| {}).await.unwrap().done);
+    assert!(
+        restore_backup(&machine.restore(&data, machine.recovery()), |_| {})
+            .await
+            .unwrap()
+            .done
+    );
     // Killed between the archive's name and its key's: opening ends it.
     fs::rename(machine.path("new.key"), machine.path("new.key.new")).unwrap();
     let opened = Store::open(Options::new(&data)).await.unwrap();
@@ -459,29 +645,56 @@ async fn pruning_keeps_the_newest_and_what_it_needs() {
     tenant.reindex().await.unwrap();
     let second = store.backup(&repo, |_| {}).await.unwrap();
     let snapshots = repo.join("snapshots");
-    fs::rename(snapshots.join(&first.snapshot), snapshots.join("20200101T000000.000000Z")).unwrap();
-    fs::rename(snapshots.join(&second.snapshot), snapshots.join("20200102T000000.000000Z")).unwrap();
+    fs::rename(
+        snapshots.join(&first.snapshot),
+        snapshots.join("20200101T000000.000000Z"),
+    )
+    .unwrap();
+    fs::rename(
+        snapshots.join(&second.snapshot),
+        snapshots.join("20200102T000000.000000Z"),
+    )
+    .unwrap();
 
     let before = tree(&repo);
     let would = prune_backups(&repo, 30, true).unwrap();
-    assert_eq!((would.snapshots.as_slice(), would.kept), (["20200101T000000.000000Z".to_string()].as_slice(), 1));
-    assert_eq!((would.objects, would.blocked.clone(), tree(&repo)), (1, None, before.clone()));
+    assert_eq!(
+        (would.snapshots.as_slice(), would.kept),
+        (["20200101T000000.000000Z".to_string()].as_slice(), 1)
+    );
+    assert_eq!(
+        (would.objects, would.blocked.clone(), tree(&repo)),
+        (1, None, before.clone())
+    );
     // A snapshot that cannot say what it needs may need everything.
     let manifest = snapshots.join("20200102T000000.000000Z/manifest.ndjson");
     flip(&manifest, 40);
     let blocked = prune_backups(&repo, 30, true).unwrap();
-    assert!(blocked.blocked.is_some() && blocked.snapshots.is_empty(), "{blocked:?}");
+    assert!(
+        blocked.blocked.is_some() && blocked.snapshots.is_empty(),
+        "{blocked:?}"
+    );
     flip(&manifest, 40);
     let did = prune_backups(&repo, 30, false).unwrap();
-    assert_eq!((did.objects, did.bytes, did.snapshots), (would.objects, would.bytes, would.snapshots));
+    assert_eq!(
+        (did.objects, did.bytes, did.snapshots),
+        (would.objects, would.bytes, would.snapshots)
+    );
     assert!(!old.exists());
     assert_eq!(prune_backups(&repo, 0, false).unwrap().kept, 1);
-    let verified = verify_backup(&repo, None, &machine.master(), |_| {}).await.unwrap();
+    let verified = verify_backup(&repo, None, &machine.master(), |_| {})
+        .await
+        .unwrap();
     assert_eq!((verified.bad, verified.snapshots), (vec![], 1));
     drop(tenant);
     store.close().await.unwrap();
     let data = machine.path("new");
-    assert!(restore_backup(&machine.restore(&data, machine.recovery()), |_| {}).await.unwrap().done);
+    assert!(
+        restore_backup(&machine.restore(&data, machine.recovery()), |_| {})
+            .await
+            .unwrap()
+            .done
+    );
     let opened = Store::open(Options::new(&data)).await.unwrap();
     all_there(&opened.store.tenant(None).unwrap(), &ids).await;
 }
@@ -490,14 +703,21 @@ async fn pruning_keeps_the_newest_and_what_it_needs() {
 async fn a_damaged_store_is_backed_up_as_far_as_it_goes() {
     let (machine, store, _) = Machine::with_mail(120).await;
     let repo = machine.path("repo");
-    let mut packs: Vec<PathBuf> = tree(&machine.path("archive/objects/packs")).into_keys().collect();
+    let mut packs: Vec<PathBuf> = tree(&machine.path("archive/objects/packs"))
+        .into_keys()
+        .collect();
     let gone = packs.pop().unwrap();
     fs::remove_file(&gone).unwrap();
     let cut = packs.pop().unwrap();
     let bytes = fs::read(&cut).unwrap();
     fs::write(&cut, &bytes[..bytes.len() / 2]).unwrap();
     let report = store.backup(&repo, |_| {}).await.unwrap();
-    let name = |path: &Path| path.strip_prefix(machine.path("archive")).unwrap().display().to_string();
+    let name = |path: &Path| {
+        path.strip_prefix(machine.path("archive"))
+            .unwrap()
+            .display()
+            .to_string()
+    };
     let mut bad: Vec<&str> = report.bad.iter().map(|bad| bad.item.as_str()).collect();
     bad.sort_unstable();
     let mut wanted = [name(&gone), name(&cut)];
@@ -506,6 +726,15 @@ async fn a_damaged_store_is_backed_up_as_far_as_it_goes() {
     // The next one says so again, and verification names what no snapshot has.
     let again = store.backup(&repo, |_| {}).await.unwrap();
     assert_eq!((again.bad.len(), again.copied), (2, 0));
-    let verified = verify_backup(&repo, Some(&again.snapshot), &machine.master(), |_| {}).await.unwrap();
-    assert_eq!(verified.bad.iter().map(|bad| bad.item.clone()).collect::<Vec<_>>(), [name(&gone)]);
+    let verified = verify_backup(&repo, Some(&again.snapshot), &machine.master(), |_| {})
+        .await
+        .unwrap();
+    assert_eq!(
+        verified
+            .bad
+            .iter()
+            .map(|bad| bad.item.clone())
+            .collect::<Vec<_>>(),
+        [name(&gone)]
+    );
 }

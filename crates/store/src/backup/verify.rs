@@ -72,14 +72,28 @@ pub async fn verify_backup(
         let mut objects = Vec::new();
         let manifest = manifest::read(&repo.manifest(name), |object| objects.push(object));
         match &manifest {
-            Ok(manifest) => check_catalog(&repo, name, manifest, &objects, keys, &mut found).await?,
+            Ok(manifest) => {
+                check_catalog(&repo, name, manifest, &objects, keys, &mut found).await?
+            }
             Err(what) => found.bad.push(BackupFault::new(name, manifest::FILE, what)),
         }
-        let new = |object: &&Object| object.digest().is_some_and(|digest| !seen.contains_key(&digest));
-        progress.total += objects.iter().filter(new).map(|object| object.size).sum::<u64>();
+        let new = |object: &&Object| {
+            object
+                .digest()
+                .is_some_and(|digest| !seen.contains_key(&digest))
+        };
+        progress.total += objects
+            .iter()
+            .filter(new)
+            .map(|object| object.size)
+            .sum::<u64>();
         for object in objects {
             let Some(digest) = object.digest() else {
-                found.bad.push(BackupFault::new(name, object.name, "the store did not have it when the snapshot was taken"));
+                found.bad.push(BackupFault::new(
+                    name,
+                    object.name,
+                    "the store did not have it when the snapshot was taken",
+                ));
                 continue;
             };
             if let std::collections::hash_map::Entry::Vacant(slot) = seen.entry(digest) {
@@ -90,7 +104,11 @@ pub async fn verify_backup(
                 tell(&progress);
             }
             if let Some(Some(what)) = seen.get(&digest) {
-                found.bad.push(BackupFault::new(name, object.name, format!("{what} (objects/{digest})")));
+                found.bad.push(BackupFault::new(
+                    name,
+                    object.name,
+                    format!("{what} (objects/{digest})"),
+                ));
             }
         }
     }
@@ -108,10 +126,16 @@ async fn check_object(repo: &Repo, digest: Digest, size: u64) -> Result<Option<S
 }
 
 /// What tells a file from the one that a manifest speaks of; `None`: nothing.
-pub(super) fn difference(found: Option<(u64, Digest)>, size: u64, digest: &Digest) -> Option<String> {
+pub(super) fn difference(
+    found: Option<(u64, Digest)>,
+    size: u64,
+    digest: &Digest,
+) -> Option<String> {
     match found {
         None => Some("it is missing".into()),
-        Some((found, _)) if found != size => Some(format!("it has {found} bytes instead of {size}")),
+        Some((found, _)) if found != size => {
+            Some(format!("it has {found} bytes instead of {size}"))
+        }
         Some((_, found)) if found != *digest => Some("its bytes have changed".into()),
         Some(_) => None,
     }
@@ -135,12 +159,16 @@ async fn check_catalog(
     let mut db = match peek(&path).await {
         Ok(db) => db,
         Err(error) => {
-            found.bad.push(BackupFault::new(name, "catalog.db", error.to_string()));
+            found
+                .bad
+                .push(BackupFault::new(name, "catalog.db", error.to_string()));
             return Ok(());
         }
     };
     if let Err(error) = check_rows(&mut db, name, manifest, objects, keys, found).await {
-        found.bad.push(BackupFault::new(name, "catalog.db", error.to_string()));
+        found
+            .bad
+            .push(BackupFault::new(name, "catalog.db", error.to_string()));
     }
     db.close().await?;
     Ok(())
@@ -160,8 +188,12 @@ async fn check_rows(
             found.bad.push(BackupFault::new(name, "catalog.db", answer));
         }
     }
-    let named: std::collections::HashSet<&str> = objects.iter().map(|object| object.name.as_str()).collect();
-    for (kind, statement) in [("packs", statements::PACKS_AFTER), ("splits", statements::SPLITS_AFTER)] {
+    let named: std::collections::HashSet<&str> =
+        objects.iter().map(|object| object.name.as_str()).collect();
+    for (kind, statement) in [
+        ("packs", statements::PACKS_AFTER),
+        ("splits", statements::SPLITS_AFTER),
+    ] {
         let mut after = 0;
         loop {
             let rows = sql::fetch(db, statement, values![after]).await?;
@@ -169,7 +201,11 @@ async fn check_rows(
                 after = row.int(0)?;
                 let path = object_path(kind, &row.array(1)?);
                 if !named.contains(path.as_ref()) {
-                    found.bad.push(BackupFault::new(name, path.to_string(), "the catalog names it, the manifest does not"));
+                    found.bad.push(BackupFault::new(
+                        name,
+                        path.to_string(),
+                        "the catalog names it, the manifest does not",
+                    ));
                 }
             }
             if rows.is_empty() {
@@ -190,7 +226,11 @@ async fn check_rows(
 }
 
 /// How the catalog of a snapshot differs from what its manifest says.
-pub(super) async fn catalog_difference(repo: &Repo, name: &str, head: &Head) -> Result<Option<String>> {
+pub(super) async fn catalog_difference(
+    repo: &Repo,
+    name: &str,
+    head: &Head,
+) -> Result<Option<String>> {
     let path = repo.catalog(name);
     let read = blocking(move || files::digest(&path)).await??;
     Ok(match head.catalog_sha256.parse() {
@@ -200,7 +240,10 @@ pub(super) async fn catalog_difference(repo: &Repo, name: &str, head: &Head) -> 
 }
 
 /// Every tenant's id and root, or why they do not open.
-pub(super) fn roots(tenants: &[WrappedTenant], keys: &BackupKeys) -> std::result::Result<Vec<(i64, Key)>, String> {
+pub(super) fn roots(
+    tenants: &[WrappedTenant],
+    keys: &BackupKeys,
+) -> std::result::Result<Vec<(i64, Key)>, String> {
     let master = match keys {
         BackupKeys::Recovery(_) => None,
         BackupKeys::Master(source) => match MasterKey::read(source) {
@@ -215,7 +258,8 @@ pub(super) fn roots(tenants: &[WrappedTenant], keys: &BackupKeys) -> std::result
             (_, Some(master)) => tenant.open(master),
             (_, None) => None,
         };
-        root.map(|root| (tenant.id, root)).ok_or_else(|| "the key at hand does not open this snapshot".to_string())
+        root.map(|root| (tenant.id, root))
+            .ok_or_else(|| "the key at hand does not open this snapshot".to_string())
     };
     tenants.iter().map(open).collect()
 }
@@ -229,7 +273,11 @@ pub(super) async fn check_signatures(
     let text = manifest::signed_text(&manifest.head, &manifest.tail.digest);
     for (tenant, root) in roots {
         let signer = log_signer(db, &TenantKeys::new(*tenant, root)).await?;
-        let signature = manifest.tail.signatures.iter().find(|signature| signature.tenant == *tenant);
+        let signature = manifest
+            .tail
+            .signatures
+            .iter()
+            .find(|signature| signature.tenant == *tenant);
         let note = signature.and_then(|signature| Note::parse(signature.note.as_bytes()).ok());
         let Some(note) = note.filter(|note| note.text() == text) else {
             return Ok(Err(format!("tenant {tenant} did not sign it")));

@@ -105,16 +105,25 @@ impl Catalog {
             None => 0,
         };
         if found > schema::VERSION {
-            return Err(StoreError::Version { found, known: schema::VERSION });
+            return Err(StoreError::Version {
+                found,
+                known: schema::VERSION,
+            });
         }
         let done = usize::try_from(found).unwrap_or(0);
         for step in schema::MIGRATIONS.iter().skip(done) {
             for statement in *step {
-                tx.execute(AssertSqlSafe(schema::dialect(statement, self.postgres))).await?;
+                tx.execute(AssertSqlSafe(schema::dialect(statement, self.postgres)))
+                    .await?;
             }
         }
         if found < schema::VERSION {
-            sql::execute(&mut tx, statements::SET_SCHEMA_VERSION, sql::values![schema::VERSION]).await?;
+            sql::execute(
+                &mut tx,
+                statements::SET_SCHEMA_VERSION,
+                sql::values![schema::VERSION],
+            )
+            .await?;
         }
         tx.commit().await?;
         Ok(())
@@ -123,7 +132,11 @@ impl Catalog {
     /// Begins a transaction that may write.
     pub(crate) async fn begin(&self) -> Result<Transaction<'static, Any>> {
         // A read that turns into a write cannot wait for the lock on SQLite: take it at once.
-        let begin = if self.postgres { "BEGIN" } else { "BEGIN IMMEDIATE" };
+        let begin = if self.postgres {
+            "BEGIN"
+        } else {
+            "BEGIN IMMEDIATE"
+        };
         Ok(self.writer.begin_with(begin).await?)
     }
 
@@ -136,7 +149,9 @@ impl Catalog {
     pub(crate) async fn checkpoint(&self) -> Result<()> {
         if !self.postgres {
             let mut connection = self.writer.acquire().await?;
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").await?;
+            connection
+                .execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                .await?;
         }
         Ok(())
     }
@@ -155,19 +170,26 @@ impl Catalog {
             return Ok(Vec::new());
         }
         let mut connection = self.readers.acquire().await?;
-        let rows = sqlx::query("PRAGMA integrity_check").fetch_all(&mut *connection).await?;
-        let lines = rows.iter().map(|row| row.string(0)).collect::<Result<Vec<_>>>()?;
+        let rows = sqlx::query("PRAGMA integrity_check")
+            .fetch_all(&mut *connection)
+            .await?;
+        let lines = rows
+            .iter()
+            .map(|row| row.string(0))
+            .collect::<Result<Vec<_>>>()?;
         Ok(lines.into_iter().filter(|line| line != "ok").collect())
     }
 
     /// Writes the catalog, as the last commit left it, into a new file.
     pub(crate) async fn snapshot(&self, to: &Path) -> Result<()> {
         if self.postgres {
-            return Err(StoreError::Invalid("a catalog on a server is backed up by the server's own means".into()));
+            return Err(StoreError::Invalid(
+                "a catalog on a server is backed up by the server's own means".into(),
+            ));
         }
-        let text = to
-            .to_str()
-            .ok_or_else(|| StoreError::Invalid(format!("the path {} is not UTF-8", to.display())))?;
+        let text = to.to_str().ok_or_else(|| {
+            StoreError::Invalid(format!("the path {} is not UTF-8", to.display()))
+        })?;
         let mut connection = self.writer.acquire().await?;
         sql::execute(&mut connection, statements::SNAPSHOT, sql::values![text]).await?;
         Ok(())
@@ -186,7 +208,10 @@ fn sqlite_address(path: &Path, how: &str) -> Result<String> {
         .to_str()
         .ok_or_else(|| StoreError::Invalid(format!("the path {} is not UTF-8", path.display())))?;
     // The path is a URL here: these three would end or escape it.
-    let text = text.replace('%', "%25").replace('?', "%3F").replace('#', "%23");
+    let text = text
+        .replace('%', "%25")
+        .replace('?', "%3F")
+        .replace('#', "%23");
     Ok(format!("sqlite://{text}?{how}"))
 }
 
@@ -198,7 +223,11 @@ pub(crate) async fn peek(path: &Path) -> Result<AnyConnection> {
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");
     let closed = std::fs::metadata(log).map_or(true, |log| log.len() == 0);
-    let how = if closed { "mode=ro&immutable=true" } else { "mode=ro" };
+    let how = if closed {
+        "mode=ro&immutable=true"
+    } else {
+        "mode=ro"
+    };
     Ok(AnyConnection::connect(&sqlite_address(path, how)?).await?)
 }
 
@@ -209,7 +238,11 @@ pub(crate) async fn schema_version(db: &mut AnyConnection) -> Result<i64> {
 }
 
 /// Takes `count` neighbouring ids and returns the first.
-pub(crate) async fn take_ids(db: &mut sqlx::AnyConnection, kind: Counter, count: usize) -> Result<i64> {
+pub(crate) async fn take_ids(
+    db: &mut sqlx::AnyConnection,
+    kind: Counter,
+    count: usize,
+) -> Result<i64> {
     let count = i64::try_from(count).unwrap_or(i64::MAX);
     let values = sql::values![kind as i64, count];
     let row = sql::fetch_optional(db, statements::TAKE_IDS, values).await?;

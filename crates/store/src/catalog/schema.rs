@@ -7,7 +7,7 @@
 
 /// One step of the schema. Steps are never edited once released; new ones are appended
 /// (expand, migrate, contract), so that versions N and N-1 can run side by side.
-pub(super) const MIGRATIONS: &[&[&str]] = &[FIRST];
+pub(super) const MIGRATIONS: &[&[&str]] = &[FIRST, FRAMES];
 
 /// Tables small enough to be stored in key order without an id of their own.
 const FIRST: &[&str] = &[
@@ -26,14 +26,12 @@ const FIRST: &[&str] = &[
     "CREATE INDEX frame_of_pack ON frame (pack)",
     "CREATE TABLE part (id BIGINT PRIMARY KEY, tenant BIGINT NOT NULL, bucket BIGINT NOT NULL, prefix BIGINT NOT NULL, address BLOB NOT NULL, size BIGINT NOT NULL, frame BIGINT NOT NULL, at BIGINT NOT NULL)",
     "CREATE INDEX part_by_address ON part (tenant, bucket, prefix)",
-    "CREATE INDEX part_of_frame ON part (tenant, frame)",
+    "CREATE INDEX part_of_frame ON part (frame)",
     // -- copies and messages ----------------------------------------------------------
     // home 0 is this store. frame/at/run name the skeleton's run in `bucket`; more instances in `instance`.
     "CREATE TABLE copy (id BIGINT PRIMARY KEY, tenant BIGINT NOT NULL, day BIGINT NOT NULL, prefix BIGINT NOT NULL, digest BLOB NOT NULL, size BIGINT NOT NULL, home BIGINT NOT NULL, held_from BIGINT NOT NULL, header_key BIGINT NOT NULL, event BIGINT NOT NULL, bucket BIGINT NOT NULL, frame BIGINT NOT NULL, at BIGINT NOT NULL, run BIGINT NOT NULL, key BLOB NOT NULL, head BLOB NOT NULL, record BLOB NOT NULL)",
     "CREATE INDEX copy_by_day ON copy (tenant, day, prefix)",
     "CREATE INDEX copy_by_header ON copy (tenant, header_key) WHERE header_key <> 0",
-    // What lives in a frame: asked by compaction and purge.
-    "CREATE INDEX copy_of_frame ON copy (tenant, frame)",
     "CREATE TABLE instance (tenant BIGINT NOT NULL, copy BIGINT NOT NULL, bucket BIGINT NOT NULL, frame BIGINT NOT NULL, at BIGINT NOT NULL, run BIGINT NOT NULL, PRIMARY KEY (tenant, copy, bucket))",
     "CREATE TABLE copy_part (tenant BIGINT NOT NULL, copy BIGINT NOT NULL, ordinal BIGINT NOT NULL, part BIGINT NOT NULL, PRIMARY KEY (tenant, copy, ordinal))",
     "CREATE INDEX copy_part_of_part ON copy_part (part)",
@@ -72,13 +70,22 @@ const FIRST: &[&str] = &[
     "CREATE TABLE job_error (tenant BIGINT NOT NULL, job BIGINT NOT NULL, position BIGINT NOT NULL, what BLOB NOT NULL, PRIMARY KEY (tenant, job, position))",
 ];
 
+/// What compaction looks up: everything that lies in a frame.
+const FRAMES: &[&str] = &[
+    "CREATE INDEX copy_of_frame ON copy (tenant, frame)",
+    "DROP INDEX part_of_frame",
+    "CREATE INDEX part_of_frame ON part (tenant, frame)",
+];
+
 /// The newest schema this program knows.
 pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;
 
 /// A statement of the schema in the dialect of the database at hand.
 pub(super) fn dialect(statement: &str, postgres: bool) -> String {
     if postgres {
-        return statement.replace(" BLOB", " BYTEA").replace(" DOUBLE", " DOUBLE PRECISION");
+        return statement
+            .replace(" BLOB", " BYTEA")
+            .replace(" DOUBLE", " DOUBLE PRECISION");
     }
     let mut text = statement.replace("BIGINT PRIMARY KEY", "INTEGER PRIMARY KEY");
     // Small rows that are looked up by their whole key are stored in its order.

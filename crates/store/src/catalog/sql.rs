@@ -113,7 +113,11 @@ impl Batch {
     }
 
     /// Runs the statement for all `rows`; returns how many rows it changed.
-    pub(crate) async fn execute(&self, db: &mut AnyConnection, rows: Vec<Vec<Value>>) -> Result<u64> {
+    pub(crate) async fn execute(
+        &self,
+        db: &mut AnyConnection,
+        rows: Vec<Vec<Value>>,
+    ) -> Result<u64> {
         let mut changed = 0;
         for (sql, rows) in self.chunks(rows, numbered(db)) {
             let query = bind(sqlx::query(AssertSqlSafe(sql)), rows.into_iter().flatten());
@@ -123,7 +127,11 @@ impl Batch {
     }
 
     /// Runs the statement for all `rows` and collects what it returns.
-    pub(crate) async fn fetch(&self, db: &mut AnyConnection, rows: Vec<Vec<Value>>) -> Result<Vec<AnyRow>> {
+    pub(crate) async fn fetch(
+        &self,
+        db: &mut AnyConnection,
+        rows: Vec<Vec<Value>>,
+    ) -> Result<Vec<AnyRow>> {
         let mut found = Vec::new();
         for (sql, rows) in self.chunks(rows, numbered(db)) {
             let query = bind(sqlx::query(AssertSqlSafe(sql)), rows.into_iter().flatten());
@@ -138,12 +146,23 @@ fn numbered(db: &AnyConnection) -> bool {
 }
 
 /// Runs one statement; returns how many rows it changed.
-pub(crate) async fn execute(db: &mut AnyConnection, sql: &'static str, values: Vec<Value>) -> Result<u64> {
-    Ok(bind(sqlx::query(sql), values).execute(db).await?.rows_affected())
+pub(crate) async fn execute(
+    db: &mut AnyConnection,
+    sql: &'static str,
+    values: Vec<Value>,
+) -> Result<u64> {
+    Ok(bind(sqlx::query(sql), values)
+        .execute(db)
+        .await?
+        .rows_affected())
 }
 
 /// Runs one statement and collects what it returns.
-pub(crate) async fn fetch(db: &mut AnyConnection, sql: &'static str, values: Vec<Value>) -> Result<Vec<AnyRow>> {
+pub(crate) async fn fetch(
+    db: &mut AnyConnection,
+    sql: &'static str,
+    values: Vec<Value>,
+) -> Result<Vec<AnyRow>> {
     Ok(bind(sqlx::query(sql), values).fetch_all(db).await?)
 }
 
@@ -201,10 +220,24 @@ mod tests {
 
     #[test]
     fn groups_are_numbered_through() {
-        let batch = Batch { before: "INSERT INTO t (tenant, a) VALUES", columns: 2, after: "" };
-        assert_eq!(batch.sql(2, true), "INSERT INTO t (tenant, a) VALUES ($1, $2), ($3, $4)");
-        assert_eq!(batch.sql(2, false), "INSERT INTO t (tenant, a) VALUES (?, ?), (?, ?)");
-        let sizes: Vec<usize> = batch.chunks(vec![values![1, 2]; 700], true).iter().map(|(_, rows)| rows.len()).collect();
+        let batch = Batch {
+            before: "INSERT INTO t (tenant, a) VALUES",
+            columns: 2,
+            after: "",
+        };
+        assert_eq!(
+            batch.sql(2, true),
+            "INSERT INTO t (tenant, a) VALUES ($1, $2), ($3, $4)"
+        );
+        assert_eq!(
+            batch.sql(2, false),
+            "INSERT INTO t (tenant, a) VALUES (?, ?), (?, ?)"
+        );
+        let sizes: Vec<usize> = batch
+            .chunks(vec![values![1, 2]; 700], true)
+            .iter()
+            .map(|(_, rows)| rows.len())
+            .collect();
         assert_eq!(sizes.iter().sum::<usize>(), 700);
         assert_eq!(sizes.first(), Some(&128));
     }

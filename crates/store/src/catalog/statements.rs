@@ -9,13 +9,16 @@ pub(crate) const SCHEMA_VERSION: &str = "SELECT version FROM schema_version WHER
 pub(crate) const SET_SCHEMA_VERSION: &str = "INSERT INTO schema_version (id, version) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET version = excluded.version";
 pub(crate) const TAKE_IDS: &str = "INSERT INTO counter (kind, next) VALUES ($1, 1 + $2) ON CONFLICT (kind) DO UPDATE SET next = counter.next + $2 RETURNING next";
 pub(crate) const STORE: &str = "SELECT name, epoch, created FROM store WHERE id = 1";
-pub(crate) const INSERT_STORE: &str = "INSERT INTO store (id, name, epoch, created) VALUES (1, $1, 1, $2)";
+pub(crate) const INSERT_STORE: &str =
+    "INSERT INTO store (id, name, epoch, created) VALUES (1, $1, 1, $2)";
 /// Only ever upwards.
 pub(crate) const RAISE_EPOCH: &str = "UPDATE store SET epoch = $1 WHERE id = 1 AND epoch < $1";
 pub(crate) const TENANTS: &str = "SELECT id, name, by_master, by_recovery FROM tenant ORDER BY id";
 /// A row if the catalog has tables at all; SQLite only, asked of a file that is merely looked at.
-pub(crate) const HAS_TENANTS: &str = "SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'tenant'";
-pub(crate) const INSERT_TENANT: &str = "INSERT INTO tenant (id, name, by_master, by_recovery, created) VALUES ($1, $2, $3, $4, $5)";
+pub(crate) const HAS_TENANTS: &str =
+    "SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'tenant'";
+pub(crate) const INSERT_TENANT: &str =
+    "INSERT INTO tenant (id, name, by_master, by_recovery, created) VALUES ($1, $2, $3, $4, $5)";
 pub(crate) const REWRAP_TENANT: &str = "UPDATE tenant SET by_master = $2 WHERE id = $1";
 pub(crate) const REWRAP_RECOVERY: &str = "UPDATE tenant SET by_recovery = $2 WHERE id = $1";
 pub(crate) const COUNT_ROWS: &str = "SELECT (SELECT COUNT(*) FROM bucket) + (SELECT COUNT(*) FROM pack) + (SELECT COUNT(*) FROM frame) + (SELECT COUNT(*) FROM part) + (SELECT COUNT(*) FROM copy) + (SELECT COUNT(*) FROM instance) + (SELECT COUNT(*) FROM copy_part) + (SELECT COUNT(*) FROM link) + (SELECT COUNT(*) FROM pin) + (SELECT COUNT(*) FROM mailbox) + (SELECT COUNT(*) FROM folder) + (SELECT COUNT(*) FROM delivery) + (SELECT COUNT(*) FROM owner) + (SELECT COUNT(*) FROM placement) + (SELECT COUNT(*) FROM event) + (SELECT COUNT(*) FROM log) + (SELECT COUNT(*) FROM follower) + (SELECT COUNT(*) FROM split) + (SELECT COUNT(*) FROM job) + (SELECT COUNT(*) FROM job_error)";
@@ -27,15 +30,19 @@ pub(crate) const RAISE_LEASES: &str = "UPDATE lease SET until = 0, generation = 
 pub(crate) const SNAPSHOT: &str = "VACUUM INTO $1";
 /// SQLite only: `ok`, or what is wrong.
 pub(crate) const INTEGRITY: &str = "PRAGMA integrity_check(5)";
-pub(crate) const PACKS_AFTER: &str = "SELECT id, name, size FROM pack WHERE id > $1 ORDER BY id LIMIT 1000";
-pub(crate) const SPLITS_AFTER: &str = "SELECT id, name, size FROM split WHERE id > $1 ORDER BY id LIMIT 1000";
+pub(crate) const PACKS_AFTER: &str =
+    "SELECT id, name, size FROM pack WHERE id > $1 ORDER BY id LIMIT 1000";
+pub(crate) const SPLITS_AFTER: &str =
+    "SELECT id, name, size FROM split WHERE id > $1 ORDER BY id LIMIT 1000";
 pub(crate) const BYTES_OF_PACKS: &str = "SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM pack";
 pub(crate) const BYTES_OF_SPLITS: &str = "SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM split";
 
 // -- vault ---------------------------------------------------------------------------------
 
-pub(crate) const BUCKETS: &str = "SELECT id FROM bucket WHERE tenant = $1 AND class = $2 AND release = $3";
-pub(crate) const INSERT_BUCKET: &str = "INSERT INTO bucket (id, tenant, class, release) VALUES ($1, $2, $3, $4)";
+pub(crate) const BUCKETS: &str =
+    "SELECT id FROM bucket WHERE tenant = $1 AND class = $2 AND release = $3";
+pub(crate) const INSERT_BUCKET: &str =
+    "INSERT INTO bucket (id, tenant, class, release) VALUES ($1, $2, $3, $4)";
 pub(crate) const INSERT_PACK: &str = "INSERT INTO pack (id, tenant, bucket, name, size, created, generation) VALUES ($1, $2, $3, $4, $5, $6, $7)";
 pub(crate) const INSERT_FRAMES: Batch = Batch {
     before: "INSERT INTO frame (id, tenant, pack, number, at, sealed, plain, kind, key) VALUES",
@@ -83,7 +90,8 @@ pub(crate) const IDS_BY_HEADER: Batch = Batch {
     after: ") SELECT copy.id FROM wanted CROSS JOIN copy WHERE copy.tenant = wanted.tenant AND copy.header_key = wanted.header_key AND copy.header_key <> 0",
 };
 pub(crate) const DAYS: &str = "SELECT DISTINCT day FROM copy WHERE tenant = $1";
-pub(crate) const COPIES_BETWEEN: &str = "SELECT digest FROM copy WHERE tenant = $1 AND day = $2 AND prefix >= $3 AND prefix <= $4";
+pub(crate) const COPIES_BETWEEN: &str =
+    "SELECT digest FROM copy WHERE tenant = $1 AND day = $2 AND prefix >= $3 AND prefix <= $4";
 /// Columns of a copy as `CopyRow` reads them.
 pub(crate) const COPY: &str = "SELECT copy.id, copy.day, copy.digest, copy.size, copy.held_from, copy.event, copy.bucket, copy.frame, copy.at, copy.run, copy.key, copy.head, copy.record FROM copy WHERE copy.tenant = $1 AND copy.id = $2";
 pub(crate) const COPY_BY_SEQ: Batch = Batch {
@@ -101,22 +109,26 @@ pub(crate) const LINKS_OF_COPIES: Batch = Batch {
     columns: 2,
     after: ") SELECT link.copy, link.message FROM wanted CROSS JOIN link WHERE link.tenant = wanted.tenant AND link.copy = wanted.copy AND link.withdrawn = 0",
 };
-pub(crate) const LINKS_OF_MESSAGE: &str = "SELECT copy FROM link WHERE tenant = $1 AND message = $2 AND withdrawn = 0 ORDER BY copy";
+pub(crate) const LINKS_OF_MESSAGE: &str =
+    "SELECT copy FROM link WHERE tenant = $1 AND message = $2 AND withdrawn = 0 ORDER BY copy";
 /// Both ends of every link in force, as seqs of their admissions.
 pub(crate) const LINKED_SEQS: &str = "SELECT mine.seq, theirs.seq FROM link JOIN copy AS young ON young.id = link.copy JOIN event AS mine ON mine.id = young.event JOIN copy AS old ON old.id = link.message JOIN event AS theirs ON theirs.id = old.event WHERE link.tenant = $1 AND link.withdrawn = 0 AND mine.seq IS NOT NULL AND theirs.seq IS NOT NULL ORDER BY link.id";
 
 // -- deliveries, owners, placements --------------------------------------------------------
 
 pub(crate) const MAILBOXES: &str = "SELECT id, hash, name FROM mailbox WHERE tenant = $1";
-pub(crate) const INSERT_MAILBOX: &str = "INSERT INTO mailbox (id, tenant, hash, name) VALUES ($1, $2, $3, $4)";
+pub(crate) const INSERT_MAILBOX: &str =
+    "INSERT INTO mailbox (id, tenant, hash, name) VALUES ($1, $2, $3, $4)";
 pub(crate) const FOLDERS: &str = "SELECT id, mailbox, hash, name FROM folder WHERE tenant = $1";
-pub(crate) const INSERT_FOLDER: &str = "INSERT INTO folder (id, tenant, mailbox, hash, name) VALUES ($1, $2, $3, $4, $5)";
+pub(crate) const INSERT_FOLDER: &str =
+    "INSERT INTO folder (id, tenant, mailbox, hash, name) VALUES ($1, $2, $3, $4, $5)";
 pub(crate) const INSERT_DELIVERIES: Batch = Batch {
     before: "INSERT INTO delivery (tenant, copy, id, at, job, position, envelope) VALUES",
     columns: 7,
     after: "",
 };
-pub(crate) const DELIVERIES_OF_COPY: &str = "SELECT at, job, position, envelope FROM delivery WHERE tenant = $1 AND copy = $2 ORDER BY id";
+pub(crate) const DELIVERIES_OF_COPY: &str =
+    "SELECT at, job, position, envelope FROM delivery WHERE tenant = $1 AND copy = $2 ORDER BY id";
 pub(crate) const INSERT_OWNERS: Batch = Batch {
     before: "INSERT INTO owner (tenant, mailbox, copy) VALUES",
     columns: 3,
@@ -133,21 +145,28 @@ pub(crate) const SEQS_OF_FOLDER: &str = "SELECT DISTINCT event.seq FROM placemen
 pub(crate) const SEQS_OF_MAILBOX: &str = "SELECT event.seq FROM owner JOIN copy ON copy.id = owner.copy JOIN event ON event.id = copy.event WHERE owner.tenant = $1 AND owner.mailbox = $2 AND event.seq IS NOT NULL";
 /// Copies all of whose deliveries came by withdrawn jobs.
 pub(crate) const HIDDEN_SEQS: &str = "SELECT event.seq FROM copy JOIN event ON event.id = copy.event WHERE copy.tenant = $1 AND event.seq IS NOT NULL AND copy.id IN (SELECT delivery.copy FROM delivery JOIN job ON job.id = delivery.job WHERE delivery.tenant = $1 AND job.state = 3) AND copy.id NOT IN (SELECT delivery.copy FROM delivery LEFT JOIN job ON job.id = delivery.job WHERE delivery.tenant = $1 AND COALESCE(job.state, 0) <> 3)";
-pub(crate) const WITHDRAWN_JOBS: &str = "SELECT id FROM job WHERE tenant = $1 AND state = 3 LIMIT 1";
+pub(crate) const WITHDRAWN_JOBS: &str =
+    "SELECT id FROM job WHERE tenant = $1 AND state = 3 LIMIT 1";
 pub(crate) const USAGE_BY_MAILBOX: &str = "WITH shared (copy, owners) AS (SELECT copy, COUNT(*) FROM owner WHERE tenant = $1 GROUP BY copy) SELECT owner.mailbox, COUNT(*), CAST(SUM(copy.size) AS BIGINT), CAST(SUM(copy.size / shared.owners) AS BIGINT) FROM owner JOIN copy ON copy.id = owner.copy JOIN shared ON shared.copy = owner.copy WHERE owner.tenant = $1 GROUP BY owner.mailbox";
 pub(crate) const COUNT_COPIES: &str = "SELECT COUNT(*) FROM copy WHERE tenant = $1";
 /// Copies that are not the first of their message.
-pub(crate) const COUNT_LINKED: &str = "SELECT COUNT(DISTINCT copy) FROM link WHERE tenant = $1 AND withdrawn = 0";
+pub(crate) const COUNT_LINKED: &str =
+    "SELECT COUNT(DISTINCT copy) FROM link WHERE tenant = $1 AND withdrawn = 0";
 pub(crate) const COUNT_DELIVERIES: &str = "SELECT COUNT(*) FROM delivery WHERE tenant = $1";
 pub(crate) const COUNT_MAILBOXES: &str = "SELECT COUNT(*) FROM mailbox WHERE tenant = $1";
 pub(crate) const SUM_DELIVERED: &str = "SELECT CAST(COALESCE(SUM(copy.size), 0) AS BIGINT) FROM delivery JOIN copy ON copy.id = delivery.copy WHERE delivery.tenant = $1";
-pub(crate) const SUM_RAW: &str = "SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM copy WHERE tenant = $1";
-pub(crate) const SUM_PLAIN: &str = "SELECT CAST(COALESCE(SUM(plain), 0) AS BIGINT) FROM frame WHERE tenant = $1";
-pub(crate) const SUM_PACKS: &str = "SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM pack WHERE tenant = $1";
+pub(crate) const SUM_RAW: &str =
+    "SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM copy WHERE tenant = $1";
+pub(crate) const SUM_PLAIN: &str =
+    "SELECT CAST(COALESCE(SUM(plain), 0) AS BIGINT) FROM frame WHERE tenant = $1";
+pub(crate) const SUM_PACKS: &str =
+    "SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM pack WHERE tenant = $1";
 pub(crate) const COUNT_PACKS: &str = "SELECT COUNT(*) FROM pack WHERE tenant = $1";
-pub(crate) const SUM_SPLITS: &str = "SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM split WHERE tenant = $1";
+pub(crate) const SUM_SPLITS: &str =
+    "SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM split WHERE tenant = $1";
 pub(crate) const COUNT_SPLITS: &str = "SELECT COUNT(*) FROM split WHERE tenant = $1";
-pub(crate) const LAST_ADMISSION: &str = "SELECT at FROM event WHERE tenant = $1 AND seq IS NOT NULL ORDER BY seq DESC LIMIT 1";
+pub(crate) const LAST_ADMISSION: &str =
+    "SELECT at FROM event WHERE tenant = $1 AND seq IS NOT NULL ORDER BY seq DESC LIMIT 1";
 
 // -- order and log -------------------------------------------------------------------------
 
@@ -156,7 +175,8 @@ pub(crate) const INSERT_EVENTS: Batch = Batch {
     columns: 7,
     after: "",
 };
-pub(crate) const LAST_SEQ: &str = "SELECT seq FROM event WHERE tenant = $1 AND seq IS NOT NULL ORDER BY seq DESC LIMIT 1";
+pub(crate) const LAST_SEQ: &str =
+    "SELECT seq FROM event WHERE tenant = $1 AND seq IS NOT NULL ORDER BY seq DESC LIMIT 1";
 pub(crate) const EVENTS_FROM: &str = "SELECT event.seq, event.id, event.kind, event.at, event.copy, event.note, copy.digest, copy.size, copy.key, copy.record FROM event LEFT JOIN copy ON copy.id = event.copy WHERE event.tenant = $1 AND event.seq >= $2 AND event.seq < $3 ORDER BY event.seq";
 pub(crate) const ADMISSIONS_FROM: &str = "SELECT seq, id, copy, kind FROM event WHERE tenant = $1 AND seq >= $2 AND seq < $3 ORDER BY seq";
 pub(crate) const EVENT: &str = "SELECT event.seq, event.id, event.kind, event.at, event.copy, event.note, copy.digest, copy.size, copy.key, copy.record FROM event LEFT JOIN copy ON copy.id = event.copy WHERE event.tenant = $1 AND event.id = $2";
@@ -176,9 +196,11 @@ pub(crate) const DELETE_SPLITS: &str = "DELETE FROM split WHERE tenant = $1";
 
 pub(crate) const INSERT_JOB: &str = "INSERT INTO job (id, tenant, kind, state, source_hash, about, cursor, started, updated, seen, stored, duplicate, rejected, failed, outside, bytes) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, 0, 0, 0, 0, 0, 0, 0)";
 pub(crate) const JOBS: &str = "SELECT id, kind, state, about, cursor, started, updated, seen, stored, duplicate, rejected, failed, outside, bytes FROM job WHERE tenant = $1 ORDER BY id";
-pub(crate) const OPEN_JOB: &str = "SELECT id FROM job WHERE tenant = $1 AND source_hash = $2 AND state = 1 ORDER BY id";
+pub(crate) const OPEN_JOB: &str =
+    "SELECT id FROM job WHERE tenant = $1 AND source_hash = $2 AND state = 1 ORDER BY id";
 pub(crate) const PROGRESS_JOB: &str = "UPDATE job SET cursor = $3, updated = $4, seen = seen + $5, stored = stored + $6, duplicate = duplicate + $7, rejected = rejected + $8, failed = failed + $9, outside = outside + $10, bytes = bytes + $11 WHERE tenant = $1 AND id = $2 AND state = 1";
-pub(crate) const SET_JOB_STATE: &str = "UPDATE job SET state = $3, updated = $4 WHERE tenant = $1 AND id = $2";
+pub(crate) const SET_JOB_STATE: &str =
+    "UPDATE job SET state = $3, updated = $4 WHERE tenant = $1 AND id = $2";
 /// Owners that only a withdrawn job made.
 pub(crate) const DROP_OWNERS_OF_JOB: &str = "DELETE FROM owner WHERE tenant = $1 AND EXISTS (SELECT 1 FROM delivery JOIN placement ON placement.tenant = delivery.tenant AND placement.copy = delivery.copy AND placement.id = delivery.id JOIN folder ON folder.id = placement.folder WHERE delivery.tenant = owner.tenant AND delivery.copy = owner.copy AND delivery.job = $2 AND folder.mailbox = owner.mailbox) AND NOT EXISTS (SELECT 1 FROM delivery JOIN placement ON placement.tenant = delivery.tenant AND placement.copy = delivery.copy AND placement.id = delivery.id JOIN folder ON folder.id = placement.folder LEFT JOIN job ON job.id = delivery.job WHERE delivery.tenant = owner.tenant AND delivery.copy = owner.copy AND folder.mailbox = owner.mailbox AND COALESCE(job.state, 0) <> 3)";
 pub(crate) const INSERT_JOB_ERRORS: Batch = Batch {
@@ -186,7 +208,8 @@ pub(crate) const INSERT_JOB_ERRORS: Batch = Batch {
     columns: 4,
     after: " ON CONFLICT (tenant, job, position) DO NOTHING",
 };
-pub(crate) const JOB_ERRORS: &str = "SELECT position, what FROM job_error WHERE tenant = $1 AND job = $2 ORDER BY position";
+pub(crate) const JOB_ERRORS: &str =
+    "SELECT position, what FROM job_error WHERE tenant = $1 AND job = $2 ORDER BY position";
 
 // -- verification --------------------------------------------------------------------------
 
@@ -209,7 +232,8 @@ pub(crate) const PARTS_OF_COPIES: Batch = Batch {
 pub(crate) const PACKS: &str = "SELECT id, name, size FROM pack WHERE tenant = $1 ORDER BY id";
 /// Columns as `read_frame_row` reads them.
 pub(crate) const FRAMES_OF_PACK: &str = "SELECT frame.id, pack.name, frame.number, frame.at, frame.sealed, frame.plain, frame.key FROM frame JOIN pack ON pack.id = frame.pack WHERE frame.tenant = $1 AND frame.pack = $2 ORDER BY frame.number";
-pub(crate) const ADMITTED_SEQS: &str = "SELECT seq FROM event WHERE tenant = $1 AND kind = 1 AND seq < $2";
+pub(crate) const ADMITTED_SEQS: &str =
+    "SELECT seq FROM event WHERE tenant = $1 AND kind = 1 AND seq < $2";
 pub(crate) const COPY_LOOKUPS: &str = "SELECT id, prefix, header_key, frame FROM copy WHERE tenant = $1 AND (frame, id) > ($2, $3) ORDER BY frame, id LIMIT 1024";
 pub(crate) const PART_LOOKUPS: &str = "SELECT id, prefix, address, frame FROM part WHERE tenant = $1 AND (frame, id) > ($2, $3) ORDER BY frame, id LIMIT 4096";
 // Each of these finds rows that are wrong.
@@ -220,11 +244,14 @@ pub(crate) const PARTS_WITHOUT_FRAME: &str = "SELECT part.id FROM part LEFT JOIN
 pub(crate) const INSTANCES_DANGLING: &str = "SELECT instance.copy FROM instance LEFT JOIN copy ON copy.id = instance.copy AND copy.tenant = instance.tenant LEFT JOIN frame ON frame.id = instance.frame AND frame.tenant = instance.tenant WHERE instance.tenant = $1 AND (copy.id IS NULL OR frame.id IS NULL)";
 pub(crate) const COPY_PARTS_DANGLING: &str = "SELECT copy_part.copy FROM copy_part LEFT JOIN copy ON copy.id = copy_part.copy AND copy.tenant = copy_part.tenant LEFT JOIN part ON part.id = copy_part.part AND part.tenant = copy_part.tenant WHERE copy_part.tenant = $1 AND (copy.id IS NULL OR part.id IS NULL)";
 pub(crate) const COPY_PARTS_WITH_GAPS: &str = "SELECT copy FROM copy_part WHERE tenant = $1 GROUP BY copy HAVING MIN(ordinal) <> 0 OR MAX(ordinal) <> COUNT(*) - 1";
-pub(crate) const COPIES_DOUBLED: &str = "SELECT MAX(id) FROM copy WHERE tenant = $1 GROUP BY digest HAVING COUNT(*) > 1";
-pub(crate) const PARTS_DOUBLED: &str = "SELECT MAX(id) FROM part WHERE tenant = $1 GROUP BY bucket, address HAVING COUNT(*) > 1";
+pub(crate) const COPIES_DOUBLED: &str =
+    "SELECT MAX(id) FROM copy WHERE tenant = $1 GROUP BY digest HAVING COUNT(*) > 1";
+pub(crate) const PARTS_DOUBLED: &str =
+    "SELECT MAX(id) FROM part WHERE tenant = $1 GROUP BY bucket, address HAVING COUNT(*) > 1";
 pub(crate) const EVENTS_WITHOUT_COPY: &str = "SELECT event.id FROM event LEFT JOIN copy ON copy.id = event.copy AND copy.tenant = event.tenant WHERE event.tenant = $1 AND event.kind IN (1, 2) AND copy.id IS NULL";
 pub(crate) const EVENTS_WITHOUT_DELIVERY: &str = "SELECT event.id FROM event LEFT JOIN delivery ON delivery.tenant = event.tenant AND delivery.copy = event.copy AND delivery.id = event.id WHERE event.tenant = $1 AND event.kind IN (1, 2) AND delivery.id IS NULL";
-pub(crate) const EVENTS_WITH_SEQ_TWICE: &str = "SELECT seq FROM event WHERE tenant = $1 AND seq IS NOT NULL GROUP BY seq HAVING COUNT(*) > 1";
+pub(crate) const EVENTS_WITH_SEQ_TWICE: &str =
+    "SELECT seq FROM event WHERE tenant = $1 AND seq IS NOT NULL GROUP BY seq HAVING COUNT(*) > 1";
 pub(crate) const EVENTS_AFTER_GAP: &str = "SELECT event.seq FROM event LEFT JOIN event AS before ON before.tenant = event.tenant AND before.seq = event.seq - 1 WHERE event.tenant = $1 AND event.seq <> 0 AND before.id IS NULL";
 pub(crate) const DELIVERIES_DANGLING: &str = "SELECT delivery.id FROM delivery LEFT JOIN copy ON copy.id = delivery.copy AND copy.tenant = delivery.tenant LEFT JOIN event ON event.id = delivery.id AND event.tenant = delivery.tenant AND event.copy = delivery.copy LEFT JOIN job ON job.id = delivery.job AND job.tenant = delivery.tenant WHERE delivery.tenant = $1 AND (copy.id IS NULL OR event.id IS NULL OR (delivery.job <> 0 AND job.id IS NULL))";
 pub(crate) const PLACEMENTS_DANGLING: &str = "SELECT placement.id FROM placement LEFT JOIN delivery ON delivery.tenant = placement.tenant AND delivery.copy = placement.copy AND delivery.id = placement.id LEFT JOIN folder ON folder.id = placement.folder AND folder.tenant = placement.tenant WHERE placement.tenant = $1 AND (delivery.id IS NULL OR folder.id IS NULL)";
@@ -238,11 +265,13 @@ pub(crate) const PINS_WITHOUT_COPY: &str = "SELECT pin.id FROM pin LEFT JOIN cop
 /// Packs with the ids of their first and last frame, their plain bytes, and those of them in
 /// frames as large as a piece.
 pub(crate) const PACKS_TO_COMPACT: &str = "SELECT pack.id, pack.name, pack.bucket, pack.size, pack.generation, COALESCE(MIN(frame.id), 0), COALESCE(MAX(frame.id), -1), CAST(COALESCE(SUM(frame.plain), 0) AS BIGINT), CAST(COALESCE(SUM(CASE WHEN frame.plain >= 4194304 THEN frame.plain ELSE 0 END), 0) AS BIGINT) FROM pack LEFT JOIN frame ON frame.pack = pack.id WHERE pack.tenant = $1 GROUP BY pack.id, pack.name, pack.bucket, pack.size, pack.generation ORDER BY pack.bucket, pack.id";
-pub(crate) const SET_GENERATION: &str = "UPDATE pack SET generation = $3 WHERE tenant = $1 AND id = $2";
+pub(crate) const SET_GENERATION: &str =
+    "UPDATE pack SET generation = $3 WHERE tenant = $1 AND id = $2";
 /// Columns as `CopyRow` reads them.
 pub(crate) const COPIES_IN_FRAMES: &str = "SELECT id, day, digest, size, held_from, event, bucket, frame, at, run, key, head, record FROM copy WHERE tenant = $1 AND frame >= $2 AND frame <= $3";
 pub(crate) const PARTS_IN_FRAMES: &str = "SELECT part.id, part.frame, part.at, part.size, (SELECT MIN(copy_part.copy) FROM copy_part WHERE copy_part.part = part.id) FROM part WHERE part.tenant = $1 AND part.frame >= $2 AND part.frame <= $3";
-pub(crate) const INSTANCES_IN_FRAMES: &str = "SELECT copy FROM instance WHERE tenant = $1 AND frame >= $2 AND frame <= $3 LIMIT 1";
+pub(crate) const INSTANCES_IN_FRAMES: &str =
+    "SELECT copy FROM instance WHERE tenant = $1 AND frame >= $2 AND frame <= $3 LIMIT 1";
 pub(crate) const USES_OF_FRAMES: &str = "SELECT id FROM copy WHERE tenant = $1 AND frame >= $2 AND frame <= $3 UNION ALL SELECT id FROM part WHERE tenant = $1 AND frame >= $2 AND frame <= $3 UNION ALL SELECT copy FROM instance WHERE tenant = $1 AND frame >= $2 AND frame <= $3 LIMIT 1";
 pub(crate) const MOVE_COPIES: Batch = Batch {
     before: "WITH wanted (tenant, id, old, frame, at) AS (VALUES",
@@ -259,7 +288,12 @@ pub(crate) const DELETE_PACK: &str = "DELETE FROM pack WHERE tenant = $1 AND id 
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, reason = "tests may panic")]
+    #![allow(
+        clippy::unwrap_used,
+        clippy::indexing_slicing,
+        clippy::string_slice,
+        reason = "tests may panic"
+    )]
 
     /// Every statement below the operator's section must bind the tenant it works for.
     #[test]
@@ -272,9 +306,13 @@ mod tests {
             let name = definition.split(':').next().unwrap();
             let text: String = definition.split('"').skip(1).step_by(2).collect();
             let inserted = text.starts_with("INSERT") && text.contains("tenant");
-            let wanted = text.contains("wanted (tenant,") && text.contains(".tenant = wanted.tenant");
+            let wanted =
+                text.contains("wanted (tenant,") && text.contains(".tenant = wanted.tenant");
             let bound = text.contains("tenant = $1");
-            assert!(inserted || wanted || bound, "{name} works without a tenant: {text}");
+            assert!(
+                inserted || wanted || bound,
+                "{name} works without a tenant: {text}"
+            );
             seen += 1;
         }
         assert!(seen > 40, "the test reads the statements no longer");

@@ -52,8 +52,14 @@ fn normal(subject: &str) -> (String, bool) {
     let mut rest = lower.trim_start();
     let mut is_reply = false;
     loop {
-        let reply = ["re:", "fwd:", "fw:", "aw:", "sv:", "antw:"].iter().find_map(|mark| rest.strip_prefix(mark));
-        let tag = || rest.strip_prefix('[').and_then(|tagged| tagged.split_once(']')).map(|(_, after)| after);
+        let reply = ["re:", "fwd:", "fw:", "aw:", "sv:", "antw:"]
+            .iter()
+            .find_map(|mark| rest.strip_prefix(mark));
+        let tag = || {
+            rest.strip_prefix('[')
+                .and_then(|tagged| tagged.split_once(']'))
+                .map(|(_, after)| after)
+        };
         match reply.or_else(tag) {
             Some(after) => {
                 is_reply |= reply.is_some();
@@ -75,8 +81,16 @@ pub(super) fn order(mut talks: Vec<Talk>) -> HashMap<i64, Order> {
         let answered = talk.root.into_iter().chain(talk.parents);
         let named: Vec<u64> = answered.collect();
         let known = named.iter().find_map(|id| by_id.get(id).copied());
-        let about = || by_subject.get(&talk.subject).copied().filter(|_| talk.is_reply);
-        let conversation = known.or_else(about).or_else(|| named.first().copied()).unwrap_or(talk.id);
+        let about = || {
+            by_subject
+                .get(&talk.subject)
+                .copied()
+                .filter(|_| talk.is_reply)
+        };
+        let conversation = known
+            .or_else(about)
+            .or_else(|| named.first().copied())
+            .unwrap_or(talk.id);
         by_id.insert(talk.id, conversation);
         // Whoever answers the same root later belongs here, also when the root is elsewhere.
         if let Some(root) = named.first() {
@@ -91,14 +105,21 @@ pub(super) fn order(mut talks: Vec<Talk>) -> HashMap<i64, Order> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may panic")]
+    #![allow(
+        clippy::unwrap_used,
+        clippy::indexing_slicing,
+        reason = "tests may panic"
+    )]
     use super::*;
     use everpost_domain::message::Sent;
 
     fn head(id: &str, refs: &[&str], answers: &[&str], subject: &str, sent: i64) -> Head {
         let ids = |ids: &[&str]| ids.iter().map(|id| id.as_bytes().to_vec()).collect();
         Head {
-            sent: Some(Sent { unix: sent, offset_minutes: 0 }),
+            sent: Some(Sent {
+                unix: sent,
+                offset_minutes: 0,
+            }),
             message_id: Some(id.as_bytes().to_vec()),
             references: ids(refs),
             in_reply_to: ids(answers),
@@ -119,7 +140,11 @@ mod tests {
             head("e", &["lost"], &[], "Re: Something else", 41),
             head("f", &["lost"], &[], "new subject", 42),
         ];
-        let talks = heads.iter().enumerate().map(|(copy, head)| Talk::new(copy as i64, head)).collect();
+        let talks = heads
+            .iter()
+            .enumerate()
+            .map(|(copy, head)| Talk::new(copy as i64, head))
+            .collect();
         let orders = order(talks);
         let of = |copy: i64| orders[&copy].1;
         assert!([2, 4, 5].into_iter().all(|copy| of(copy) == of(0)));
@@ -133,7 +158,10 @@ mod tests {
 
     #[test]
     fn marks_are_taken_off_subjects() {
-        assert_eq!(normal("Re: [md] FWD: re:  Raid 5 "), ("raid 5".into(), true));
+        assert_eq!(
+            normal("Re: [md] FWD: re:  Raid 5 "),
+            ("raid 5".into(), true)
+        );
         assert_eq!(normal("[PATCH 1/2] md"), ("md".into(), false));
         assert_eq!(normal("[open"), ("[open".into(), false));
         assert_eq!(normal(""), (String::new(), false));

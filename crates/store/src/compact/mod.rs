@@ -45,9 +45,16 @@ pub struct CompactOptions {
     pub frame: usize,
 }
 
+/// Measured on linux-raid (70 MB): level 9 packs to 0.221 of raw, 12 to 0.220 for three times
+/// the CPU, 19 to 0.215 for twenty times. Frames of 1 MiB would give 0.197, but then each
+/// damaged or erased mail concerns four times as many others.
 impl Default for CompactOptions {
     fn default() -> Self {
-        CompactOptions { level: 12, pack: 64 << 20, frame: 256 << 10 }
+        CompactOptions {
+            level: 9,
+            pack: 64 << 20,
+            frame: 256 << 10,
+        }
     }
 }
 
@@ -142,14 +149,21 @@ impl Tenant {
             Loaded::Damaged(pack, bad) => return Ok(Some((pack, bad))),
         };
         let written = self.write_window(&window, packs, options).await?;
-        let new = written.as_ref().map(|written| (written.pack.name, written.pack.size));
+        let new = written
+            .as_ref()
+            .map(|written| (written.pack.name, written.pack.size));
         let moved = window.moved();
         match self.swap(packs, written).await {
             Ok(()) => {}
             Err(error) => {
                 // If rows may have been committed nothing is deleted: a pack too many is an orphan.
                 if let (StoreError::Guard, Some((name, _))) = (&error, new) {
-                    self.store.vault.objects.delete(&object_path("packs", &name)).await.ok();
+                    self.store
+                        .vault
+                        .objects
+                        .delete(&object_path("packs", &name))
+                        .await
+                        .ok();
                 }
                 return Err(error);
             }
@@ -158,7 +172,12 @@ impl Tenant {
         self.store.vault.forget();
         for pack in packs {
             // What stays behind is an orphan.
-            self.store.vault.objects.delete(&object_path("packs", &pack.name)).await.ok();
+            self.store
+                .vault
+                .objects
+                .delete(&object_path("packs", &pack.name))
+                .await
+                .ok();
             report.old_packs += 1;
             report.old_bytes += pack.size;
         }

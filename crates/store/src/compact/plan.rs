@@ -28,7 +28,10 @@ pub(super) struct PackRow {
 impl PackRow {
     /// Reads a row of `statements::PACKS_TO_COMPACT`.
     pub(super) fn read(row: &AnyRow) -> Result<Self> {
-        let natural = |column| row.int(column).map(|value| u64::try_from(value).unwrap_or(0));
+        let natural = |column| {
+            row.int(column)
+                .map(|value| u64::try_from(value).unwrap_or(0))
+        };
         Ok(PackRow {
             id: row.int(0)?,
             name: row.array(1)?,
@@ -85,7 +88,9 @@ pub(super) fn steps(packs: Vec<PackRow>, options: &CompactOptions) -> Vec<Step> 
             continue;
         }
         let held: u64 = window.iter().map(|pack| pack.plain).sum();
-        let fits = window.first().is_none_or(|first| first.bucket == pack.bucket && held + pack.plain <= options.pack);
+        let fits = window
+            .first()
+            .is_none_or(|first| first.bucket == pack.bucket && held + pack.plain <= options.pack);
         if !fits {
             close(&mut window, options, &mut steps);
         }
@@ -98,18 +103,35 @@ pub(super) fn steps(packs: Vec<PackRow>, options: &CompactOptions) -> Vec<Step> 
 /// One pack that was compacted before gains nothing from being written alone.
 fn close(window: &mut Vec<PackRow>, options: &CompactOptions, steps: &mut Vec<Step>) {
     let packs = std::mem::take(window);
-    if packs.len() > 1 || packs.iter().any(|pack| pack.generation < i64::from(options.level)) {
+    if packs.len() > 1
+        || packs
+            .iter()
+            .any(|pack| pack.generation < i64::from(options.level))
+    {
         steps.push(Step::Rewrite(packs));
     }
 }
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may panic")]
+    #![allow(
+        clippy::unwrap_used,
+        clippy::indexing_slicing,
+        reason = "tests may panic"
+    )]
     use super::*;
 
     fn pack(id: i64, plain: u64, generation: i64) -> PackRow {
-        PackRow { id, name: [0; 16], bucket: 1, size: plain, generation, frames: (0, 0), plain, full: 0 }
+        PackRow {
+            id,
+            name: [0; 16],
+            bucket: 1,
+            size: plain,
+            generation,
+            frames: (0, 0),
+            plain,
+            full: 0,
+        }
     }
 
     /// Carries the steps out on paper.
@@ -124,13 +146,25 @@ mod tests {
             for step in steps {
                 let (gone, generation) = match &step {
                     Step::Keep(pack) => (vec![pack.clone()], i64::from(options.level)),
-                    Step::Rewrite(old) => {
-                        (old.clone(), old.iter().map(|pack| pack.generation).max().unwrap().max(options.level.into()))
-                    }
+                    Step::Rewrite(old) => (
+                        old.clone(),
+                        old.iter()
+                            .map(|pack| pack.generation)
+                            .max()
+                            .unwrap()
+                            .max(options.level.into()),
+                    ),
                 };
                 packs.retain(|pack| !gone.iter().any(|gone| gone.id == pack.id));
                 let id = packs.iter().map(|pack| pack.id).max().unwrap_or(0) + 1;
-                packs.push(PackRow { full: if matches!(step, Step::Keep(_)) { step.plain() } else { 0 }, ..pack(id, step.plain(), generation) });
+                packs.push(PackRow {
+                    full: if matches!(step, Step::Keep(_)) {
+                        step.plain()
+                    } else {
+                        0
+                    },
+                    ..pack(id, step.plain(), generation)
+                });
             }
             assert!(rounds < 100);
         }
@@ -138,12 +172,17 @@ mod tests {
 
     #[test]
     fn every_start_comes_to_rest() {
-        let options = CompactOptions { level: 9, pack: 1000, frame: 10 };
+        let options = CompactOptions {
+            level: 9,
+            pack: 1000,
+            frame: 10,
+        };
         let mut dice = crate::trial::Dice::new(5);
         for _ in 0..500 {
             let packs: Vec<PackRow> = (0..dice.below(40))
                 .map(|id| {
-                    let mut pack = pack(id as i64, dice.below(1500) as u64, dice.below(3) as i64 * 6);
+                    let mut pack =
+                        pack(id as i64, dice.below(1500) as u64, dice.below(3) as i64 * 6);
                     pack.full = if dice.below(5) == 0 { pack.plain } else { 0 };
                     pack
                 })
@@ -151,7 +190,10 @@ mod tests {
             let plain: u64 = packs.iter().map(|pack| pack.plain).sum();
             let (rested, _) = run(packs, &options);
             assert_eq!(rested.iter().map(|pack| pack.plain).sum::<u64>(), plain);
-            let small = rested.iter().filter(|pack| pack.plain < 250 && !pack.is_full()).count();
+            let small = rested
+                .iter()
+                .filter(|pack| pack.plain < 250 && !pack.is_full())
+                .count();
             assert!(small <= 1, "{small} small packs remain");
             assert!(rested.iter().all(|pack| pack.generation >= 9));
         }
@@ -159,7 +201,11 @@ mod tests {
 
     #[test]
     fn a_window_is_at_most_one_pack() {
-        let options = CompactOptions { level: 9, pack: 1000, frame: 10 };
+        let options = CompactOptions {
+            level: 9,
+            pack: 1000,
+            frame: 10,
+        };
         let packs: Vec<PackRow> = (0..10).map(|id| pack(id, 300, 0)).collect();
         let windows = steps(packs, &options);
         assert_eq!(windows.len(), 4);

@@ -34,7 +34,10 @@ pub(super) struct Written {
 
 fn level(packs: &[PackRow], options: &CompactOptions) -> i64 {
     // Packs that only became too small keep the level that somebody chose for them.
-    packs.iter().map(|pack| pack.generation).fold(i64::from(options.level), i64::max)
+    packs
+        .iter()
+        .map(|pack| pack.generation)
+        .fold(i64::from(options.level), i64::max)
 }
 
 impl Tenant {
@@ -48,31 +51,57 @@ impl Tenant {
         let level = level(packs, options);
         let objects = self.store.vault.objects.clone();
         let zstd = i32::try_from(level).unwrap_or(options.level);
-        let mut writer = PackWriter::create(objects, self.state.keys.clone(), zstd).await?.framed(options.frame);
+        let mut writer = PackWriter::create(objects, self.state.keys.clone(), zstd)
+            .await?
+            .framed(options.frame);
         let mut moved = Vec::with_capacity(window.items.len() + window.large.len());
         let mut held: BTreeMap<i64, Vec<(u64, Bytes)>> = BTreeMap::new();
         for item in &window.items {
             let run = writer.add(item.kind, &item.bytes).await?;
-            held.entry(run.frame).or_default().push((run.at, item.bytes.clone()));
-            moved.push(Moved { kind: item.kind, id: item.id, from: item.old.frame, to: run });
+            held.entry(run.frame)
+                .or_default()
+                .push((run.at, item.bytes.clone()));
+            moved.push(Moved {
+                kind: item.kind,
+                id: item.id,
+                from: item.old.frame,
+                to: run,
+            });
         }
         let mut streamed = Vec::new();
         for item in &window.large {
             let (run, digest) = self.stream(&mut writer, window, item).await?;
             streamed.push((run, digest));
-            moved.push(Moved { kind: item.kind, id: item.id, from: item.old.frame, to: run });
+            moved.push(Moved {
+                kind: item.kind,
+                id: item.id,
+                from: item.old.frame,
+                to: run,
+            });
         }
-        let Some(pack) = writer.finish().await? else { return Ok(None) };
+        let Some(pack) = writer.finish().await? else {
+            return Ok(None);
+        };
         if let Err(error) = self.read_back(&pack, held, streamed).await {
             // Nobody will name it.
-            self.store.vault.objects.delete(&object_path("packs", &pack.name)).await.ok();
+            self.store
+                .vault
+                .objects
+                .delete(&object_path("packs", &pack.name))
+                .await
+                .ok();
             return Err(error);
         }
         Ok(Some(Written { pack, moved, level }))
     }
 
     /// Moves a large run piece by piece.
-    async fn stream(&self, writer: &mut PackWriter, window: &Window, item: &Item) -> Result<(Run, Digest)> {
+    async fn stream(
+        &self,
+        writer: &mut PackWriter,
+        window: &Window,
+        item: &Item,
+    ) -> Result<(Run, Digest)> {
         let mut run = writer.begin();
         let mut hasher = Hasher::new();
         let mut waiting: Vec<u8> = Vec::new();
@@ -82,16 +111,23 @@ impl Tenant {
             let row = window.frames.get(&frame).ok_or(StoreError::Guard)?;
             let plain = self.store.vault.open(&self.state.keys, row).await?;
             let here = plain.get(at..).unwrap_or_default();
-            let here = here.get(..usize::try_from(rest).unwrap_or(usize::MAX).min(here.len())).unwrap_or_default();
+            let here = here
+                .get(..usize::try_from(rest).unwrap_or(usize::MAX).min(here.len()))
+                .unwrap_or_default();
             if here.is_empty() {
-                return Err(StoreError::damaged(format!("frame {frame}"), "a run lies outside of it"));
+                return Err(StoreError::damaged(
+                    format!("frame {frame}"),
+                    "a run lies outside of it",
+                ));
             }
             hasher.update(here);
             rest -= here.len() as u64;
             waiting.extend_from_slice(here);
             while waiting.len() >= PIECE {
                 let later = waiting.split_off(PIECE);
-                writer.add_piece(item.kind, &mut run, std::mem::replace(&mut waiting, later)).await?;
+                writer
+                    .add_piece(item.kind, &mut run, std::mem::replace(&mut waiting, later))
+                    .await?;
             }
             frame += 1;
             at = 0;
@@ -109,7 +145,9 @@ impl Tenant {
         mut held: BTreeMap<i64, Vec<(u64, Bytes)>>,
         streamed: Vec<(Run, Digest)>,
     ) -> Result<()> {
-        let wrong = |number: i64| StoreError::damaged(format!("new frame {number}"), "it is not what was written");
+        let wrong = |number: i64| {
+            StoreError::damaged(format!("new frame {number}"), "it is not what was written")
+        };
         let mut hashers: HashMap<i64, (usize, u64)> = HashMap::new();
         let mut digests: Vec<Hasher> = Vec::with_capacity(streamed.len());
         for (place, (run, _)) in streamed.iter().enumerate() {
@@ -143,7 +181,10 @@ impl Tenant {
                 }
             }
         }
-        let same = digests.into_iter().zip(&streamed).all(|(hasher, (_, digest))| hasher.finish() == *digest);
+        let same = digests
+            .into_iter()
+            .zip(&streamed)
+            .all(|(hasher, (_, digest))| hasher.finish() == *digest);
         if !same || !held.is_empty() || !hashers.is_empty() {
             return Err(wrong(0));
         }
@@ -156,16 +197,23 @@ impl Tenant {
         let mut tx = self.store.catalog.begin().await?;
         if let Some(written) = &written {
             let first = self.insert_pack(&mut tx, packs, written).await?;
-            for (kind, statement) in
-                [(FrameKind::Skeleton, &statements::MOVE_COPIES), (FrameKind::Part, &statements::MOVE_PARTS)]
-            {
+            for (kind, statement) in [
+                (FrameKind::Skeleton, &statements::MOVE_COPIES),
+                (FrameKind::Part, &statements::MOVE_PARTS),
+            ] {
                 let rows: Vec<Vec<Value>> = written
                     .moved
                     .iter()
                     .filter(|moved| moved.kind == kind)
                     .map(|moved| {
                         let to = moved.to.based(first);
-                        values![self.id(), moved.id, moved.from, to.frame, i64::try_from(to.at).unwrap_or(i64::MAX)]
+                        values![
+                            self.id(),
+                            moved.id,
+                            moved.from,
+                            to.frame,
+                            i64::try_from(to.at).unwrap_or(i64::MAX)
+                        ]
                     })
                     .collect();
                 let count = rows.len() as u64;
@@ -176,7 +224,10 @@ impl Tenant {
         }
         for pack in packs {
             let range = values![self.id(), pack.frames.0, pack.frames.1];
-            if !sql::fetch(&mut tx, statements::USES_OF_FRAMES, range).await?.is_empty() {
+            if !sql::fetch(&mut tx, statements::USES_OF_FRAMES, range)
+                .await?
+                .is_empty()
+            {
                 return Err(StoreError::Guard);
             }
             let old = values![self.id(), pack.id];
@@ -190,14 +241,26 @@ impl Tenant {
     }
 
     /// Rows of the new pack and its frames; returns the id of the first frame.
-    async fn insert_pack(&self, db: &mut AnyConnection, packs: &[PackRow], written: &Written) -> Result<i64> {
+    async fn insert_pack(
+        &self,
+        db: &mut AnyConnection,
+        packs: &[PackRow],
+        written: &Written,
+    ) -> Result<i64> {
         let pack = &written.pack;
         let bucket = packs.first().map_or(self.state.bucket, |pack| pack.bucket);
         let id = take_ids(db, Counter::Pack, 1).await?;
         let first = take_ids(db, Counter::Frame, pack.frames.len()).await?;
         let signed = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
-        let row =
-            values![id, self.id(), bucket, pack.name.to_vec(), signed(pack.size), now_us(), written.level];
+        let row = values![
+            id,
+            self.id(),
+            bucket,
+            pack.name.to_vec(),
+            signed(pack.size),
+            now_us(),
+            written.level
+        ];
         sql::execute(db, statements::INSERT_PACK, row).await?;
         let rows = (0i64..).zip(&pack.frames).map(|(number, frame)| {
             values![
@@ -212,7 +275,9 @@ impl Tenant {
                 frame.key.clone(),
             ]
         });
-        statements::INSERT_FRAMES.execute(db, rows.collect()).await?;
+        statements::INSERT_FRAMES
+            .execute(db, rows.collect())
+            .await?;
         Ok(first)
     }
 }

@@ -19,7 +19,9 @@ use super::Follower;
 use crate::catalog::sql::{self, Columns, values};
 use crate::catalog::{Counter, statements, take_ids};
 use crate::error::{Result, StoreError};
-use crate::index::{ANALYSER_VERSION, Built, Doc, FileRange, RangeRead, Sealed, Split, SplitId, SplitWriter, merge};
+use crate::index::{
+    ANALYSER_VERSION, Built, Doc, FileRange, RangeRead, Sealed, Split, SplitId, SplitWriter, merge,
+};
 use crate::seal::Key;
 use crate::tenant::Tenant;
 use crate::vault::{Upload, object_path};
@@ -80,8 +82,12 @@ fn split_label(id: &SplitId) -> Vec<u8> {
 }
 
 /// Runs work that computes or waits for disks where it does not hold up other tasks.
-pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(work).await.map_err(|_| StoreError::Stopped)
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|_| StoreError::Stopped)
 }
 
 impl Tenant {
@@ -104,10 +110,16 @@ impl Tenant {
             // Until they come back, nobody knows what the writers hold: whoever fails here, or
             // is dropped, must not leave a place behind them from which others go on.
             building.next = None;
-            building.writers = self.add(std::mem::take(&mut building.writers), docs).await?;
+            building.writers = self
+                .add(std::mem::take(&mut building.writers), docs)
+                .await?;
             building.next = Some(last + 1);
             building.moved = true;
-            if building.writers.iter().any(|writer| writer.memory() >= BUDGET) {
+            if building
+                .writers
+                .iter()
+                .any(|writer| writer.memory() >= BUDGET)
+            {
                 self.seal(&mut building).await?;
             }
         }
@@ -124,17 +136,34 @@ impl Tenant {
         let mut db = self.store.catalog.read().await?;
         let indexed = self.index_cursor(&mut db).await?;
         let events = crate::admit::next_seq(&mut db, self.id()).await?;
-        Ok(IndexProgress { indexed: indexed.unsigned_abs(), events: events.unsigned_abs() })
+        Ok(IndexProgress {
+            indexed: indexed.unsigned_abs(),
+            events: events.unsigned_abs(),
+        })
     }
 
     async fn index_cursor(&self, db: &mut AnyConnection) -> Result<i64> {
-        let row = sql::fetch_optional(db, statements::FOLLOWER, values![self.id(), Follower::Index as i64]).await?;
+        let row = sql::fetch_optional(
+            db,
+            statements::FOLLOWER,
+            values![self.id(), Follower::Index as i64],
+        )
+        .await?;
         row.map_or(Ok(0), |row| row.int(0))
     }
 
     /// The documents of the next events, and the last seq looked at (before `next` if none).
-    async fn gather(&self, db: &mut AnyConnection, next: i64) -> Result<(Vec<(u64, Arc<FreshDoc>)>, i64)> {
-        let rows = sql::fetch(db, statements::ADMISSIONS_FROM, values![self.id(), next, next + STEP]).await?;
+    async fn gather(
+        &self,
+        db: &mut AnyConnection,
+        next: i64,
+    ) -> Result<(Vec<(u64, Arc<FreshDoc>)>, i64)> {
+        let rows = sql::fetch(
+            db,
+            statements::ADMISSIONS_FROM,
+            values![self.id(), next, next + STEP],
+        )
+        .await?;
         let mut docs = Vec::with_capacity(rows.len());
         let mut last = next - 1;
         for row in rows {
@@ -170,7 +199,11 @@ impl Tenant {
         let head = row.head(&self.state.keys)?;
         blocking(move || {
             let structure = scan(&raw);
-            FreshDoc { size: raw.len() as u64, head, text: SearchText::read(&raw, &structure) }
+            FreshDoc {
+                size: raw.len() as u64,
+                head,
+                text: SearchText::read(&raw, &structure),
+            }
         })
         .await
     }
@@ -179,10 +212,21 @@ impl Tenant {
     async fn doc_of_head(&self, db: &mut AnyConnection, copy: i64) -> Result<FreshDoc> {
         let row = self.copy_row(db, copy).await?;
         let head = row.head(&self.state.keys).unwrap_or_default();
-        Ok(FreshDoc { size: row.size, head, text: SearchText { body: String::new(), unread: true } })
+        Ok(FreshDoc {
+            size: row.size,
+            head,
+            text: SearchText {
+                body: String::new(),
+                unread: true,
+            },
+        })
     }
 
-    async fn add(&self, mut writers: Vec<SplitWriter>, docs: Vec<(u64, Arc<FreshDoc>)>) -> Result<Vec<SplitWriter>> {
+    async fn add(
+        &self,
+        mut writers: Vec<SplitWriter>,
+        docs: Vec<(u64, Arc<FreshDoc>)>,
+    ) -> Result<Vec<SplitWriter>> {
         let scratch = self.scratch();
         blocking(move || {
             // Few documents are not worth several splits.
@@ -194,10 +238,17 @@ impl Tenant {
             let mut results: Vec<Result<()>> = Vec::new();
             results.resize_with(wanted, || Ok(()));
             rayon::scope(|scope| {
-                for ((writer, docs), result) in writers.iter_mut().zip(docs.chunks(share)).zip(&mut results) {
+                for ((writer, docs), result) in
+                    writers.iter_mut().zip(docs.chunks(share)).zip(&mut results)
+                {
                     scope.spawn(move |_| {
                         *result = docs.iter().try_for_each(|(seq, doc)| {
-                            let doc = Doc { seq: *seq, size: doc.size, head: &doc.head, text: &doc.text };
+                            let doc = Doc {
+                                seq: *seq,
+                                size: doc.size,
+                                head: &doc.head,
+                                text: &doc.text,
+                            };
                             Ok(writer.add(&doc)?)
                         });
                     });
@@ -219,7 +270,9 @@ impl Tenant {
             return Ok(());
         }
         // Whatever fails from here on, the cursor still says what has to be gathered again.
-        let Some(next) = building.next.take() else { return Ok(()) };
+        let Some(next) = building.next.take() else {
+            return Ok(());
+        };
         let writers = std::mem::take(&mut building.writers);
         let sealed = blocking(move || {
             let finish = |writer: SplitWriter| -> Result<Option<(Built, Key)>> {
@@ -227,7 +280,10 @@ impl Tenant {
                 Ok(writer.finish(&key.0)?.map(|built| (built, key)))
             };
             use rayon::prelude::*;
-            writers.into_par_iter().map(finish).collect::<Result<Vec<_>>>()
+            writers
+                .into_par_iter()
+                .map(finish)
+                .collect::<Result<Vec<_>>>()
         })
         .await??;
         let built: Vec<(Built, Key)> = sealed.into_iter().flatten().collect();
@@ -253,7 +309,10 @@ impl Tenant {
                 let mut file = File::open(path).map_err(fail)?;
                 loop {
                     let mut piece = Vec::new();
-                    file.by_ref().take(4 << 20).read_to_end(&mut piece).map_err(fail)?;
+                    file.by_ref()
+                        .take(4 << 20)
+                        .read_to_end(&mut piece)
+                        .map_err(fail)?;
                     if piece.is_empty() {
                         break;
                     }
@@ -307,7 +366,10 @@ impl Tenant {
         for row in rows {
             // Terms of another analyser would be looked up in vain, and silently.
             if u64::try_from(row.analyser) != Ok(ANALYSER_VERSION) {
-                return Err(StoreError::Index(format!("it was made by analyser {}", row.analyser)));
+                return Err(StoreError::Index(format!(
+                    "it was made by analyser {}",
+                    row.analyser
+                )));
             }
             let known = lock(&self.state.splits).get(&row.id.0).cloned();
             let split = match known {
@@ -334,11 +396,11 @@ impl Tenant {
         let source: Arc<dyn RangeRead> = match &self.store.options.objects {
             None => {
                 let file = self.store.data.join(path.as_ref());
-                Arc::new(FileRange::open(&file).map_err(|error| {
-                    match error.kind() {
-                        std::io::ErrorKind::NotFound => StoreError::damaged(item(), "the object is missing"),
-                        _ => StoreError::file(&file, error),
+                Arc::new(FileRange::open(&file).map_err(|error| match error.kind() {
+                    std::io::ErrorKind::NotFound => {
+                        StoreError::damaged(item(), "the object is missing")
                     }
+                    _ => StoreError::file(&file, error),
                 })?)
             }
             // A store other than the local disk: read whole; range reads come with S3.
@@ -360,15 +422,24 @@ impl Tenant {
                 .iter()
                 .map(|row| tier(row))
                 .find(|wanted| small.iter().filter(|row| tier(row) == *wanted).count() >= MERGE);
-            let Some(crowded) = crowded else { return Ok(()) };
-            let chosen: Vec<SplitRow> = rows.into_iter().filter(|row| row.docs < LARGE && tier(row) == crowded).collect();
+            let Some(crowded) = crowded else {
+                return Ok(());
+            };
+            let chosen: Vec<SplitRow> = rows
+                .into_iter()
+                .filter(|row| row.docs < LARGE && tier(row) == crowded)
+                .collect();
             self.merge_splits(chosen, RoaringTreemap::new()).await?;
         }
     }
 
     /// Makes one split of several, without the copies at `hidden`; the old ones' keys and
     /// objects are destroyed.
-    pub(crate) async fn merge_splits(&self, rows: Vec<SplitRow>, hidden: RoaringTreemap) -> Result<()> {
+    pub(crate) async fn merge_splits(
+        &self,
+        rows: Vec<SplitRow>,
+        hidden: RoaringTreemap,
+    ) -> Result<()> {
         let mut splits = self.open_splits(&rows).await?;
         splits.sort_by_key(|split| split.seq_min());
         let scratch = self.scratch();
@@ -380,7 +451,14 @@ impl Tenant {
         let mut tx = self.store.catalog.begin().await?;
         for row in &rows {
             // Guard: a split that is gone was merged by somebody else.
-            if sql::execute(&mut tx, statements::DELETE_SPLIT, values![self.id(), row.row]).await? != 1 {
+            if sql::execute(
+                &mut tx,
+                statements::DELETE_SPLIT,
+                values![self.id(), row.row],
+            )
+            .await?
+                != 1
+            {
                 return Err(StoreError::Guard);
             }
         }
@@ -398,7 +476,12 @@ impl Tenant {
             if let Some(split) = lock(&self.state.splits).remove(&row.id.0) {
                 split.close();
             }
-            self.store.vault.objects.delete(&split_path(&row.id)).await.ok();
+            self.store
+                .vault
+                .objects
+                .delete(&split_path(&row.id))
+                .await
+                .ok();
         }
     }
 
@@ -411,7 +494,12 @@ impl Tenant {
         drop(db);
         let mut tx = self.store.catalog.begin().await?;
         sql::execute(&mut tx, statements::DELETE_SPLITS, values![self.id()]).await?;
-        sql::execute(&mut tx, statements::SET_FOLLOWER, values![self.id(), Follower::Index as i64, 0]).await?;
+        sql::execute(
+            &mut tx,
+            statements::SET_FOLLOWER,
+            values![self.id(), Follower::Index as i64, 0],
+        )
+        .await?;
         tx.commit().await?;
         drop(building);
         self.drop_splits(&rows).await;
@@ -420,5 +508,7 @@ impl Tenant {
 }
 
 fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    mutex
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
 }

@@ -5,7 +5,8 @@
 
 use everpost_domain::digest::Digest;
 use everpost_domain::log::{
-    Checkpoint, EventKind, Leaf, LeafProof, Note, ProofPlan, SALT_BYTES, Signer, Tail, Tile, TileSet, VerifierKey,
+    Checkpoint, EventKind, Leaf, LeafProof, Note, ProofPlan, SALT_BYTES, Signer, Tail, Tile,
+    TileSet, VerifierKey,
 };
 use object_store::path::Path;
 use object_store::{ObjectStoreExt, PutPayload};
@@ -48,13 +49,18 @@ pub(crate) struct EventRow {
 
 /// Reads a row of `statements::EVENTS_FROM`.
 pub(crate) fn read_event(row: &AnyRow) -> Result<EventRow> {
-    let kind = u8::try_from(row.int(2)?).ok().and_then(EventKind::from_code);
+    let kind = u8::try_from(row.int(2)?)
+        .ok()
+        .and_then(EventKind::from_code);
     let id = row.int(1)?;
     let copy = match row.blob_or_null(6)? {
         Some(digest) => {
-            let digest = digest
-                .try_into()
-                .map_err(|_| StoreError::damaged(format!("event {id}"), "its copy's digest has the wrong length"))?;
+            let digest = digest.try_into().map_err(|_| {
+                StoreError::damaged(
+                    format!("event {id}"),
+                    "its copy's digest has the wrong length",
+                )
+            })?;
             let size = u64::try_from(row.int(7)?).unwrap_or(0);
             Some((Digest(digest), size, row.blob(8)?, row.blob(9)?))
         }
@@ -63,7 +69,8 @@ pub(crate) fn read_event(row: &AnyRow) -> Result<EventRow> {
     Ok(EventRow {
         seq: row.int(0)?,
         id,
-        kind: kind.ok_or_else(|| StoreError::damaged(format!("event {id}"), "its kind is unknown"))?,
+        kind: kind
+            .ok_or_else(|| StoreError::damaged(format!("event {id}"), "its kind is unknown"))?,
         at: row.int(3)?,
         note: row.blob_or_null(5)?,
         copy,
@@ -71,19 +78,31 @@ pub(crate) fn read_event(row: &AnyRow) -> Result<EventRow> {
 }
 
 /// Salt and record of an event, as its leaf commits to them.
-pub(crate) fn event_leaf(keys: &TenantKeys, event: &EventRow) -> Result<([u8; SALT_BYTES], Vec<u8>)> {
+pub(crate) fn event_leaf(
+    keys: &TenantKeys,
+    event: &EventRow,
+) -> Result<([u8; SALT_BYTES], Vec<u8>)> {
     let damaged = |what: &str| StoreError::damaged(format!("event {}", event.id), what);
     match (&event.kind, &event.copy, &event.note) {
         (EventKind::Admitted | EventKind::Delivered, Some((digest, size, key, record)), _) => {
             let key = copy_key(keys, digest, key)?;
             let record = Record::decode(&open_record(&key, digest, record)?)?;
-            Ok((leaf_salt(&key, event.id), record.capture(*digest, *size, event.at).encode()))
+            Ok((
+                leaf_salt(&key, event.id),
+                record.capture(*digest, *size, event.at).encode(),
+            ))
         }
-        (EventKind::Admitted | EventKind::Delivered, None, _) => Err(damaged("its copy is missing")),
+        (EventKind::Admitted | EventKind::Delivered, None, _) => {
+            Err(damaged("its copy is missing"))
+        }
         (_, _, Some(note)) => {
-            let plain = keys.names.open(b"event", note).ok_or_else(|| damaged("its note does not open"))?;
-            let (salt, record) =
-                plain.split_first_chunk::<SALT_BYTES>().ok_or_else(|| damaged("its note is too short"))?;
+            let plain = keys
+                .names
+                .open(b"event", note)
+                .ok_or_else(|| damaged("its note does not open"))?;
+            let (salt, record) = plain
+                .split_first_chunk::<SALT_BYTES>()
+                .ok_or_else(|| damaged("its note is too short"))?;
             Ok((*salt, record.to_vec()))
         }
         _ => Err(damaged("its note is missing")),
@@ -96,7 +115,11 @@ pub(crate) async fn log_name(db: &mut AnyConnection, tenant: i64) -> Result<Stri
     let row = sql::fetch_optional(db, statements::STORE, vec![])
         .await?
         .ok_or_else(|| StoreError::damaged("catalog", "the store row is missing"))?;
-    let name: String = row.blob(0)?.iter().map(|byte| format!("{byte:02x}")).collect();
+    let name: String = row
+        .blob(0)?
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     Ok(format!("everpost/{name}/{tenant}/e{}", row.int(1)?))
 }
 
@@ -115,15 +138,22 @@ pub(crate) struct LogState {
 /// The state of a tenant's log.
 pub(crate) async fn log_state(db: &mut AnyConnection, tenant: i64) -> Result<LogState> {
     match sql::fetch_optional(db, statements::LOG, values![tenant]).await? {
-        Some(row) => Ok(LogState { tail: Tail::decode(&row.blob(1)?)?, checkpoint: row.blob(2)? }),
-        None => Ok(LogState { tail: Tail::new(), checkpoint: Vec::new() }),
+        Some(row) => Ok(LogState {
+            tail: Tail::decode(&row.blob(1)?)?,
+            checkpoint: row.blob(2)?,
+        }),
+        None => Ok(LogState {
+            tail: Tail::new(),
+            checkpoint: Vec::new(),
+        }),
     }
 }
 
 /// The signing key of a tenant's log in the epoch that the catalog is in.
 pub(crate) async fn log_signer(db: &mut AnyConnection, keys: &TenantKeys) -> Result<Signer> {
     let name = log_name(db, keys.tenant).await?;
-    Signer::from_seed(&name, &keys.log_seed()).map_err(|error| StoreError::Invalid(format!("log key: {error}")))
+    Signer::from_seed(&name, &keys.log_seed())
+        .map_err(|error| StoreError::Invalid(format!("log key: {error}")))
 }
 
 impl Tenant {
@@ -143,7 +173,12 @@ impl Tenant {
             let mut db = self.store.catalog.read().await?;
             let mut state = self.log_state(&mut db).await?;
             let first = i64::try_from(state.tail.size()).unwrap_or(i64::MAX);
-            let rows = sql::fetch(&mut db, statements::EVENTS_FROM, values![self.id(), first, first + BATCH]).await?;
+            let rows = sql::fetch(
+                &mut db,
+                statements::EVENTS_FROM,
+                values![self.id(), first, first + BATCH],
+            )
+            .await?;
             if rows.is_empty() {
                 return Ok(state.tail.size());
             }
@@ -151,16 +186,27 @@ impl Tenant {
             for (seq, row) in (first..).zip(&rows) {
                 let event = read_event(row)?;
                 if event.seq != seq {
-                    return Err(StoreError::damaged(format!("event {seq}"), "the sequence has a gap before it"));
+                    return Err(StoreError::damaged(
+                        format!("event {seq}"),
+                        "the sequence has a gap before it",
+                    ));
                 }
                 let (salt, record) = event_leaf(&self.state.keys, &event)?;
                 leaves.push(Leaf::new(event.kind, event.at, &salt, &record).hash());
             }
             // Side by side: each put waits for disks, not for the others.
-            let puts = state.tail.append(&leaves).into_iter().map(|full| async move {
-                let path = tile_path(self.id(), &full.tile);
-                self.store.vault.objects.put(&path, PutPayload::from(full.bytes)).await
-            });
+            let puts = state
+                .tail
+                .append(&leaves)
+                .into_iter()
+                .map(|full| async move {
+                    let path = tile_path(self.id(), &full.tile);
+                    self.store
+                        .vault
+                        .objects
+                        .put(&path, PutPayload::from(full.bytes))
+                        .await
+                });
             futures::future::try_join_all(puts).await?;
             let signer = self.log_signer(&mut db).await?;
             drop(db);
@@ -168,7 +214,12 @@ impl Tenant {
                 .and_then(|checkpoint| checkpoint.sign(&signer))
                 .map_err(|error| StoreError::Invalid(format!("checkpoint: {error}")))?;
             let size = i64::try_from(state.tail.size()).unwrap_or(i64::MAX);
-            let row = values![self.id(), size, state.tail.encode(), note.to_string().into_bytes()];
+            let row = values![
+                self.id(),
+                size,
+                state.tail.encode(),
+                note.to_string().into_bytes()
+            ];
             let mut tx = self.store.catalog.begin().await?;
             sql::execute(&mut tx, statements::SET_LOG, row).await?;
             tx.commit().await?;
@@ -187,9 +238,16 @@ impl Tenant {
         let note = Note::parse(&state.checkpoint).map_err(|error| wrong(error.to_string()))?;
         let checkpoint = Checkpoint::open(&note, &key).map_err(|error| wrong(error.to_string()))?;
         if checkpoint.size() != state.tail.size() || *checkpoint.root() != state.tail.root() {
-            return Err(wrong("it does not sign the tail that lies beside it".into()));
+            return Err(wrong(
+                "it does not sign the tail that lies beside it".into(),
+            ));
         }
-        Ok(Some(LogHead { size: checkpoint.size(), root: *checkpoint.root(), note, key }))
+        Ok(Some(LogHead {
+            size: checkpoint.size(),
+            root: *checkpoint.root(),
+            note,
+            key,
+        }))
     }
 
     /// The hashes that a proof needs.
@@ -210,7 +268,9 @@ impl Tenant {
         let path = tile_path(self.id(), tile);
         match self.store.vault.objects.get(&path).await {
             Ok(found) => Ok(found.bytes().await?.to_vec()),
-            Err(object_store::Error::NotFound { .. }) => Err(StoreError::damaged(path, "the tile is missing")),
+            Err(object_store::Error::NotFound { .. }) => {
+                Err(StoreError::damaged(path, "the tile is missing"))
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -221,20 +281,34 @@ impl Tenant {
 
     /// Proves an event's leaf under the newest checkpoint. `None` if the log has not
     /// reached it yet.
-    pub(crate) async fn prove_event(&self, db: &mut AnyConnection, event: i64) -> Result<Option<LeafProof>> {
+    pub(crate) async fn prove_event(
+        &self,
+        db: &mut AnyConnection,
+        event: i64,
+    ) -> Result<Option<LeafProof>> {
         let row = sql::fetch_optional(db, statements::EVENT, values![self.id(), event])
             .await?
             .ok_or_else(|| StoreError::damaged(format!("event {event}"), "it is missing"))?;
         let event = read_event(&row)?;
         let tail = self.log_tail(db).await?;
         let (size, index) = (tail.size(), u64::try_from(event.seq).unwrap_or(u64::MAX));
-        let Ok(plan) = ProofPlan::inclusion(index, size) else { return Ok(None) };
+        let Ok(plan) = ProofPlan::inclusion(index, size) else {
+            return Ok(None);
+        };
         let tiles = self.tiles_for(&plan, &tail).await?;
         let hashes = plan
             .prove(&tiles)
             .map_err(|error| StoreError::damaged("log", format!("a hash is missing: {error:?}")))?;
         let (salt, record) = event_leaf(&self.state.keys, &event)?;
-        Ok(Some(LeafProof { kind: event.kind, time_us: event.at, salt, record, index, size, hashes }))
+        Ok(Some(LeafProof {
+            kind: event.kind,
+            time_us: event.at,
+            salt,
+            record,
+            index,
+            size,
+            hashes,
+        }))
     }
 
     /// Proves that the log at `old` leaves is a beginning of the log as it is now.
@@ -242,8 +316,9 @@ impl Tenant {
         let mut db = self.store.catalog.read().await?;
         let tail = self.log_tail(&mut db).await?;
         drop(db);
-        let plan = ProofPlan::consistency(old, tail.size())
-            .map_err(|_| StoreError::Invalid(format!("the log has {} leaves, not {old}", tail.size())))?;
+        let plan = ProofPlan::consistency(old, tail.size()).map_err(|_| {
+            StoreError::Invalid(format!("the log has {} leaves, not {old}", tail.size()))
+        })?;
         let tiles = self.tiles_for(&plan, &tail).await?;
         plan.prove(&tiles)
             .map_err(|error| StoreError::damaged("log", format!("a hash is missing: {error:?}")))

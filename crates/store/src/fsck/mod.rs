@@ -41,10 +41,16 @@ pub struct FsckReport {
 impl Store {
     /// Reads everything back; with `repair`, makes again what is derived and removes
     /// orphans. Safe because an open store is locked: no writer is at work but ours.
-    pub async fn fsck(&self, repair: bool, mut progress: impl FnMut(VerifyProgress) + Send) -> Result<FsckReport> {
+    pub async fn fsck(
+        &self,
+        repair: bool,
+        mut progress: impl FnMut(VerifyProgress) + Send,
+    ) -> Result<FsckReport> {
         let mut report = FsckReport::default();
         let broken = self.inner.catalog.integrity().await?;
-        report.bad.extend(broken.into_iter().map(|what| Bad::new("catalog", what)));
+        report
+            .bad
+            .extend(broken.into_iter().map(|what| Bad::new("catalog", what)));
         for tenant in self.tenants() {
             tenant.fsck(repair, &mut report, &mut progress).await?;
         }

@@ -20,7 +20,10 @@ impl Store {
     pub(super) async fn fsck_orphans(&self, repair: bool, report: &mut FsckReport) -> Result<()> {
         let mut named = HashSet::new();
         let mut db = self.inner.catalog.read().await?;
-        for (kind, statement) in [("packs", statements::ALL_PACKS), ("splits", statements::ALL_SPLITS)] {
+        for (kind, statement) in [
+            ("packs", statements::ALL_PACKS),
+            ("splits", statements::ALL_SPLITS),
+        ] {
             for row in sql::fetch(&mut db, statement, vec![]).await? {
                 // A name that is no name belongs to a row that was reported.
                 if let Ok(name) = row.array(0) {
@@ -36,7 +39,10 @@ impl Store {
         }
         drop(db);
         let objects = &self.inner.vault.objects;
-        let found: Vec<_> = objects.list(Some(&Path::from("objects"))).try_collect().await?;
+        let found: Vec<_> = objects
+            .list(Some(&Path::from("objects")))
+            .try_collect()
+            .await?;
         // While truth is damaged, an object that nothing names may be what a row named.
         let whole = report.bad.is_empty();
         for object in found {
@@ -46,7 +52,9 @@ impl Store {
             }
             if repair && whole {
                 objects.delete(&path).await?;
-                report.repaired.push(format!("{path}: removed, no row names it"));
+                report
+                    .repaired
+                    .push(format!("{path}: removed, no row names it"));
             } else {
                 report.orphans.push(path.to_string());
             }
@@ -73,10 +81,16 @@ impl Store {
                 if entry.file_type().map_err(fail)?.is_dir() {
                     folders.push(path);
                 } else if is_unfinished(&path) {
-                    let shown = path.strip_prefix(&self.inner.data).unwrap_or(&path).display().to_string();
+                    let shown = path
+                        .strip_prefix(&self.inner.data)
+                        .unwrap_or(&path)
+                        .display()
+                        .to_string();
                     if repair {
                         std::fs::remove_file(&path).map_err(fail)?;
-                        report.repaired.push(format!("{shown}: removed, its writer never finished it"));
+                        report
+                            .repaired
+                            .push(format!("{shown}: removed, its writer never finished it"));
                     } else {
                         report.orphans.push(shown);
                     }
@@ -89,19 +103,29 @@ impl Store {
 
 /// `NAME#NUMBER`, which is what the local object store calls a file until it is whole.
 fn is_unfinished(path: &FilePath) -> bool {
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    name.split_once('#').is_some_and(|(_, number)| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
+    let name = path
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default();
+    name.split_once('#')
+        .is_some_and(|(_, number)| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// Kinds of objects that only rows give a meaning.
 fn is_ours(path: &str) -> bool {
-    ["objects/packs/", "objects/splits/", "objects/tiles/"].iter().any(|kind| path.starts_with(kind))
+    ["objects/packs/", "objects/splits/", "objects/tiles/"]
+        .iter()
+        .any(|kind| path.starts_with(kind))
 }
 
 /// True for a full tile of a log as long as its row says.
 fn is_tile(sizes: &[(String, u64)], path: &str) -> bool {
     sizes.iter().any(|(prefix, size)| {
-        let tile = path.strip_prefix(prefix).and_then(|rest| rest.parse::<Tile>().ok());
-        tile.is_some_and(|tile| tile.is_full() && Tile::in_tree(tile.level, tile.index, *size) == Some(tile))
+        let tile = path
+            .strip_prefix(prefix)
+            .and_then(|rest| rest.parse::<Tile>().ok());
+        tile.is_some_and(|tile| {
+            tile.is_full() && Tile::in_tree(tile.level, tile.index, *size) == Some(tile)
+        })
     })
 }

@@ -28,10 +28,17 @@ impl Tenant {
             report.checked += 1;
             let id = row.int(0)?;
             match row.array(1) {
-                Ok(name) => self.fsck_pack(&mut db, id, &name, row.int(2)?, &mut report.bad).await?,
+                Ok(name) => {
+                    self.fsck_pack(&mut db, id, &name, row.int(2)?, &mut report.bad)
+                        .await?
+                }
                 Err(error) => report.bad.push(Bad::of(format!("pack row {id}"), error)?),
             }
-            progress(VerifyProgress { stage: Stage::Packs, done, total });
+            progress(VerifyProgress {
+                stage: Stage::Packs,
+                done,
+                total,
+            });
         }
         Ok(())
     }
@@ -64,7 +71,10 @@ impl Tenant {
         for row in sql::fetch(db, statements::FRAMES_OF_PACK, values![self.id(), id]).await? {
             match read_frame_row(&row) {
                 Ok(row) => rows.push(row),
-                Err(error) => bad.push(Bad::of(format!("frame row {} of {path}", row.int(0)?), error)?),
+                Err(error) => bad.push(Bad::of(
+                    format!("frame row {} of {path}", row.int(0)?),
+                    error,
+                )?),
             }
         }
         let (keys, name, path) = (self.state.keys.clone(), *name, path.to_string());
@@ -83,7 +93,10 @@ impl Tenant {
 fn structure(bytes: &Bytes, name: &Name, size: i64, path: &str) -> Vec<Bad> {
     let mut bad = Vec::new();
     if bytes.len() as u64 != size.unsigned_abs() {
-        bad.push(Bad::new(path, format!("it has {} bytes, its row says {size}", bytes.len())));
+        bad.push(Bad::new(
+            path,
+            format!("it has {} bytes, its row says {size}", bytes.len()),
+        ));
     }
     let survey = pack::survey(bytes);
     bad.extend(survey.complaints.iter().map(|what| Bad::new(path, what)));
@@ -98,29 +111,48 @@ fn structure(bytes: &Bytes, name: &Name, size: i64, path: &str) -> Vec<Bad> {
 
 /// True if frames follow each other from the preamble to the footer.
 fn is_covered(survey: &Survey, length: u64) -> bool {
-    let mut ranges: Vec<_> = survey.frames.iter().map(|(_, frame)| frame.range()).collect();
+    let mut ranges: Vec<_> = survey
+        .frames
+        .iter()
+        .map(|(_, frame)| frame.range())
+        .collect();
     ranges.sort_by_key(|range| range.start);
-    let end = ranges.iter().try_fold(pack::PREAMBLE, |at, range| (range.start == at).then_some(range.end));
+    let end = ranges.iter().try_fold(pack::PREAMBLE, |at, range| {
+        (range.start == at).then_some(range.end)
+    });
     end.and_then(|end| end.checked_add(pack::closing_length(survey.frames.len()))) == Some(length)
 }
 
 /// What is wrong with frames: rows that differ from the pack, seals that do not open.
 /// Frames without a row are dead: their keys were destroyed.
-fn frames(keys: &crate::keys::TenantKeys, bytes: &Bytes, name: &Name, rows: &[FrameRow], path: &str) -> Vec<Bad> {
+fn frames(
+    keys: &crate::keys::TenantKeys,
+    bytes: &Bytes,
+    name: &Name,
+    rows: &[FrameRow],
+    path: &str,
+) -> Vec<Bad> {
     let survey = pack::survey(bytes);
     let mut bad = Vec::new();
     for row in rows {
         let item = format!("frame {} of {path}", row.number);
-        let found = survey.frames.iter().find(|(number, _)| *number == row.number);
+        let found = survey
+            .frames
+            .iter()
+            .find(|(number, _)| *number == row.number);
         if found.is_none_or(|(_, found)| *found != row.place) {
-            bad.push(Bad::new(&item, "the pack says otherwise than its row where it lies and how long it is"));
+            bad.push(Bad::new(
+                &item,
+                "the pack says otherwise than its row where it lies and how long it is",
+            ));
         }
         let Some(key) = keys.unwrap(&frame_label(name, row.number), &row.key) else {
             bad.push(Bad::new(&item, "its key does not open"));
             continue;
         };
         let range = row.place.range();
-        let range = usize::try_from(range.start).unwrap_or(usize::MAX)..usize::try_from(range.end).unwrap_or(usize::MAX);
+        let range = usize::try_from(range.start).unwrap_or(usize::MAX)
+            ..usize::try_from(range.end).unwrap_or(usize::MAX);
         let opened = match bytes.get(range) {
             Some(sealed) => pack::open_frame(keys.tenant, name, row.number, &key, sealed),
             None => Err("the object ends before it"),

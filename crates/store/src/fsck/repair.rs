@@ -24,12 +24,17 @@ impl Tenant {
         let mut tail = Tail::new();
         while tail.size() < size {
             let range = tail.size()..size.min(tail.size() + STEP);
-            let Some(leaves) = self.leaves_of_rows(&mut db, range).await? else { return Ok(()) };
+            let Some(leaves) = self.leaves_of_rows(&mut db, range).await? else {
+                return Ok(());
+            };
             for full in tail.append(&leaves) {
                 self.remake_tile(full, report).await?;
             }
         }
-        let Some(row) = sql::fetch_optional(&mut db, statements::LOG, values![self.id()]).await? else { return Ok(()) };
+        let Some(row) = sql::fetch_optional(&mut db, statements::LOG, values![self.id()]).await?
+        else {
+            return Ok(());
+        };
         drop(db);
         let length = i64::try_from(size).unwrap_or(i64::MAX);
         if row.blob(1)? == tail.encode() && row.int(0)? == length {
@@ -39,7 +44,9 @@ impl Tenant {
         let row = values![self.id(), length, tail.encode(), row.blob(2)?];
         sql::execute(&mut tx, statements::SET_LOG, row).await?;
         tx.commit().await?;
-        report.repaired.push("log tail: made again from the rows".into());
+        report
+            .repaired
+            .push("log tail: made again from the rows".into());
         Ok(())
     }
 
@@ -53,7 +60,9 @@ impl Tenant {
         };
         if there != full.bytes {
             objects.put(&path, PutPayload::from(full.bytes)).await?;
-            report.repaired.push(format!("{path}: made again from the rows"));
+            report
+                .repaired
+                .push(format!("{path}: made again from the rows"));
         }
         Ok(())
     }

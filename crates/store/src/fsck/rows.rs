@@ -17,25 +17,101 @@ use crate::verify::Bad;
 
 /// Each statement gives the ids of rows that are wrong; what they are, and how.
 const CHECKS: &[(&str, &str, &str)] = &[
-    (statements::PACKS_WITHOUT_BUCKET, "pack row", "its bucket does not exist"),
-    (statements::FRAMES_WITHOUT_PACK, "frame row", "its pack does not exist"),
-    (statements::COPIES_WITHOUT_FRAME, "copy row", "the frame of its skeleton does not exist"),
-    (statements::PARTS_WITHOUT_FRAME, "part row", "its frame does not exist"),
-    (statements::INSTANCES_DANGLING, "instance of copy row", "its copy or frame does not exist"),
-    (statements::COPY_PARTS_DANGLING, "parts of copy row", "the copy or one of its parts does not exist"),
-    (statements::COPY_PARTS_WITH_GAPS, "parts of copy row", "their ordinals have a gap"),
-    (statements::COPIES_DOUBLED, "copy row", "another row has the same digest"),
-    (statements::PARTS_DOUBLED, "part row", "another row has the same address"),
-    (statements::EVENTS_WITHOUT_COPY, "event row", "its copy does not exist"),
-    (statements::EVENTS_WITHOUT_DELIVERY, "event row", "its delivery does not exist"),
-    (statements::EVENTS_WITH_SEQ_TWICE, "event", "two rows have its number"),
-    (statements::EVENTS_AFTER_GAP, "event", "the sequence has a gap before it"),
-    (statements::DELIVERIES_DANGLING, "delivery row", "its copy, event or job does not exist"),
-    (statements::PLACEMENTS_DANGLING, "placement row", "its delivery or folder does not exist"),
-    (statements::OWNERS_DANGLING, "owner of copy row", "the copy or the mailbox does not exist"),
-    (statements::FOLDERS_WITHOUT_MAILBOX, "folder row", "its mailbox does not exist"),
-    (statements::LINKS_DANGLING, "link row", "its copy or message does not exist"),
-    (statements::PINS_WITHOUT_COPY, "pin row", "its copy does not exist"),
+    (
+        statements::PACKS_WITHOUT_BUCKET,
+        "pack row",
+        "its bucket does not exist",
+    ),
+    (
+        statements::FRAMES_WITHOUT_PACK,
+        "frame row",
+        "its pack does not exist",
+    ),
+    (
+        statements::COPIES_WITHOUT_FRAME,
+        "copy row",
+        "the frame of its skeleton does not exist",
+    ),
+    (
+        statements::PARTS_WITHOUT_FRAME,
+        "part row",
+        "its frame does not exist",
+    ),
+    (
+        statements::INSTANCES_DANGLING,
+        "instance of copy row",
+        "its copy or frame does not exist",
+    ),
+    (
+        statements::COPY_PARTS_DANGLING,
+        "parts of copy row",
+        "the copy or one of its parts does not exist",
+    ),
+    (
+        statements::COPY_PARTS_WITH_GAPS,
+        "parts of copy row",
+        "their ordinals have a gap",
+    ),
+    (
+        statements::COPIES_DOUBLED,
+        "copy row",
+        "another row has the same digest",
+    ),
+    (
+        statements::PARTS_DOUBLED,
+        "part row",
+        "another row has the same address",
+    ),
+    (
+        statements::EVENTS_WITHOUT_COPY,
+        "event row",
+        "its copy does not exist",
+    ),
+    (
+        statements::EVENTS_WITHOUT_DELIVERY,
+        "event row",
+        "its delivery does not exist",
+    ),
+    (
+        statements::EVENTS_WITH_SEQ_TWICE,
+        "event",
+        "two rows have its number",
+    ),
+    (
+        statements::EVENTS_AFTER_GAP,
+        "event",
+        "the sequence has a gap before it",
+    ),
+    (
+        statements::DELIVERIES_DANGLING,
+        "delivery row",
+        "its copy, event or job does not exist",
+    ),
+    (
+        statements::PLACEMENTS_DANGLING,
+        "placement row",
+        "its delivery or folder does not exist",
+    ),
+    (
+        statements::OWNERS_DANGLING,
+        "owner of copy row",
+        "the copy or the mailbox does not exist",
+    ),
+    (
+        statements::FOLDERS_WITHOUT_MAILBOX,
+        "folder row",
+        "its mailbox does not exist",
+    ),
+    (
+        statements::LINKS_DANGLING,
+        "link row",
+        "its copy or message does not exist",
+    ),
+    (
+        statements::PINS_WITHOUT_COPY,
+        "pin row",
+        "its copy does not exist",
+    ),
 ];
 
 impl Tenant {
@@ -44,14 +120,21 @@ impl Tenant {
         let mut db = self.store.catalog.read().await?;
         for (statement, item, what) in CHECKS {
             for row in sql::fetch(&mut db, statement, values![self.id()]).await? {
-                report.bad.push(Bad::new(format!("{item} {}", row.int(0)?), *what));
+                report
+                    .bad
+                    .push(Bad::new(format!("{item} {}", row.int(0)?), *what));
             }
         }
         self.fsck_names(&mut db, report).await?;
         self.fsck_parts(&mut db, report).await?;
         let mut after = (i64::MIN, i64::MIN);
         loop {
-            let lookups = sql::fetch(&mut db, statements::COPY_LOOKUPS, values![self.id(), after.0, after.1]).await?;
+            let lookups = sql::fetch(
+                &mut db,
+                statements::COPY_LOOKUPS,
+                values![self.id(), after.0, after.1],
+            )
+            .await?;
             if lookups.is_empty() {
                 return Ok(());
             }
@@ -75,10 +158,18 @@ impl Tenant {
     }
 
     /// Clear columns of a copy follow from its digest and its head.
-    fn fsck_copy(&self, copy: &CopyRow, (prefix, header_key): (i64, i64), report: &mut FsckReport) -> Result<()> {
+    fn fsck_copy(
+        &self,
+        copy: &CopyRow,
+        (prefix, header_key): (i64, i64),
+        report: &mut FsckReport,
+    ) -> Result<()> {
         let item = format!("copy {}", copy.digest);
         if prefix != copy.digest.prefix() {
-            report.bad.push(Bad::new(&item, "its look-up column is not the beginning of its digest"));
+            report.bad.push(Bad::new(
+                &item,
+                "its look-up column is not the beginning of its digest",
+            ));
         }
         let head = match copy.head(&self.state.keys) {
             Ok(head) => head,
@@ -88,15 +179,23 @@ impl Tenant {
             }
         };
         if copy.day != day(head.sent) {
-            report.bad.push(Bad::new(&item, "its day is not that of its Date field"));
+            report
+                .bad
+                .push(Bad::new(&item, "its day is not that of its Date field"));
         }
         let facts = Facts::other().with_head(&head);
-        let hash = facts.header_key().map_or(0, |key| self.state.keys.lookup(b"header", &key.digest().0));
+        let hash = facts
+            .header_key()
+            .map_or(0, |key| self.state.keys.lookup(b"header", &key.digest().0));
         if header_key != hash {
-            report.bad.push(Bad::new(&item, "its header key is not that of its head"));
+            report
+                .bad
+                .push(Bad::new(&item, "its header key is not that of its head"));
         }
         if copy.bucket != self.state.bucket {
-            report.bad.push(Bad::new(&item, "its bucket is not one of this tenant's"));
+            report
+                .bad
+                .push(Bad::new(&item, "its bucket is not one of this tenant's"));
         }
         Ok(())
     }
@@ -104,12 +203,20 @@ impl Tenant {
     async fn fsck_parts(&self, db: &mut AnyConnection, report: &mut FsckReport) -> Result<()> {
         let mut after = (i64::MIN, i64::MIN);
         loop {
-            let rows = sql::fetch(db, statements::PART_LOOKUPS, values![self.id(), after.0, after.1]).await?;
+            let rows = sql::fetch(
+                db,
+                statements::PART_LOOKUPS,
+                values![self.id(), after.0, after.1],
+            )
+            .await?;
             for row in &rows {
                 let id = row.int(0)?;
                 after = (row.int(3)?, id);
                 let prefix = row.int(1)?;
-                if !row.array(2).is_ok_and(|address| Digest(address).prefix() == prefix) {
+                if !row
+                    .array(2)
+                    .is_ok_and(|address| Digest(address).prefix() == prefix)
+                {
                     let what = "its look-up column is not the beginning of its address";
                     report.bad.push(Bad::new(format!("part row {id}"), what));
                 }
@@ -125,8 +232,11 @@ impl Tenant {
         for row in sql::fetch(db, statements::MAILBOXES, values![self.id()]).await? {
             let item = format!("mailbox row {}", row.int(0)?);
             match self.open_name(b"mailbox", &row.blob(2)?) {
-                Ok(name) if self.state.keys.lookup(b"mailbox", &mailbox_key(&name)) == row.int(1)? => {}
-                Ok(_) => report.bad.push(Bad::new(item, "its hash is not that of its name")),
+                Ok(name)
+                    if self.state.keys.lookup(b"mailbox", &mailbox_key(&name)) == row.int(1)? => {}
+                Ok(_) => report
+                    .bad
+                    .push(Bad::new(item, "its hash is not that of its name")),
                 Err(error) => report.bad.push(Bad::of(item, error)?),
             }
         }
@@ -134,7 +244,9 @@ impl Tenant {
             let item = format!("folder row {}", row.int(0)?);
             match self.open_name(b"folder", &row.blob(3)?) {
                 Ok(name) if self.state.keys.lookup(b"folder", name.as_bytes()) == row.int(2)? => {}
-                Ok(_) => report.bad.push(Bad::new(item, "its hash is not that of its name")),
+                Ok(_) => report
+                    .bad
+                    .push(Bad::new(item, "its hash is not that of its name")),
                 Err(error) => report.bad.push(Bad::of(item, error)?),
             }
         }

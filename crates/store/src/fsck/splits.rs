@@ -18,7 +18,10 @@ pub(super) struct Splits {
 
 impl Tenant {
     /// Reads every split whole.
-    pub(super) async fn fsck_splits(&self, progress: &mut (impl FnMut(VerifyProgress) + Send)) -> Result<Splits> {
+    pub(super) async fn fsck_splits(
+        &self,
+        progress: &mut (impl FnMut(VerifyProgress) + Send),
+    ) -> Result<Splits> {
         let mut found = Splits::default();
         let mut db = self.store.catalog.read().await?;
         let rows = match self.split_rows(&mut db).await {
@@ -34,16 +37,25 @@ impl Tenant {
             found.checked += 1;
             match self.seqs_of_split(row).await {
                 Ok(seqs) if !indexed.is_disjoint(&seqs) => {
-                    found.bad.push(Bad::new(split_path(&row.id), "it holds copies that another split holds too"));
+                    found.bad.push(Bad::new(
+                        split_path(&row.id),
+                        "it holds copies that another split holds too",
+                    ));
                 }
                 Ok(seqs) => indexed |= seqs,
                 Err(error) => found.bad.push(Bad::of(split_path(&row.id), error)?),
             }
-            progress(VerifyProgress { stage: Stage::Splits, done, total });
+            progress(VerifyProgress {
+                stage: Stage::Splits,
+                done,
+                total,
+            });
         }
         let cursor = self.index_progress().await?;
         if cursor.indexed > cursor.events {
-            found.bad.push(Bad::new("index", "its cursor lies beyond the last event"));
+            found
+                .bad
+                .push(Bad::new("index", "its cursor lies beyond the last event"));
         }
         let bounds = values![self.id(), i64::try_from(cursor.indexed).unwrap_or(i64::MAX)];
         let mut admitted = RoaringTreemap::new();
@@ -53,7 +65,9 @@ impl Tenant {
         // Where a split is damaged, what it holds is unknown: that says enough.
         if found.bad.is_empty() && indexed != admitted {
             let (missing, foreign) = ((&admitted - &indexed).len(), (&indexed - &admitted).len());
-            let what = format!("{missing} admitted copies are in no split, {foreign} seqs are of no admitted copy");
+            let what = format!(
+                "{missing} admitted copies are in no split, {foreign} seqs are of no admitted copy"
+            );
             found.bad.push(Bad::new("index", what));
         }
         Ok(found)
@@ -71,10 +85,11 @@ impl Tenant {
         blocking(move || {
             split.verify()?;
             let opened = split.opened()?;
-            let seqs = (0..opened.docs).filter_map(|doc| opened.seq.first(doc)).collect();
+            let seqs = (0..opened.docs)
+                .filter_map(|doc| opened.seq.first(doc))
+                .collect();
             Ok(seqs)
         })
         .await?
     }
 }
-

@@ -1,5 +1,10 @@
 //! Damage, one byte or column at a time: each is named, and the rest stays readable.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests may panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests may panic"
+)]
 
 use everpost_domain::digest::Digest;
 use everpost_domain::query::parse;
@@ -10,7 +15,9 @@ use crate::{By, FsckReport, Order, SearchRequest};
 
 /// Different places each time; print it, so that a failure can be repeated.
 fn seed() -> u64 {
-    let seed = std::env::var("EVERPOST_SEED").ok().and_then(|seed| seed.parse().ok());
+    let seed = std::env::var("EVERPOST_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok());
     let seed = seed.unwrap_or_else(|| crate::now_us().unsigned_abs());
     println!("EVERPOST_SEED={seed}");
     seed
@@ -30,17 +37,24 @@ async fn verify(trial: &Trial) -> Vec<Bad> {
 }
 
 fn names(bad: &[Bad], wanted: &str) -> bool {
-    bad.iter().any(|bad| bad.item.contains(wanted) || bad.what.contains(wanted))
+    bad.iter()
+        .any(|bad| bad.item.contains(wanted) || bad.what.contains(wanted))
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_whole_store_has_nothing_wrong() {
     let trial = trial().await;
     let found = trial.tenant.verify_all(|_| ()).await.unwrap();
-    assert_eq!((found.checked, found.ok, found.leaves, found.unlogged), (300, 300, 300, 0));
+    assert_eq!(
+        (found.checked, found.ok, found.leaves, found.unlogged),
+        (300, 300, 300, 0)
+    );
     assert_eq!(found.bad, []);
     let report = fsck(&trial).await;
-    assert_eq!((report.bad, report.lost, report.orphans, report.repaired), (vec![], vec![], vec![], vec![]));
+    assert_eq!(
+        (report.bad, report.lost, report.orphans, report.repaired),
+        (vec![], vec![], vec![], vec![])
+    );
     for id in trial.mails.keys().take(5) {
         let one = trial.tenant.verify(id).await.unwrap();
         assert_eq!((one.bad, one.log_size), (vec![], 300));
@@ -58,17 +72,32 @@ async fn a_flipped_byte_of_any_object_is_named() {
             let length = std::fs::metadata(&path).unwrap().len() as usize;
             let name = path.file_name().unwrap().to_str().unwrap().to_string();
             // Beginning, end, and anywhere.
-            let places = [dice.below(24), length - 1 - dice.below(40), dice.below(length), dice.below(length)];
+            let places = [
+                dice.below(24),
+                length - 1 - dice.below(40),
+                dice.below(length),
+                dice.below(length),
+            ];
             for at in places.map(|at| at.min(length - 1)) {
                 flip(&path, at);
                 let report = fsck(&trial).await;
-                assert!(names(&report.bad, &name), "byte {at} of {kind} {name}: {:?}", report.bad);
+                assert!(
+                    names(&report.bad, &name),
+                    "byte {at} of {kind} {name}: {:?}",
+                    report.bad
+                );
                 if kind == "tiles" {
-                    assert!(names(&verify(&trial).await, &name), "byte {at} of tile {name}");
+                    assert!(
+                        names(&verify(&trial).await, &name),
+                        "byte {at} of tile {name}"
+                    );
                 }
                 // In the middle of a pack lie frames, and verification sees those.
                 if kind == "packs" && (40..length / 2).contains(&at) {
-                    assert!(names(&verify(&trial).await, &name), "byte {at} of pack {name}");
+                    assert!(
+                        names(&verify(&trial).await, &name),
+                        "byte {at} of pack {name}"
+                    );
                 }
                 assert!(kind == "packs" || report.lost.is_empty());
                 trial.all_readable_but(&report.lost).await;
@@ -102,7 +131,10 @@ async fn a_truncated_or_missing_pack_costs_its_own_copies_only() {
     assert!(names(&report.bad, "missing") && stray.exists());
     std::fs::write(path, &whole).unwrap();
     let report = trial.store.fsck(true, |_| ()).await.unwrap();
-    assert_eq!((report.bad, report.repaired.len(), stray.exists()), (vec![], 1, false));
+    assert_eq!(
+        (report.bad, report.repaired.len(), stray.exists()),
+        (vec![], 1, false)
+    );
     trial.all_readable_but(&[]).await;
 }
 
@@ -160,10 +192,33 @@ const COLUMNS: &[(&str, &str, &str, bool)] = &[
 
 /// Columns whose damage verification sees, and not only fsck.
 const OF_MAIL: &[&str] = &[
-    "copy.digest", "copy.key", "copy.record", "copy.size", "copy.event", "copy.frame", "copy.at", "copy.run",
-    "part.address", "part.size", "part.frame", "part.at", "part.bucket", "copy_part.part", "frame.key",
-    "frame.number", "frame.at", "frame.sealed", "frame.pack", "pack.name", "event.seq", "event.kind", "event.at",
-    "event.copy", "log.tail", "log.checkpoint", "log.size",
+    "copy.digest",
+    "copy.key",
+    "copy.record",
+    "copy.size",
+    "copy.event",
+    "copy.frame",
+    "copy.at",
+    "copy.run",
+    "part.address",
+    "part.size",
+    "part.frame",
+    "part.at",
+    "part.bucket",
+    "copy_part.part",
+    "frame.key",
+    "frame.number",
+    "frame.at",
+    "frame.sealed",
+    "frame.pack",
+    "pack.name",
+    "event.seq",
+    "event.kind",
+    "event.at",
+    "event.copy",
+    "log.tail",
+    "log.checkpoint",
+    "log.size",
 ];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -171,10 +226,16 @@ async fn a_flipped_column_is_named() {
     let trial = trial().await;
     let mut dice = Dice::new(seed());
     for (table, column, id, is_blob) in COLUMNS {
-        let ids = trial.numbers(&format!("SELECT {id} FROM {table} ORDER BY {id}")).await;
+        let ids = trial
+            .numbers(&format!("SELECT {id} FROM {table} ORDER BY {id}"))
+            .await;
         let row = ids[dice.below(ids.len())];
         let place = if *is_blob {
-            let length = trial.numbers(&format!("SELECT length({column}) FROM {table} WHERE {id} = {row}")).await[0];
+            let length = trial
+                .numbers(&format!(
+                    "SELECT length({column}) FROM {table} WHERE {id} = {row}"
+                ))
+                .await[0];
             1 + dice.below(length as usize)
         } else {
             0
@@ -188,15 +249,27 @@ async fn a_flipped_column_is_named() {
             ),
             false => format!("{column} + 1"),
         };
-        trial.sql(&format!("UPDATE {table} SET {column} = {value} WHERE {id} = {row}")).await;
+        trial
+            .sql(&format!(
+                "UPDATE {table} SET {column} = {value} WHERE {id} = {row}"
+            ))
+            .await;
         trial.store.inner.vault.forget();
         let report = fsck(&trial).await;
-        assert!(!report.bad.is_empty(), "{table}.{column} of {row}, byte {place}");
+        assert!(
+            !report.bad.is_empty(),
+            "{table}.{column} of {row}, byte {place}"
+        );
         if OF_MAIL.contains(&format!("{table}.{column}").as_str()) {
-            assert!(!verify(&trial).await.is_empty(), "{table}.{column} of {row}, byte {place}");
+            assert!(
+                !verify(&trial).await.is_empty(),
+                "{table}.{column} of {row}, byte {place}"
+            );
         }
         trial.sql(&format!("DELETE FROM {table}")).await;
-        trial.sql(&format!("INSERT INTO {table} SELECT * FROM saved")).await;
+        trial
+            .sql(&format!("INSERT INTO {table} SELECT * FROM saved"))
+            .await;
         trial.sql("DROP TABLE saved").await;
     }
     assert_eq!(fsck(&trial).await.bad, []);
@@ -207,9 +280,18 @@ async fn damage_of_a_row_names_its_copy() {
     let trial = trial().await;
     let id = *trial.mails.keys().next().unwrap();
     let hex = id.to_string();
-    for (column, value) in [("record", "zeroblob(40)"), ("run", "run - 1"), ("size", "size + 1"), ("at", "at + 1")] {
+    for (column, value) in [
+        ("record", "zeroblob(40)"),
+        ("run", "run - 1"),
+        ("size", "size + 1"),
+        ("at", "at + 1"),
+    ] {
         trial.sql("CREATE TABLE saved AS SELECT * FROM copy").await;
-        trial.sql(&format!("UPDATE copy SET {column} = {value} WHERE digest = x'{hex}'")).await;
+        trial
+            .sql(&format!(
+                "UPDATE copy SET {column} = {value} WHERE digest = x'{hex}'"
+            ))
+            .await;
         assert!(names(&verify(&trial).await, &hex), "{column}");
         let one = trial.tenant.verify(&id).await.unwrap();
         assert!(names(&one.bad, &hex), "{column}");
@@ -235,9 +317,15 @@ async fn what_is_derived_is_made_again() {
     trial.sql("UPDATE log SET tail = zeroblob(10)").await;
     std::fs::write(trial.store.data().join("objects/packs/half#1"), b"x").unwrap();
     let report = fsck(&trial).await;
-    assert!(report.bad.len() >= 3 && report.repaired.is_empty() && report.orphans.len() == 1, "{report:?}");
+    assert!(
+        report.bad.len() >= 3 && report.repaired.is_empty() && report.orphans.len() == 1,
+        "{report:?}"
+    );
     let report = trial.store.fsck(true, |_| ()).await.unwrap();
-    assert_eq!((report.bad, report.lost, report.orphans), (vec![], vec![], vec![]));
+    assert_eq!(
+        (report.bad, report.lost, report.orphans),
+        (vec![], vec![], vec![])
+    );
     assert!(report.repaired.len() >= 4, "{:?}", report.repaired);
     assert_eq!(std::fs::read(&tile).unwrap(), whole);
     assert_eq!(trial.numbers("SELECT length(tail) FROM log").await, tail);
@@ -255,38 +343,98 @@ async fn what_is_derived_is_made_again() {
     };
     assert!(trial.tenant.search(&request).await.unwrap().copies > 200);
     // Tiles are made again only where the signed root says that the rows are right.
-    trial.sql("UPDATE event SET at = at + 1 WHERE seq = 3").await;
+    trial
+        .sql("UPDATE event SET at = at + 1 WHERE seq = 3")
+        .await;
     flip(&tile, 0);
     let report = trial.store.fsck(true, |_| ()).await.unwrap();
-    assert!(names(&report.bad, "tile") && report.repaired.is_empty(), "{report:?}");
+    assert!(
+        names(&report.bad, "tile") && report.repaired.is_empty(),
+        "{report:?}"
+    );
     assert_ne!(std::fs::read(&tile).unwrap(), whole);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_checkpoint_kept_elsewhere_tells_of_a_log_set_back() {
     let mut trial = Trial::new(mails(20, None, 1), 20).await;
-    let early = trial.tenant.log_head().await.unwrap().unwrap().note.to_string();
+    let early = trial
+        .tenant
+        .log_head()
+        .await
+        .unwrap()
+        .unwrap()
+        .note
+        .to_string();
     trial.sql("CREATE TABLE saved AS SELECT * FROM log").await;
     trial.admit(mails(30, None, 2), 10).await;
-    let late = trial.tenant.log_head().await.unwrap().unwrap().note.to_string();
+    let late = trial
+        .tenant
+        .log_head()
+        .await
+        .unwrap()
+        .unwrap()
+        .note
+        .to_string();
     for note in [&early, &late] {
-        assert_eq!(trial.tenant.verify_checkpoint(note.as_bytes()).await.unwrap(), []);
+        assert_eq!(
+            trial
+                .tenant
+                .verify_checkpoint(note.as_bytes())
+                .await
+                .unwrap(),
+            []
+        );
     }
     for wrong in ["", "nothing\n", &late.replace("\n50\n", "\n49\n")] {
-        assert_eq!(trial.tenant.verify_checkpoint(wrong.as_bytes()).await.unwrap().len(), 1, "{wrong}");
+        assert_eq!(
+            trial
+                .tenant
+                .verify_checkpoint(wrong.as_bytes())
+                .await
+                .unwrap()
+                .len(),
+            1,
+            "{wrong}"
+        );
     }
     let other = Trial::new(mails(20, None, 1), 20).await;
-    let foreign = other.tenant.log_head().await.unwrap().unwrap().note.to_string();
-    assert_eq!(trial.tenant.verify_checkpoint(foreign.as_bytes()).await.unwrap().len(), 1);
+    let foreign = other
+        .tenant
+        .log_head()
+        .await
+        .unwrap()
+        .unwrap()
+        .note
+        .to_string();
+    assert_eq!(
+        trial
+            .tenant
+            .verify_checkpoint(foreign.as_bytes())
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
     trial.sql("DELETE FROM log").await;
     trial.sql("INSERT INTO log SELECT * FROM saved").await;
-    let bad = trial.tenant.verify_checkpoint(late.as_bytes()).await.unwrap();
+    let bad = trial
+        .tenant
+        .verify_checkpoint(late.as_bytes())
+        .await
+        .unwrap();
     assert!(names(&bad, "set back"), "{bad:?}");
     // Another history of the same length, signed by the same log.
     trial.sql("DELETE FROM log").await;
-    trial.sql("UPDATE event SET at = at + 1 WHERE seq = 3").await;
+    trial
+        .sql("UPDATE event SET at = at + 1 WHERE seq = 3")
+        .await;
     trial.tenant.advance_log().await.unwrap();
-    let bad = trial.tenant.verify_checkpoint(early.as_bytes()).await.unwrap();
+    let bad = trial
+        .tenant
+        .verify_checkpoint(early.as_bytes())
+        .await
+        .unwrap();
     assert!(names(&bad, "does not go on"), "{bad:?}");
     let first: Vec<Digest> = trial.mails.keys().copied().take(1).collect();
     assert_eq!(trial.tenant.verify(&first[0]).await.unwrap().bad, []);

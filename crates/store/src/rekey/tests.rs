@@ -1,5 +1,10 @@
 //! Wrong, missing, rotated and foreign keys: the state is clear and nothing is written.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests may panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests may panic"
+)]
 
 use std::collections::BTreeMap;
 
@@ -64,15 +69,27 @@ async fn archive() -> Place {
     drop(tenant);
     opened.store.close().await.unwrap();
     let key = dir.path().join("archive.key");
-    Place { _dir: dir, data, key, recovery: opened.recovery.unwrap(), mail: digest }
+    Place {
+        _dir: dir,
+        data,
+        key,
+        recovery: opened.recovery.unwrap(),
+        mail: digest,
+    }
 }
 
 fn with_key(place: &Place, key: impl Into<PathBuf>) -> Options {
-    Options { key: Some(KeySource::File(key.into())), create: true, ..Options::new(&place.data) }
+    Options {
+        key: Some(KeySource::File(key.into())),
+        create: true,
+        ..Options::new(&place.data)
+    }
 }
 
 async fn refused(options: Options) -> StoreError {
-    let Err(error) = Store::open(options).await else { panic!("the key was accepted") };
+    let Err(error) = Store::open(options).await else {
+        panic!("the key was accepted")
+    };
     assert_eq!(error.code(), "E-KEY", "{error}");
     error
 }
@@ -95,18 +112,28 @@ async fn a_wrong_missing_or_unreadable_key_changes_nothing() {
     fs::set_permissions(&torn, fs::Permissions::from_mode(0o600)).unwrap();
     let before = tree(&place.data);
     let error = refused(with_key(&place, &other)).await;
-    assert!(error.to_string().contains("is not the one of this archive"), "{error}");
+    assert!(
+        error.to_string().contains("is not the one of this archive"),
+        "{error}"
+    );
     let error = refused(with_key(&place, place.data.with_extension("absent"))).await;
     assert!(error.to_string().contains("is missing"), "{error}");
     refused(with_key(&place, &torn)).await;
     let environment = KeySource::Env("EVERPOST_TEST_KEY_THAT_IS_NOT_SET".into());
-    refused(Options { key: Some(environment), ..Options::new(&place.data) }).await;
+    refused(Options {
+        key: Some(environment),
+        ..Options::new(&place.data)
+    })
+    .await;
     fs::set_permissions(&place.key, fs::Permissions::from_mode(0o644)).unwrap();
     let error = refused(Options::new(&place.data)).await;
     assert!(error.to_string().contains("0600"), "{error}");
     fs::set_permissions(&place.key, fs::Permissions::from_mode(0o600)).unwrap();
     assert_eq!(tree(&place.data), before);
-    assert!(!place.data.with_extension("absent").exists(), "a lost key was made anew");
+    assert!(
+        !place.data.with_extension("absent").exists(),
+        "a lost key was made anew"
+    );
     readable(Options::new(&place.data), &place.mail).await;
 }
 
@@ -120,7 +147,12 @@ async fn a_wrong_key_leaves_an_archive_that_was_killed_alone() {
     tenant.admit(vec![item], None).await.unwrap();
     // What kill -9 leaves: a write-ahead log that holds commits.
     let copy = place.data.with_extension("killed");
-    let copied = std::process::Command::new("cp").arg("-r").arg(&place.data).arg(&copy).status().unwrap();
+    let copied = std::process::Command::new("cp")
+        .arg("-r")
+        .arg(&place.data)
+        .arg(&copy)
+        .status()
+        .unwrap();
     assert!(copied.success());
     let other = place.data.with_extension("other");
     MasterKey::generate().unwrap().write_new(&other).unwrap();
@@ -132,29 +164,52 @@ async fn a_wrong_key_leaves_an_archive_that_was_killed_alone() {
     };
     let before = truth(tree(&copy));
     assert!(before.keys().any(|path| path.ends_with("catalog.db-wal")));
-    refused(Options { key: Some(KeySource::File(other)), ..Options::new(&copy) }).await;
+    refused(Options {
+        key: Some(KeySource::File(other)),
+        ..Options::new(&copy)
+    })
+    .await;
     assert_eq!(truth(tree(&copy)), before);
-    readable(Options { key: Some(KeySource::File(place.key.clone())), ..Options::new(&copy) }, &digest).await;
+    readable(
+        Options {
+            key: Some(KeySource::File(place.key.clone())),
+            ..Options::new(&copy)
+        },
+        &digest,
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn one_key_may_serve_two_archives_and_then_is_not_replaced() {
     let first = archive().await;
     let second = first.data.with_extension("second");
-    let shared = Options { key: Some(KeySource::File(first.key.clone())), ..Options::create(&second) };
+    let shared = Options {
+        key: Some(KeySource::File(first.key.clone())),
+        ..Options::create(&second)
+    };
     let opened = Store::open(shared.clone()).await.unwrap();
     let error = opened.store.rotate_key(None, None).await.err().unwrap();
     assert!(error.to_string().contains("--new-key"), "{error}");
     // Under a key of its own the second leaves the first alone.
     let own = first.data.with_extension("own");
     let opened = Store::open(shared.clone()).await.unwrap();
-    let rotated = opened.store.rotate_key(Some(KeySource::File(own.clone())), None).await.unwrap();
+    let rotated = opened
+        .store
+        .rotate_key(Some(KeySource::File(own.clone())), None)
+        .await
+        .unwrap();
     assert_eq!(rotated.source, KeySource::File(own.clone()));
     readable(Options::new(&first.data), &first.mail).await;
     let before = tree(&second);
     refused(shared.clone()).await;
     assert_eq!(tree(&second), before);
-    Store::open(Options { key: Some(KeySource::File(own)), ..shared }).await.unwrap();
+    Store::open(Options {
+        key: Some(KeySource::File(own)),
+        ..shared
+    })
+    .await
+    .unwrap();
     // And the first key, now another's, opens nothing of a third archive.
     let third = archive().await;
     let before = tree(&third.data);
@@ -171,15 +226,26 @@ async fn rotation_replaces_key_and_recovery_key() {
     assert_eq!((before.mode, before.tenants.len()), (Some(0o600), 1));
     let tenant = opened.store.tenant(None).unwrap();
     opened.store.inner.catalog.checkpoint().await.unwrap();
-    let wrapped = peek_tenants(&place.data.join("catalog.db")).await.unwrap().remove(0);
+    let wrapped = peek_tenants(&place.data.join("catalog.db"))
+        .await
+        .unwrap()
+        .remove(0);
     let rotated = opened.store.rotate_key(None, Some(tenant)).await.unwrap();
     assert_ne!(rotated.fingerprint, before.fingerprint);
     assert_ne!(fs::read(&place.key).unwrap(), old);
     assert!(!waiting(&place.key).exists());
     readable(Options::new(&place.data), &place.mail).await;
-    assert!(check_recovery(&place.data, RecoveryKey(place.recovery.0)).await.unwrap().is_empty());
+    assert!(
+        check_recovery(&place.data, RecoveryKey(place.recovery.0))
+            .await
+            .unwrap()
+            .is_empty()
+    );
     let recovery = rotated.recovery.unwrap();
-    assert_eq!(check_recovery(&place.data, recovery).await.unwrap(), ["default"]);
+    assert_eq!(
+        check_recovery(&place.data, recovery).await.unwrap(),
+        ["default"]
+    );
     // The old key, kept by somebody, is refused, and nothing of it is left in the catalog.
     let kept = place.data.with_extension("kept");
     fs::write(&kept, old).unwrap();
@@ -198,7 +264,11 @@ async fn a_rotation_cut_short_anywhere_leaves_one_key_that_opens() {
     let place = archive().await;
     let waits = waiting(&place.key);
     // Before the transaction: the new key does not count, whole or torn.
-    for text in [MasterKey::generate().unwrap().line(), "everpost-master-k".into(), String::new()] {
+    for text in [
+        MasterKey::generate().unwrap().line(),
+        "everpost-master-k".into(),
+        String::new(),
+    ] {
         fs::write(&waits, text).unwrap();
         fs::set_permissions(&waits, fs::Permissions::from_mode(0o600)).unwrap();
         readable(Options::new(&place.data), &place.mail).await;
@@ -243,12 +313,18 @@ async fn a_lost_master_key_is_replaced_with_the_recovery_key_alone() {
     let error = recover_key(&options, &[wrong]).await.err().unwrap();
     assert_eq!(error.code(), "E-KEY");
     assert!(!place.key.exists() && !waiting(&place.key).exists());
-    let inside = Options { key: Some(KeySource::File(place.data.join("key"))), ..options.clone() };
+    let inside = Options {
+        key: Some(KeySource::File(place.data.join("key"))),
+        ..options.clone()
+    };
     let error = recover_key(&inside, &[recovery()]).await.err().unwrap();
     assert_eq!(error.code(), "E-INVALID");
     assert_eq!(tree(&place.data), before);
     // An attempt that was cut short left a key that never counted.
-    MasterKey::generate().unwrap().write_new(&waiting(&place.key)).unwrap();
+    MasterKey::generate()
+        .unwrap()
+        .write_new(&waiting(&place.key))
+        .unwrap();
     refused(options.clone()).await;
     let recovered = recover_key(&options, &[recovery()]).await.unwrap();
     assert_eq!(recovered.tenants, ["default"]);

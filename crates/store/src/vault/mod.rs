@@ -55,7 +55,10 @@ pub(crate) fn object_path(kind: &str, name: &Name) -> Path {
 
 impl Vault {
     pub(crate) fn new(objects: Arc<dyn ObjectStore>, cache_bytes: usize) -> Self {
-        Vault { objects, frames: Cache::new(cache_bytes) }
+        Vault {
+            objects,
+            frames: Cache::new(cache_bytes),
+        }
     }
 
     /// Opens a frame, from the cache if it was opened lately.
@@ -78,7 +81,10 @@ impl Vault {
         let bytes = match self.objects.get_range(&path, row.place.range()).await {
             Ok(bytes) => bytes,
             Err(object_store::Error::NotFound { .. }) => {
-                return Err(StoreError::damaged(format!("{path}"), "the object is missing"));
+                return Err(StoreError::damaged(
+                    format!("{path}"),
+                    "the object is missing",
+                ));
             }
             Err(error) => {
                 // A truncated object shows as a range that cannot be read.
@@ -107,12 +113,17 @@ impl Vault {
         while rest > 0 {
             let plain = match self.frames.get(&frame) {
                 Some(plain) => plain,
-                None => self.frame(keys, &frame_row(db, keys.tenant, frame).await?).await?,
+                None => {
+                    self.frame(keys, &frame_row(db, keys.tenant, frame).await?)
+                        .await?
+                }
             };
             let here = plain
                 .get(at..)
                 .filter(|bytes| !bytes.is_empty())
-                .ok_or_else(|| StoreError::damaged(format!("frame {frame}"), "a run lies outside of it"))?;
+                .ok_or_else(|| {
+                    StoreError::damaged(format!("frame {frame}"), "a run lies outside of it")
+                })?;
             let take = usize::try_from(rest).unwrap_or(usize::MAX).min(here.len());
             out(here.get(..take).unwrap_or(here))?;
             rest -= take as u64;
@@ -132,25 +143,37 @@ impl Vault {
 pub(crate) async fn frame_row(db: &mut AnyConnection, tenant: i64, frame: i64) -> Result<FrameRow> {
     let row = sql::fetch_optional(db, statements::FRAME, values![tenant, frame])
         .await?
-        .ok_or_else(|| StoreError::damaged(format!("frame {frame}"), "the catalog does not know it"))?;
+        .ok_or_else(|| {
+            StoreError::damaged(format!("frame {frame}"), "the catalog does not know it")
+        })?;
     read_frame_row(&row)
 }
 
 /// Reads a row of id, pack name, number, at, sealed, plain, key.
 pub(crate) fn read_frame_row(row: &sqlx::any::AnyRow) -> Result<FrameRow> {
     let number = |column| -> Result<u32> {
-        u32::try_from(row.int(column)?).map_err(|_| StoreError::damaged("frame row", "a number is out of bounds"))
+        u32::try_from(row.int(column)?)
+            .map_err(|_| StoreError::damaged("frame row", "a number is out of bounds"))
     };
     Ok(FrameRow {
         id: row.int(0)?,
         pack: row.array(1)?,
         number: number(2)?,
-        place: FrameAt { at: row.int(3)?.try_into().unwrap_or(0), sealed: number(4)?, plain: number(5)? },
+        place: FrameAt {
+            at: row.int(3)?.try_into().unwrap_or(0),
+            sealed: number(4)?,
+            plain: number(5)?,
+        },
         key: row.blob(6)?,
     })
 }
 
 /// Wraps a frame's key for its row.
-pub(crate) fn wrap_frame(keys: &TenantKeys, pack: &Name, number: u32, key: &Key) -> Result<Vec<u8>> {
+pub(crate) fn wrap_frame(
+    keys: &TenantKeys,
+    pack: &Name,
+    number: u32,
+    key: &Key,
+) -> Result<Vec<u8>> {
     keys.wrap(&frame_label(pack, number), key)
 }

@@ -51,15 +51,31 @@ impl FrameAt {
 }
 
 fn aad(tenant: i64, pack: &Name, number: u32, header: &[u8]) -> Vec<u8> {
-    [&tenant.to_le_bytes(), pack.as_slice(), &number.to_le_bytes(), header].concat()
+    [
+        &tenant.to_le_bytes(),
+        pack.as_slice(),
+        &number.to_le_bytes(),
+        header,
+    ]
+    .concat()
 }
 
 /// Compresses and seals one frame under a key of its own.
-pub(crate) fn seal_frame(tenant: i64, pack: &Name, number: u32, plain: &[u8], level: i32) -> Result<SealedFrame> {
+pub(crate) fn seal_frame(
+    tenant: i64,
+    pack: &Name,
+    number: u32,
+    plain: &[u8],
+    level: i32,
+) -> Result<SealedFrame> {
     let damaged = |what: &str| StoreError::damaged(format!("frame {number}"), what);
     let plain_length = u32::try_from(plain.len()).map_err(|_| damaged("too large"))?;
     let packed = zstd::bulk::compress(plain, level).map_err(|error| damaged(&error.to_string()))?;
-    let (codec, mut body) = if packed.len() < plain.len() { (1, packed) } else { (0, plain.to_vec()) };
+    let (codec, mut body) = if packed.len() < plain.len() {
+        (1, packed)
+    } else {
+        (0, plain.to_vec())
+    };
     let sealed_length = u32::try_from(body.len() + TAG).map_err(|_| damaged("too large"))?;
     let mut bytes = Vec::with_capacity(HEADER + body.len() + TAG);
     bytes.extend_from_slice(&[b'F', b'R', codec, 1]);
@@ -69,7 +85,11 @@ pub(crate) fn seal_frame(tenant: i64, pack: &Name, number: u32, plain: &[u8], le
     let key = Key::random()?;
     key.seal_once(0, &aad(tenant, pack, number, &bytes), &mut body)?;
     bytes.extend_from_slice(&body);
-    Ok(SealedFrame { bytes, key, plain: plain.len() })
+    Ok(SealedFrame {
+        bytes,
+        key,
+        plain: plain.len(),
+    })
 }
 
 /// Opens one frame; the error says what is wrong with it.
@@ -80,7 +100,9 @@ pub(crate) fn open_frame(
     key: &Key,
     bytes: &[u8],
 ) -> std::result::Result<Vec<u8>, &'static str> {
-    let (header, body) = bytes.split_at_checked(HEADER).ok_or("its header is cut off")?;
+    let (header, body) = bytes
+        .split_at_checked(HEADER)
+        .ok_or("its header is cut off")?;
     let head = read_header(header).ok_or("its header is not one")?;
     if head.number != number {
         return Err("its header names another frame");
@@ -96,7 +118,8 @@ pub(crate) fn open_frame(
     }
     let plain = match head.codec {
         0 => plain,
-        1 => zstd::bulk::decompress(&plain, head.plain as usize).map_err(|_| "it does not decompress")?,
+        1 => zstd::bulk::decompress(&plain, head.plain as usize)
+            .map_err(|_| "it does not decompress")?,
         _ => return Err("its codec is unknown"),
     };
     if plain.len() != head.plain as usize {
@@ -113,7 +136,9 @@ struct Header {
 }
 
 fn read_header(header: &[u8]) -> Option<Header> {
-    let ([b'F', b'R', codec, 1], numbers) = header.split_first_chunk::<4>()? else { return None };
+    let ([b'F', b'R', codec, 1], numbers) = header.split_first_chunk::<4>()? else {
+        return None;
+    };
     let (number, lengths) = numbers.split_first_chunk::<4>()?;
     let (sealed, plain) = lengths.split_first_chunk::<4>()?;
     Some(Header {
@@ -163,14 +188,19 @@ pub(crate) struct Survey {
 /// Reads a pack's structure from footer or, where that is damaged, from frame headers.
 pub(crate) fn survey(bytes: &[u8]) -> Survey {
     let mut found = Survey::default();
-    match bytes.get(..PREAMBLE as usize).and_then(|start| start.split_first_chunk::<8>()) {
+    match bytes
+        .get(..PREAMBLE as usize)
+        .and_then(|start| start.split_first_chunk::<8>())
+    {
         Some((magic, name)) if magic == MAGIC => found.name = name.try_into().ok(),
         _ => found.complaints.push("the preamble is damaged".into()),
     }
     match read_footer(bytes) {
         Some(frames) => found.frames = (0u32..).zip(frames).collect(),
         None => {
-            found.complaints.push("the footer is damaged or missing".into());
+            found
+                .complaints
+                .push("the footer is damaged or missing".into());
             found.frames = walk_headers(bytes);
         }
     }
@@ -179,9 +209,13 @@ pub(crate) fn survey(bytes: &[u8]) -> Survey {
             .ok()
             .and_then(|at| bytes.get(at..at.checked_add(HEADER)?))
             .and_then(read_header)
-            .is_some_and(|head| (head.number, head.sealed, head.plain) == (*number, frame.sealed, frame.plain));
+            .is_some_and(|head| {
+                (head.number, head.sealed, head.plain) == (*number, frame.sealed, frame.plain)
+            });
         if !whole {
-            found.complaints.push(format!("the header of frame {number} is damaged"));
+            found
+                .complaints
+                .push(format!("the header of frame {number} is damaged"));
         }
     }
     found
@@ -216,9 +250,21 @@ fn read_footer(bytes: &[u8]) -> Option<Vec<FrameAt>> {
 fn walk_headers(bytes: &[u8]) -> Vec<(u32, FrameAt)> {
     let mut frames = Vec::new();
     let mut at = PREAMBLE as usize;
-    while let Some(head) = bytes.get(at..at.saturating_add(HEADER)).and_then(read_header) {
-        frames.push((head.number, FrameAt { at: at as u64, sealed: head.sealed, plain: head.plain }));
-        at = at.saturating_add(HEADER).saturating_add(head.sealed as usize);
+    while let Some(head) = bytes
+        .get(at..at.saturating_add(HEADER))
+        .and_then(read_header)
+    {
+        frames.push((
+            head.number,
+            FrameAt {
+                at: at as u64,
+                sealed: head.sealed,
+                plain: head.plain,
+            },
+        ));
+        at = at
+            .saturating_add(HEADER)
+            .saturating_add(head.sealed as usize);
     }
     frames
 }
@@ -236,7 +282,11 @@ fn crc32(bytes: &[u8]) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may panic")]
+    #![allow(
+        clippy::unwrap_used,
+        clippy::indexing_slicing,
+        reason = "tests may panic"
+    )]
     use super::*;
 
     fn sample() -> (Vec<u8>, Vec<SealedFrame>, Vec<FrameAt>) {
@@ -250,7 +300,11 @@ mod tests {
             .collect();
         for frame in &frames {
             let sealed = (frame.bytes.len() - HEADER) as u32;
-            at.push(FrameAt { at: bytes.len() as u64, sealed, plain: frame.plain as u32 });
+            at.push(FrameAt {
+                at: bytes.len() as u64,
+                sealed,
+                plain: frame.plain as u32,
+            });
             bytes.extend_from_slice(&frame.bytes);
         }
         bytes.extend(closing(&at));
@@ -266,7 +320,10 @@ mod tests {
     fn frames_open_only_in_their_place() {
         let (_, frames, _) = sample();
         let first = &frames[0];
-        assert_eq!(open_frame(3, &[7; 16], 0, &first.key, &first.bytes).unwrap(), b"hello ".repeat(1000));
+        assert_eq!(
+            open_frame(3, &[7; 16], 0, &first.key, &first.bytes).unwrap(),
+            b"hello ".repeat(1000)
+        );
         assert!(open_frame(4, &[7; 16], 0, &first.key, &first.bytes).is_err());
         assert!(open_frame(3, &[8; 16], 0, &first.key, &first.bytes).is_err());
         assert!(open_frame(3, &[7; 16], 1, &first.key, &first.bytes).is_err());
@@ -280,12 +337,19 @@ mod tests {
             let mut flipped = bytes.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
             let found = survey(&flipped);
-            let opened = at.iter().zip(&frames).enumerate().all(|(number, (place, frame))| {
-                let range = place.range().start as usize..place.range().end as usize;
-                open_frame(3, &[7; 16], number as u32, &frame.key, &flipped[range]).is_ok()
-            });
+            let opened = at
+                .iter()
+                .zip(&frames)
+                .enumerate()
+                .all(|(number, (place, frame))| {
+                    let range = place.range().start as usize..place.range().end as usize;
+                    open_frame(3, &[7; 16], number as u32, &frame.key, &flipped[range]).is_ok()
+                });
             let name_wrong = found.name != Some([7; 16]);
-            assert!(!found.complaints.is_empty() || !opened || name_wrong, "bit {bit} went unnoticed");
+            assert!(
+                !found.complaints.is_empty() || !opened || name_wrong,
+                "bit {bit} went unnoticed"
+            );
         }
     }
 

@@ -25,7 +25,14 @@ pub(crate) struct Upload {
 
 impl Upload {
     pub(crate) fn new(objects: Arc<dyn ObjectStore>, path: Path) -> Self {
-        Upload { objects, path, waiting: Vec::new(), waiting_bytes: 0, parts: None, written: 0 }
+        Upload {
+            objects,
+            path,
+            waiting: Vec::new(),
+            waiting_bytes: 0,
+            parts: None,
+            written: 0,
+        }
     }
 
     /// Bytes given so far.
@@ -53,7 +60,9 @@ impl Upload {
     async fn put_part(&mut self, payload: PutPayload) -> Result<()> {
         let parts = match &mut self.parts {
             Some(parts) => parts,
-            None => self.parts.insert(self.objects.put_multipart(&self.path).await?),
+            None => self
+                .parts
+                .insert(self.objects.put_multipart(&self.path).await?),
         };
         let sent = parts.put_part(payload).await;
         if sent.is_err() {

@@ -37,7 +37,10 @@ pub(crate) struct Run {
 impl Run {
     /// The run once its pack's first frame got id `first`.
     pub(crate) fn based(self, first: i64) -> Self {
-        Run { frame: self.frame + first, ..self }
+        Run {
+            frame: self.frame + first,
+            ..self
+        }
     }
 }
 
@@ -79,7 +82,11 @@ pub(crate) struct PackWriter {
 
 impl PackWriter {
     /// A new pack; `level` is zstd's.
-    pub(crate) async fn create(objects: Arc<dyn ObjectStore>, keys: Arc<TenantKeys>, level: i32) -> Result<Self> {
+    pub(crate) async fn create(
+        objects: Arc<dyn ObjectStore>,
+        keys: Arc<TenantKeys>,
+        level: i32,
+    ) -> Result<Self> {
         let name = object_name()?;
         let mut upload = Upload::new(objects, object_path("packs", &name));
         upload.write(Bytes::from(pack::preamble(&name))).await?;
@@ -99,7 +106,10 @@ impl PackWriter {
 
     /// Closes frames at about `frame` bytes instead of the usual size.
     pub(crate) fn framed(self, frame: usize) -> Self {
-        PackWriter { frame: frame.clamp(1, PIECE), ..self }
+        PackWriter {
+            frame: frame.clamp(1, PIECE),
+            ..self
+        }
     }
 
     /// Adds a run that is held whole, at most one piece long.
@@ -109,14 +119,20 @@ impl PackWriter {
         }
         let limit = self.frame;
         let slot = self.slot(kind);
-        let full = slot.as_ref().is_some_and(|open| open.plain.len() + bytes.len() > limit);
+        let full = slot
+            .as_ref()
+            .is_some_and(|open| open.plain.len() + bytes.len() > limit);
         if full {
             let frame = slot.take();
             self.close(frame).await?;
         }
         let number = self.next;
         let slot = self.slot(kind);
-        let open = slot.get_or_insert_with(|| OpenFrame { number, kind, plain: Vec::new() });
+        let open = slot.get_or_insert_with(|| OpenFrame {
+            number,
+            kind,
+            plain: Vec::new(),
+        });
         let run = Run {
             frame: i64::from(open.number),
             at: open.plain.len() as u64,
@@ -147,13 +163,26 @@ impl PackWriter {
 
     /// A run to which [`PackWriter::add_piece`] adds, with nothing else between.
     pub(crate) fn begin(&self) -> Run {
-        Run { frame: i64::from(self.next), at: 0, length: 0 }
+        Run {
+            frame: i64::from(self.next),
+            at: 0,
+            length: 0,
+        }
     }
 
     /// Adds the next piece of a run, in a frame of its own.
-    pub(crate) async fn add_piece(&mut self, kind: FrameKind, run: &mut Run, plain: Vec<u8>) -> Result<()> {
+    pub(crate) async fn add_piece(
+        &mut self,
+        kind: FrameKind,
+        run: &mut Run,
+        plain: Vec<u8>,
+    ) -> Result<()> {
         run.length += plain.len() as u64;
-        let frame = OpenFrame { number: self.next, kind, plain };
+        let frame = OpenFrame {
+            number: self.next,
+            kind,
+            plain,
+        };
         self.next += 1;
         self.close(Some(frame)).await
     }
@@ -182,18 +211,25 @@ impl PackWriter {
         self.closed_bytes = 0;
         let closed = std::mem::take(&mut self.closed);
         let (keys, name, level) = (self.keys.clone(), self.name, self.level);
-        let sealed: Vec<Result<(u32, FrameKind, SealedFrame, Vec<u8>)>> = tokio::task::spawn_blocking(move || {
-            closed
-                .into_par_iter()
-                .map(|frame| {
-                    let sealed = pack::seal_frame(keys.tenant, &name, frame.number, &frame.plain, level)?;
-                    let wrapped = wrap_frame(&keys, &name, frame.number, &sealed.key)?;
-                    Ok((frame.number, frame.kind, sealed, wrapped))
-                })
-                .collect()
-        })
-        .await
-        .map_err(|_| StoreError::Stopped)?;
+        let sealed: Vec<Result<(u32, FrameKind, SealedFrame, Vec<u8>)>> =
+            tokio::task::spawn_blocking(move || {
+                closed
+                    .into_par_iter()
+                    .map(|frame| {
+                        let sealed = pack::seal_frame(
+                            keys.tenant,
+                            &name,
+                            frame.number,
+                            &frame.plain,
+                            level,
+                        )?;
+                        let wrapped = wrap_frame(&keys, &name, frame.number, &sealed.key)?;
+                        Ok((frame.number, frame.kind, sealed, wrapped))
+                    })
+                    .collect()
+            })
+            .await
+            .map_err(|_| StoreError::Stopped)?;
         for frame in sealed {
             let (number, kind, frame, key) = frame?;
             let place = FrameAt {
@@ -202,7 +238,8 @@ impl PackWriter {
                 plain: u32::try_from(frame.plain).unwrap_or(u32::MAX),
             };
             self.upload.write(Bytes::from(frame.bytes)).await?;
-            self.written.push((number, WrittenFrame { place, kind, key }));
+            self.written
+                .push((number, WrittenFrame { place, kind, key }));
         }
         Ok(())
     }
@@ -221,8 +258,14 @@ impl PackWriter {
         self.written.sort_by_key(|(number, _)| *number);
         let frames: Vec<WrittenFrame> = self.written.into_iter().map(|(_, frame)| frame).collect();
         let places: Vec<FrameAt> = frames.iter().map(|frame| frame.place).collect();
-        self.upload.write(Bytes::from(pack::closing(&places))).await?;
+        self.upload
+            .write(Bytes::from(pack::closing(&places)))
+            .await?;
         let size = self.upload.finish().await?;
-        Ok(Some(WrittenPack { name: self.name, size, frames }))
+        Ok(Some(WrittenPack {
+            name: self.name,
+            size,
+            frames,
+        }))
     }
 }

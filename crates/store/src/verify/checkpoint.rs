@@ -12,11 +12,15 @@ use crate::tenant::Tenant;
 impl Tenant {
     /// The newest checkpoint if it is whole and signed by the log; `None` before the first.
     pub(crate) async fn signed_head(&self, db: &mut AnyConnection) -> Result<Option<Checkpoint>> {
-        let Some(row) = sql::fetch_optional(db, statements::LOG, values![self.id()]).await? else { return Ok(None) };
+        let Some(row) = sql::fetch_optional(db, statements::LOG, values![self.id()]).await? else {
+            return Ok(None);
+        };
         let wrong = |what: String| StoreError::damaged("checkpoint", what);
         let note = Note::parse(&row.blob(2)?).map_err(|error| wrong(error.to_string()))?;
         let key = self.log_signer(db).await?.key().clone();
-        Checkpoint::open(&note, &key).map(Some).map_err(|error| wrong(error.to_string()))
+        Checkpoint::open(&note, &key)
+            .map(Some)
+            .map_err(|error| wrong(error.to_string()))
     }
 
     /// Checks a checkpoint of this log that was kept elsewhere: its signature, and that
@@ -38,7 +42,12 @@ impl Tenant {
         };
         let head = match self.signed_head(&mut db).await {
             Ok(Some(head)) => head,
-            Ok(None) => return bad(format!("it has {} leaves, this log none: the archive was set back", kept.size())),
+            Ok(None) => {
+                return bad(format!(
+                    "it has {} leaves, this log none: the archive was set back",
+                    kept.size()
+                ));
+            }
             Err(error) => return Ok(vec![Bad::of("checkpoint of this archive", error)?]),
         };
         drop(db);

@@ -60,9 +60,13 @@ impl Tenant {
     }
 
     /// Reads every copy back, in the order in which they lie.
-    pub(crate) async fn check_all_copies(&self, progress: &mut (impl FnMut(VerifyProgress) + Send)) -> Result<Found> {
+    pub(crate) async fn check_all_copies(
+        &self,
+        progress: &mut (impl FnMut(VerifyProgress) + Send),
+    ) -> Result<Found> {
         let mut db = self.store.catalog.read().await?;
-        let total = sql::fetch_optional(&mut db, statements::COUNT_COPIES, values![self.id()]).await?;
+        let total =
+            sql::fetch_optional(&mut db, statements::COUNT_COPIES, values![self.id()]).await?;
         let total = total.map_or(Ok(0), |row| row.int(0))?.unsigned_abs();
         let vault = self.fresh_vault();
         let mut found = Found::default();
@@ -70,7 +74,12 @@ impl Tenant {
         let limit = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(TASKS));
         let mut after = (i64::MIN, i64::MIN);
         loop {
-            let rows = sql::fetch(&mut db, statements::COPIES_AFTER, values![self.id(), after.0, after.1]).await?;
+            let rows = sql::fetch(
+                &mut db,
+                statements::COPIES_AFTER,
+                values![self.id(), after.0, after.1],
+            )
+            .await?;
             let mut page = Vec::with_capacity(rows.len());
             for row in &rows {
                 after = (row.int(1)?, row.int(0)?);
@@ -85,7 +94,11 @@ impl Tenant {
                 });
                 while tasks.len() >= limit {
                     found.join(tasks.join_next().await)?;
-                    progress(VerifyProgress { stage: Stage::Copies, done: found.checked, total });
+                    progress(VerifyProgress {
+                        stage: Stage::Copies,
+                        done: found.checked,
+                        total,
+                    });
                 }
             }
             if rows.is_empty() {
@@ -95,13 +108,22 @@ impl Tenant {
         while !tasks.is_empty() {
             found.join(tasks.join_next().await)?;
         }
-        progress(VerifyProgress { stage: Stage::Copies, done: found.checked, total });
+        progress(VerifyProgress {
+            stage: Stage::Copies,
+            done: found.checked,
+            total,
+        });
         found.bad.sort();
         Ok(found)
     }
 
     /// Reads back the copies whose rows `statements::COPIES_BY_ID` gave.
-    pub(super) async fn check_copies(&self, vault: &Vault, db: &mut AnyConnection, rows: &[AnyRow]) -> Result<Found> {
+    pub(super) async fn check_copies(
+        &self,
+        vault: &Vault,
+        db: &mut AnyConnection,
+        rows: &[AnyRow],
+    ) -> Result<Found> {
         let mut found = Found::default();
         let mut parts = self.parts_of_copies(db, rows).await?;
         for row in rows {
@@ -112,11 +134,17 @@ impl Tenant {
                 Ok(copy) => {
                     let event = (row.int_or_null(13)?, row.int_or_null(14)?);
                     if event != (Some(1), Some(id)) {
-                        let what = format!("the event of its admission ({}) is missing or another's", copy.event);
-                        found.bad.push(Bad::new(format!("copy {}", copy.digest), what));
+                        let what = format!(
+                            "the event of its admission ({}) is missing or another's",
+                            copy.event
+                        );
+                        found
+                            .bad
+                            .push(Bad::new(format!("copy {}", copy.digest), what));
                     }
                     let parts = parts.remove(&id).unwrap_or_default();
-                    self.check_copy(vault, db, &copy, &parts, &mut found).await?;
+                    self.check_copy(vault, db, &copy, &parts, &mut found)
+                        .await?;
                 }
                 Err(error) => found.bad.push(Bad::of(format!("copy row {id}"), error)?),
             }
@@ -127,15 +155,36 @@ impl Tenant {
 
     /// The parts of the copies in `rows`, in their order. A row that cannot be read leaves
     /// its copy without that part, which reading the copy names.
-    async fn parts_of_copies(&self, db: &mut AnyConnection, rows: &[AnyRow]) -> Result<HashMap<i64, Vec<Part>>> {
-        let wanted = rows.iter().map(|row| Ok(values![self.id(), row.int(0)?])).collect::<Result<Vec<_>>>()?;
+    async fn parts_of_copies(
+        &self,
+        db: &mut AnyConnection,
+        rows: &[AnyRow],
+    ) -> Result<HashMap<i64, Vec<Part>>> {
+        let wanted = rows
+            .iter()
+            .map(|row| Ok(values![self.id(), row.int(0)?]))
+            .collect::<Result<Vec<_>>>()?;
         let mut parts: HashMap<i64, Vec<(i64, Part)>> = HashMap::new();
         for row in statements::PARTS_OF_COPIES.fetch(db, wanted).await? {
-            let natural = |column| row.int(column).map(|value| u64::try_from(value).unwrap_or(0));
+            let natural = |column| {
+                row.int(column)
+                    .map(|value| u64::try_from(value).unwrap_or(0))
+            };
             let Ok(address) = row.array(6) else { continue };
-            let run = Run { frame: row.int(2)?, at: natural(3)?, length: natural(4)? };
-            let part = Part { run, bucket: row.int(5)?, address };
-            parts.entry(row.int(0)?).or_default().push((row.int(1)?, part));
+            let run = Run {
+                frame: row.int(2)?,
+                at: natural(3)?,
+                length: natural(4)?,
+            };
+            let part = Part {
+                run,
+                bucket: row.int(5)?,
+                address,
+            };
+            parts
+                .entry(row.int(0)?)
+                .or_default()
+                .push((row.int(1)?, part));
         }
         let in_order = |(copy, mut parts): (i64, Vec<(i64, Part)>)| {
             parts.sort_by_key(|(ordinal, _)| *ordinal);
@@ -167,9 +216,15 @@ impl Tenant {
                 hasher.update(stored);
             }
         };
-        match self.put_together(vault, db, row, Some(runs), count, hash).await {
+        match self
+            .put_together(vault, db, row, Some(runs), count, hash)
+            .await
+        {
             Ok(()) if length == row.size => {}
-            Ok(()) => bad.push(Bad::new(&item, format!("it has {length} bytes, its row says {}", row.size))),
+            Ok(()) => bad.push(Bad::new(
+                &item,
+                format!("it has {length} bytes, its row says {}", row.size),
+            )),
             Err(error) => {
                 bad.push(Bad::of(&item, error)?);
                 found.lost.push(row.digest);
@@ -183,7 +238,10 @@ impl Tenant {
             let tag = hmac::sign(&self.bucket_key(part.bucket), &hasher.finish().0);
             if tag.as_ref() != part.address {
                 let what = "its address is not that of its content";
-                bad.push(Bad::new(format!("part {ordinal} of copy {}", row.digest), what));
+                bad.push(Bad::new(
+                    format!("part {ordinal} of copy {}", row.digest),
+                    what,
+                ));
             }
         }
         Ok(())

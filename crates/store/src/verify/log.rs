@@ -52,12 +52,18 @@ pub(crate) fn leaf_of(tenant: &Tenant, row: &AnyRow) -> Result<Digest> {
 
 impl Tenant {
     /// Audits the whole log.
-    pub(crate) async fn audit_log(&self, progress: &mut (impl FnMut(VerifyProgress) + Send)) -> Result<LogAudit> {
+    pub(crate) async fn audit_log(
+        &self,
+        progress: &mut (impl FnMut(VerifyProgress) + Send),
+    ) -> Result<LogAudit> {
         let mut db = self.store.catalog.read().await?;
         let mut found = LogAudit::default();
-        let events = crate::admit::next_seq(&mut db, self.id()).await?.unsigned_abs();
+        let events = crate::admit::next_seq(&mut db, self.id())
+            .await?
+            .unsigned_abs();
         found.unlogged = events;
-        let Some(row) = sql::fetch_optional(&mut db, statements::LOG, values![self.id()]).await? else {
+        let Some(row) = sql::fetch_optional(&mut db, statements::LOG, values![self.id()]).await?
+        else {
             return Ok(found);
         };
         let signed = match self.signed_head(&mut db).await {
@@ -76,7 +82,9 @@ impl Tenant {
         };
         // Without a signature the tail still tells which tiles and rows belong together.
         let head = signed.as_ref().map(|head| (head.size(), *head.root()));
-        let Some((size, root)) = head.or_else(|| tail.as_ref().map(|tail| (tail.size(), tail.root()))) else {
+        let Some((size, root)) =
+            head.or_else(|| tail.as_ref().map(|tail| (tail.size(), tail.root())))
+        else {
             return Ok(found);
         };
         found.size = size;
@@ -84,26 +92,39 @@ impl Tenant {
         let tail = tail.filter(|tail| {
             let fits = tail.size() == size && tail.root() == root;
             if !fits {
-                found.bad.push(Bad::new("log tail", "it does not lead to the signed root"));
+                found
+                    .bad
+                    .push(Bad::new("log tail", "it does not lead to the signed root"));
             }
             fits
         });
         if row.int(0)?.unsigned_abs() != size {
-            found.bad.push(Bad::new("log row", format!("its size is {}, the signed one {size}", row.int(0)?)));
+            found.bad.push(Bad::new(
+                "log row",
+                format!("its size is {}, the signed one {size}", row.int(0)?),
+            ));
         }
         found.derived_damage = tail.is_none() || row.int(0)?.unsigned_abs() != size;
         // Tiles can be checked without the tail where the rows make it again.
         let tail = match tail {
             Some(tail) => Some(tail),
-            None => self.tail_of_rows(&mut db, size).await?.filter(|tail| tail.root() == root),
+            None => self
+                .tail_of_rows(&mut db, size)
+                .await?
+                .filter(|tail| tail.root() == root),
         };
-        let rows = self.walk_log(&mut db, (size, root), tail, &mut found, progress).await?;
+        let rows = self
+            .walk_log(&mut db, (size, root), tail, &mut found, progress)
+            .await?;
         let leads = !rows.broken && rows.frontier.size() == size && rows.frontier.root() == root;
         found.rows_proven = leads && signed.is_some();
         if !leads {
             for range in rows.unproven {
                 let item = format!("events {} to {}", range.start, range.end.saturating_sub(1));
-                found.bad.push(Bad::new(item, "they cannot be proven: tiles above them are damaged"));
+                found.bad.push(Bad::new(
+                    item,
+                    "they cannot be proven: tiles above them are damaged",
+                ));
             }
         }
         Ok(found)
@@ -111,7 +132,11 @@ impl Tenant {
 
     /// The leaf hashes of some neighbouring events as their rows give them; `None` where a
     /// row is missing or damaged.
-    pub(crate) async fn leaves_of_rows(&self, db: &mut AnyConnection, range: Range<u64>) -> Result<Option<Vec<Digest>>> {
+    pub(crate) async fn leaves_of_rows(
+        &self,
+        db: &mut AnyConnection,
+        range: Range<u64>,
+    ) -> Result<Option<Vec<Digest>>> {
         let signed = |seq: u64| i64::try_from(seq).unwrap_or(i64::MAX);
         let count = range.end.saturating_sub(range.start);
         let bounds = values![self.id(), signed(range.start), signed(range.end)];
@@ -134,11 +159,17 @@ impl Tenant {
     }
 
     /// The tail that the rows of the first `size` events make, if each gives a leaf.
-    pub(crate) async fn tail_of_rows(&self, db: &mut AnyConnection, size: u64) -> Result<Option<Tail>> {
+    pub(crate) async fn tail_of_rows(
+        &self,
+        db: &mut AnyConnection,
+        size: u64,
+    ) -> Result<Option<Tail>> {
         let mut tail = Tail::new();
         while tail.size() < size {
             let range = tail.size()..size.min(tail.size() + STEP);
-            let Some(leaves) = self.leaves_of_rows(db, range).await? else { return Ok(None) };
+            let Some(leaves) = self.leaves_of_rows(db, range).await? else {
+                return Ok(None);
+            };
             tail.append(&leaves);
         }
         Ok(Some(tail))
@@ -153,9 +184,17 @@ impl Tenant {
         found: &mut LogAudit,
         progress: &mut (impl FnMut(VerifyProgress) + Send),
     ) -> Result<Rows> {
-        let mut rows = Rows { frontier: Frontier::new(), broken: false, unproven: Vec::new() };
-        let mut partial: HashMap<Tile, Vec<u8>> =
-            tail.as_ref().map(Tail::partial_tiles).unwrap_or_default().into_iter().collect();
+        let mut rows = Rows {
+            frontier: Frontier::new(),
+            broken: false,
+            unproven: Vec::new(),
+        };
+        let mut partial: HashMap<Tile, Vec<u8>> = tail
+            .as_ref()
+            .map(Tail::partial_tiles)
+            .unwrap_or_default()
+            .into_iter()
+            .collect();
         let mut edge = None;
         let mut audit = match Audit::new(size, root) {
             Ok(audit) => audit,
@@ -196,13 +235,21 @@ impl Tenant {
                     found.bad.push(Bad::new(item(), what));
                 }
             }
-            progress(VerifyProgress { stage: Stage::Log, done: rows.frontier.size(), total: size });
+            progress(VerifyProgress {
+                stage: Stage::Log,
+                done: rows.frontier.size(),
+                total: size,
+            });
         }
         match edge {
             Some(leaves) => self.compare(db, &mut rows, leaves, found).await?,
             None => self.walk_unproven(db, &mut rows, size, found).await?,
         }
-        progress(VerifyProgress { stage: Stage::Log, done: rows.frontier.size(), total: size });
+        progress(VerifyProgress {
+            stage: Stage::Log,
+            done: rows.frontier.size(),
+            total: size,
+        });
         Ok(rows)
     }
 
@@ -216,16 +263,30 @@ impl Tenant {
         found: &mut LogAudit,
     ) -> Result<()> {
         self.walk_unproven(db, rows, leaves.first, found).await?;
-        self.compare_leaves(db, rows, leaves.first..leaves.first + leaves.hashes.len() as u64, &leaves.hashes, found).await
+        self.compare_leaves(
+            db,
+            rows,
+            leaves.first..leaves.first + leaves.hashes.len() as u64,
+            &leaves.hashes,
+            found,
+        )
+        .await
     }
 
-    async fn walk_unproven(&self, db: &mut AnyConnection, rows: &mut Rows, end: u64, found: &mut LogAudit) -> Result<()> {
+    async fn walk_unproven(
+        &self,
+        db: &mut AnyConnection,
+        rows: &mut Rows,
+        end: u64,
+        found: &mut LogAudit,
+    ) -> Result<()> {
         let start = rows.frontier.size();
         if start < end {
             rows.unproven.push(start..end);
         }
         for first in (start..end).step_by(STEP as usize) {
-            self.compare_leaves(db, rows, first..end.min(first + STEP), &[], found).await?;
+            self.compare_leaves(db, rows, first..end.min(first + STEP), &[], found)
+                .await?;
         }
         Ok(())
     }
@@ -240,8 +301,12 @@ impl Tenant {
         found: &mut LogAudit,
     ) -> Result<()> {
         let signed = |seq: u64| i64::try_from(seq).unwrap_or(i64::MAX);
-        let fetched =
-            sql::fetch(db, statements::EVENTS_FROM, values![self.id(), signed(range.start), signed(range.end)]).await?;
+        let fetched = sql::fetch(
+            db,
+            statements::EVENTS_FROM,
+            values![self.id(), signed(range.start), signed(range.end)],
+        )
+        .await?;
         let mut by_seq: HashMap<i64, Vec<&AnyRow>> = HashMap::new();
         for row in &fetched {
             by_seq.entry(row.int(0)?).or_default().push(row);
@@ -255,12 +320,18 @@ impl Tenant {
             };
             let hash = match leaf {
                 Ok(hash) => {
-                    if expected.get(place).is_some_and(|expected| *expected != hash) {
+                    if expected
+                        .get(place)
+                        .is_some_and(|expected| *expected != hash)
+                    {
                         let copy = by_seq.get(&signed(seq)).and_then(|rows| rows.first());
                         let copy = copy.and_then(|row| row.blob_or_null(6).ok().flatten());
                         let copy = copy.and_then(|digest| digest.try_into().ok()).map(Digest);
                         let of = copy.map_or_else(String::new, |copy| format!(" (copy {copy})"));
-                        found.bad.push(Bad::new(item, format!("its row{of} is not what the log says of it")));
+                        found.bad.push(Bad::new(
+                            item,
+                            format!("its row{of} is not what the log says of it"),
+                        ));
                     }
                     hash
                 }

@@ -28,7 +28,10 @@ pub struct Bad {
 
 impl Bad {
     pub(crate) fn new(item: impl Into<String>, what: impl Into<String>) -> Self {
-        Bad { item: item.into(), what: what.into() }
+        Bad {
+            item: item.into(),
+            what: what.into(),
+        }
     }
 
     /// Damage that an error tells of, as found while looking at `item`. Errors that say
@@ -41,7 +44,10 @@ impl Bad {
             | StoreError::NotFound(_)
             | StoreError::Object(_)
             | StoreError::Index(_)
-            | StoreError::Sql(sqlx::Error::ColumnDecode { .. }) => Ok(Bad { item, what: error.to_string() }),
+            | StoreError::Sql(sqlx::Error::ColumnDecode { .. }) => Ok(Bad {
+                item,
+                what: error.to_string(),
+            }),
             other => Err(other),
         }
     }
@@ -112,11 +118,19 @@ impl Tenant {
         let _alone = self.state.following.lock().await;
         let mut db = self.store.catalog.read().await?;
         let found = self.find_copy(&mut db, id).await?;
-        let row = statements::COPIES_BY_ID.fetch(&mut db, vec![values![self.id(), found.id]]).await?;
+        let row = statements::COPIES_BY_ID
+            .fetch(&mut db, vec![values![self.id(), found.id]])
+            .await?;
         let vault = self.fresh_vault();
         let mut bad = self.check_copies(&vault, &mut db, &row).await?.bad;
-        let mut verified =
-            Verified { copy: *id, size: found.size, seq: 0, captured: 0, log_size: 0, bad: Vec::new() };
+        let mut verified = Verified {
+            copy: *id,
+            size: found.size,
+            seq: 0,
+            captured: 0,
+            log_size: 0,
+            bad: Vec::new(),
+        };
         let item = format!("copy {id}");
         match self.prove_copy(&mut db, &found, &mut verified).await {
             Ok(None) => {}
@@ -155,9 +169,17 @@ impl Tenant {
 
     /// Verifies everything: each leaf of the log against tiles, signed head and the rows
     /// it was made of; then each copy's bytes.
-    pub async fn verify_all(&self, mut progress: impl FnMut(VerifyProgress) + Send) -> Result<Verification> {
+    pub async fn verify_all(
+        &self,
+        mut progress: impl FnMut(VerifyProgress) + Send,
+    ) -> Result<Verification> {
         let audit = self.audit_log(&mut progress).await?;
-        let mut found = Verification { leaves: audit.size, unlogged: audit.unlogged, bad: audit.bad, ..Verification::default() };
+        let mut found = Verification {
+            leaves: audit.size,
+            unlogged: audit.unlogged,
+            bad: audit.bad,
+            ..Verification::default()
+        };
         let copies = self.check_all_copies(&mut progress).await?;
         found.checked = copies.checked;
         found.ok = copies.checked.saturating_sub(copies.wrong);

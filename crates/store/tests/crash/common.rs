@@ -9,7 +9,9 @@ use everpost_domain::digest::Digest;
 use everpost_domain::identity::Origin;
 use everpost_domain::message::HeldEvidence;
 use everpost_domain::query::parse;
-use everpost_store::{By, Envelope, Incoming, Options, Order, Placement, Prepared, SearchRequest, Store, Tenant};
+use everpost_store::{
+    By, Envelope, Incoming, Options, Order, Placement, Prepared, SearchRequest, Store, Tenant,
+};
 use everpost_testkit::letters::Letters;
 use object_store::path::Path as Object;
 use object_store::{ObjectStore, ObjectStoreExt};
@@ -63,15 +65,31 @@ pub(crate) fn groups() -> Groups {
     // The huge one is sent in two parts and costs most of the time, so it comes once.
     let (file, huge) = (letters.noise(20_000), letters.noise(17 << 19));
     let first: Vec<Vec<u8>> = (0..5).map(|size| letters.letter(200 << size)).collect();
-    let again = |mail: &[u8]| [b"Received: by relay.example.org; 03 Mar 2021 10:00:00 +0000\n", mail].concat();
+    let again = |mail: &[u8]| {
+        [
+            b"Received: by relay.example.org; 03 Mar 2021 10:00:00 +0000\n",
+            mail,
+        ]
+        .concat()
+    };
     let with_file = letters.letter_with(400, &file);
     let with_huge = letters.letter_with(400, &huge);
     let mut groups = vec![
         [first.clone(), vec![first[0].clone(), with_file.clone()]].concat(),
-        vec![letters.letter_with(900, &file), first[0].clone(), again(&first[1]), letters.letter(5000)],
+        vec![
+            letters.letter_with(900, &file),
+            first[0].clone(),
+            again(&first[1]),
+            letters.letter(5000),
+        ],
         vec![letters.letter(100), with_huge, letters.letter(70)],
         (0..236).map(|_| letters.letter(60)).collect(),
-        vec![with_file.clone(), letters.letter_with(50, &file), again(&with_file), again(&with_file)],
+        vec![
+            with_file.clone(),
+            letters.letter_with(50, &file),
+            again(&with_file),
+            again(&with_file),
+        ],
     ];
     groups.extend((0..5).map(|_| vec![letters.letter(800), letters.letter(300)]));
     Arc::new(groups)
@@ -79,7 +97,11 @@ pub(crate) fn groups() -> Groups {
 
 /// Distinct mails by digest.
 pub(crate) fn distinct(groups: &[Vec<Vec<u8>>]) -> BTreeMap<Digest, Vec<u8>> {
-    groups.iter().flatten().map(|mail| (Digest::of(mail), mail.clone())).collect()
+    groups
+        .iter()
+        .flatten()
+        .map(|mail| (Digest::of(mail), mail.clone()))
+        .collect()
 }
 
 pub(crate) fn items(groups: &[Vec<Vec<u8>>]) -> u64 {
@@ -104,34 +126,92 @@ impl Place {
 
     async fn sql(&self) -> sqlx::AnyConnection {
         sqlx::any::install_default_drivers();
-        let address = format!("sqlite://{}?mode=ro", self.data.join("catalog.db").display());
+        let address = format!(
+            "sqlite://{}?mode=ro",
+            self.data.join("catalog.db").display()
+        );
         sqlx::AnyConnection::connect(&address).await.unwrap()
     }
 
     /// What must hold of the catalog and its objects after any crash.
     pub(crate) async fn check_catalog(&self) {
         let mut db = self.sql().await;
-        let sound: String = sqlx::query("PRAGMA integrity_check").fetch_one(&mut db).await.unwrap().get(0);
+        let sound: String = sqlx::query("PRAGMA integrity_check")
+            .fetch_one(&mut db)
+            .await
+            .unwrap()
+            .get(0);
         assert_eq!(sound, "ok");
         // Each of these counts rows that must not be.
         let broken = [
-            ("a copy twice", "SELECT COUNT(*) - COUNT(DISTINCT digest) FROM copy"),
-            ("a part twice", "SELECT COUNT(*) - COUNT(DISTINCT address) FROM part"),
-            ("a gap in the order", "SELECT COALESCE(MAX(seq) + 1, 0) - COUNT(seq) FROM event"),
-            ("a place of the order twice", "SELECT COUNT(*) - COUNT(DISTINCT seq) FROM event"),
-            ("a mailbox twice", "SELECT COUNT(*) - COUNT(DISTINCT hash) FROM mailbox"),
-            ("a folder twice", "SELECT COUNT(*) FROM folder AS a JOIN folder AS b ON a.hash = b.hash AND a.mailbox = b.mailbox AND a.id < b.id"),
-            ("a copy without its admission", "SELECT COUNT(*) FROM copy WHERE NOT EXISTS (SELECT 1 FROM event WHERE event.id = copy.event AND event.copy = copy.id AND event.kind = 1)"),
-            ("an admission without its copy", "SELECT COUNT(*) FROM event WHERE kind IN (1, 2) AND NOT EXISTS (SELECT 1 FROM copy WHERE copy.id = event.copy)"),
-            ("a delivery without its event", "SELECT COUNT(*) FROM delivery WHERE NOT EXISTS (SELECT 1 FROM event WHERE event.id = delivery.id AND event.copy = delivery.copy)"),
-            ("a delivery event without its delivery", "SELECT COUNT(*) FROM event WHERE kind IN (1, 2) AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.id = event.id)"),
-            ("a placement without its delivery", "SELECT COUNT(*) FROM placement WHERE NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.id = placement.id)"),
-            ("a copy without its frame", "SELECT COUNT(*) FROM copy WHERE NOT EXISTS (SELECT 1 FROM frame WHERE frame.id = copy.frame)"),
-            ("a part without its frame", "SELECT COUNT(*) FROM part WHERE NOT EXISTS (SELECT 1 FROM frame WHERE frame.id = part.frame)"),
-            ("a reference to no part", "SELECT COUNT(*) FROM copy_part WHERE NOT EXISTS (SELECT 1 FROM part WHERE part.id = copy_part.part)"),
-            ("a frame without its pack", "SELECT COUNT(*) FROM frame WHERE NOT EXISTS (SELECT 1 FROM pack WHERE pack.id = frame.pack)"),
-            ("a frame outside of its pack", "SELECT COUNT(*) FROM frame JOIN pack ON pack.id = frame.pack WHERE frame.at + 16 + frame.sealed > pack.size"),
-            ("a link of no copy", "SELECT COUNT(*) FROM link WHERE copy NOT IN (SELECT id FROM copy) OR message NOT IN (SELECT id FROM copy)"),
+            (
+                "a copy twice",
+                "SELECT COUNT(*) - COUNT(DISTINCT digest) FROM copy",
+            ),
+            (
+                "a part twice",
+                "SELECT COUNT(*) - COUNT(DISTINCT address) FROM part",
+            ),
+            (
+                "a gap in the order",
+                "SELECT COALESCE(MAX(seq) + 1, 0) - COUNT(seq) FROM event",
+            ),
+            (
+                "a place of the order twice",
+                "SELECT COUNT(*) - COUNT(DISTINCT seq) FROM event",
+            ),
+            (
+                "a mailbox twice",
+                "SELECT COUNT(*) - COUNT(DISTINCT hash) FROM mailbox",
+            ),
+            (
+                "a folder twice",
+                "SELECT COUNT(*) FROM folder AS a JOIN folder AS b ON a.hash = b.hash AND a.mailbox = b.mailbox AND a.id < b.id",
+            ),
+            (
+                "a copy without its admission",
+                "SELECT COUNT(*) FROM copy WHERE NOT EXISTS (SELECT 1 FROM event WHERE event.id = copy.event AND event.copy = copy.id AND event.kind = 1)",
+            ),
+            (
+                "an admission without its copy",
+                "SELECT COUNT(*) FROM event WHERE kind IN (1, 2) AND NOT EXISTS (SELECT 1 FROM copy WHERE copy.id = event.copy)",
+            ),
+            (
+                "a delivery without its event",
+                "SELECT COUNT(*) FROM delivery WHERE NOT EXISTS (SELECT 1 FROM event WHERE event.id = delivery.id AND event.copy = delivery.copy)",
+            ),
+            (
+                "a delivery event without its delivery",
+                "SELECT COUNT(*) FROM event WHERE kind IN (1, 2) AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.id = event.id)",
+            ),
+            (
+                "a placement without its delivery",
+                "SELECT COUNT(*) FROM placement WHERE NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.id = placement.id)",
+            ),
+            (
+                "a copy without its frame",
+                "SELECT COUNT(*) FROM copy WHERE NOT EXISTS (SELECT 1 FROM frame WHERE frame.id = copy.frame)",
+            ),
+            (
+                "a part without its frame",
+                "SELECT COUNT(*) FROM part WHERE NOT EXISTS (SELECT 1 FROM frame WHERE frame.id = part.frame)",
+            ),
+            (
+                "a reference to no part",
+                "SELECT COUNT(*) FROM copy_part WHERE NOT EXISTS (SELECT 1 FROM part WHERE part.id = copy_part.part)",
+            ),
+            (
+                "a frame without its pack",
+                "SELECT COUNT(*) FROM frame WHERE NOT EXISTS (SELECT 1 FROM pack WHERE pack.id = frame.pack)",
+            ),
+            (
+                "a frame outside of its pack",
+                "SELECT COUNT(*) FROM frame JOIN pack ON pack.id = frame.pack WHERE frame.at + 16 + frame.sealed > pack.size",
+            ),
+            (
+                "a link of no copy",
+                "SELECT COUNT(*) FROM link WHERE copy NOT IN (SELECT id FROM copy) OR message NOT IN (SELECT id FROM copy)",
+            ),
         ];
         for (what, query) in broken {
             let found: i64 = sqlx::query(query).fetch_one(&mut db).await.unwrap().get(0);
@@ -139,10 +219,18 @@ impl Place {
         }
         for kind in ["pack", "split"] {
             let query = format!("SELECT lower(hex(name)), size FROM {kind}");
-            for row in sqlx::query(sqlx::AssertSqlSafe(query)).fetch_all(&mut db).await.unwrap() {
+            for row in sqlx::query(sqlx::AssertSqlSafe(query))
+                .fetch_all(&mut db)
+                .await
+                .unwrap()
+            {
                 let (name, size): (String, i64) = (row.get(0), row.get(1));
                 let path = Object::from(format!("objects/{kind}s/{}/{name}", &name[..2]));
-                let found = self.objects.head(&path).await.unwrap_or_else(|error| panic!("a row names it: {error}"));
+                let found = self
+                    .objects
+                    .head(&path)
+                    .await
+                    .unwrap_or_else(|error| panic!("a row names it: {error}"));
                 assert_eq!(found.size as i64, size, "{path}");
             }
         }
@@ -153,7 +241,10 @@ impl Place {
 pub(crate) async fn reads_back<'a>(tenant: &Tenant, mails: impl IntoIterator<Item = &'a Vec<u8>>) {
     for mail in mails {
         let id = Digest::of(mail);
-        let found = tenant.raw(&id).await.unwrap_or_else(|error| panic!("{id} was acknowledged: {error}"));
+        let found = tenant
+            .raw(&id)
+            .await
+            .unwrap_or_else(|error| panic!("{id} was acknowledged: {error}"));
         assert!(found == *mail, "{id} came back as other bytes");
     }
 }
@@ -171,14 +262,22 @@ pub(crate) async fn found(tenant: &Tenant, query: &str) -> u64 {
 }
 
 /// The store holds exactly these mails, delivered so many times, and its followers catch up.
-pub(crate) async fn is_whole(place: &Place, tenant: &Tenant, mails: &BTreeMap<Digest, Vec<u8>>, deliveries: u64) {
+pub(crate) async fn is_whole(
+    place: &Place,
+    tenant: &Tenant,
+    mails: &BTreeMap<Digest, Vec<u8>>,
+    deliveries: u64,
+) {
     reads_back(tenant, mails.values()).await;
     let log = tenant.advance_log().await.unwrap();
     let index = tenant.advance_index(true).await.unwrap();
     let status = tenant.status().await.unwrap();
     assert_eq!(status.copies, mails.len() as u64);
     assert_eq!(status.deliveries, deliveries);
-    assert_eq!((status.events, log, index.indexed), (deliveries, deliveries, deliveries));
+    assert_eq!(
+        (status.events, log, index.indexed),
+        (deliveries, deliveries, deliveries)
+    );
     assert_eq!((status.index_lag, status.log_lag), (0, 0));
     assert_eq!(tenant.log_head().await.unwrap().unwrap().size, log);
     assert_eq!(found(tenant, "").await, mails.len() as u64);

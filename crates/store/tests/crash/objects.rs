@@ -7,7 +7,9 @@ use everpost_testkit::faults::{After, Fault, Faults, Plan};
 use futures::StreamExt;
 use object_store::memory::InMemory;
 
-use super::common::{Groups, Place, distinct, groups, is_whole, items, prepared, reads_back, scratch, soak};
+use super::common::{
+    Groups, Place, distinct, groups, is_whole, items, prepared, reads_back, scratch, soak,
+};
 
 async fn admit(tenant: &Tenant, group: &[Vec<u8>]) -> Result<()> {
     let group = group.iter().map(|mail| prepared(mail)).collect();
@@ -23,7 +25,10 @@ async fn follow(tenant: &Tenant) {
 /// Runs everything under one plan; returns whether the plan's effect was reached.
 async fn survive(groups: Groups, plan: Plan) -> bool {
     let dir = scratch();
-    let place = Place { data: dir.path().join("data"), objects: Arc::new(InMemory::new()) };
+    let place = Place {
+        data: dir.path().join("data"),
+        objects: Arc::new(InMemory::new()),
+    };
     let faults = Faults::over(place.objects.clone());
     let (store, tenant) = place.open(Some(Arc::new(faults.clone()))).await;
     faults.obey(plan);
@@ -59,13 +64,22 @@ async fn survive(groups: Groups, plan: Plan) -> bool {
     for group in &again {
         admit(&tenant, group).await.unwrap();
     }
-    is_whole(&place, &tenant, &distinct(&groups), items(&groups) + items(&again)).await;
+    is_whole(
+        &place,
+        &tenant,
+        &distinct(&groups),
+        items(&groups) + items(&again),
+    )
+    .await;
     tripped.is_some()
 }
 
 async fn effects(groups: &Groups) -> u64 {
     let dir = scratch();
-    let place = Place { data: dir.path().join("data"), objects: Arc::new(InMemory::new()) };
+    let place = Place {
+        data: dir.path().join("data"),
+        objects: Arc::new(InMemory::new()),
+    };
     let faults = Faults::over(place.objects.clone());
     let (_store, tenant) = place.open(Some(Arc::new(faults.clone()))).await;
     for group in groups.iter() {
@@ -79,7 +93,10 @@ async fn effects(groups: &Groups) -> u64 {
 async fn whatever_effect_fails_nothing_is_lost_or_doubled() {
     let groups = groups();
     let effects = effects(&groups).await;
-    assert!(effects > 40, "packs, parts, a tile, splits, a merge: {effects}");
+    assert!(
+        effects > 40,
+        "packs, parts, a tile, splits, a merge: {effects}"
+    );
     let mut plans = Vec::new();
     for at in 1..=effects {
         for (number, fault) in (0..).zip(Fault::ALL) {
@@ -98,7 +115,10 @@ async fn whatever_effect_fails_nothing_is_lost_or_doubled() {
     });
     let mut runs = futures::stream::iter(runs).buffer_unordered(2);
     while let Some((plan, run)) = runs.next().await {
-        assert!(run.unwrap_or_else(|error| panic!("{plan:?}: {error}")), "{plan:?} was not reached");
+        assert!(
+            run.unwrap_or_else(|error| panic!("{plan:?}: {error}")),
+            "{plan:?} was not reached"
+        );
     }
     println!("{effects} effects, {count} faults survived");
 }

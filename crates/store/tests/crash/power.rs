@@ -61,31 +61,65 @@ impl Patient {
         let store = Store::open(Options::new(&data)).await.unwrap().store;
         let tenant = store.tenant(None).unwrap();
         let wal = || fs::metadata(data.join("catalog.db-wal")).map_or(0, |meta| meta.len());
-        let mut point = Point { length: 0, groups: 0, leaves: 0, indexed: 0 };
+        let mut point = Point {
+            length: 0,
+            groups: 0,
+            leaves: 0,
+            indexed: 0,
+        };
         let mut points = vec![point];
         let catalog = fs::read(data.join("catalog.db")).unwrap();
         let groups = mail();
         for group in &groups {
             admit(&tenant, group).await;
-            point = Point { length: wal(), groups: point.groups + 1, ..point };
+            point = Point {
+                length: wal(),
+                groups: point.groups + 1,
+                ..point
+            };
             points.push(point);
             let leaves = tenant.advance_log().await.unwrap();
-            point = Point { length: wal(), leaves, ..point };
+            point = Point {
+                length: wal(),
+                leaves,
+                ..point
+            };
             points.push(point);
             let indexed = tenant.advance_index(true).await.unwrap().indexed;
-            point = Point { length: wal(), indexed, ..point };
+            point = Point {
+                length: wal(),
+                indexed,
+                ..point
+            };
             points.push(point);
         }
-        assert!(points.is_sorted_by(|a, b| a.length < b.length), "each step is durable before it is acknowledged");
+        assert!(
+            points.is_sorted_by(|a, b| a.length < b.length),
+            "each step is durable before it is acknowledged"
+        );
         let wal = fs::read(data.join("catalog.db-wal")).unwrap();
-        assert_eq!(fs::read(data.join("catalog.db")).unwrap(), catalog, "no page was moved back meanwhile");
+        assert_eq!(
+            fs::read(data.join("catalog.db")).unwrap(),
+            catalog,
+            "no page was moved back meanwhile"
+        );
         drop((store, tenant));
-        Patient { dir, groups, points, catalog, wal }
+        Patient {
+            dir,
+            groups,
+            points,
+            catalog,
+            wal,
+        }
     }
 
     /// The newest point whose transaction lies before `cut`.
     fn acknowledged(&self, cut: u64) -> Point {
-        *self.points.iter().rfind(|point| point.length <= cut).unwrap()
+        *self
+            .points
+            .iter()
+            .rfind(|point| point.length <= cut)
+            .unwrap()
     }
 
     fn objects(&self) -> PathBuf {
@@ -134,7 +168,8 @@ async fn reopen(patient: Arc<Patient>, at: u64, tail: Tail, go_on: bool) {
     fs::create_dir(&data).unwrap();
     fs::write(data.join("catalog.db"), &patient.catalog).unwrap();
     fs::write(data.join("catalog.db-wal"), cut(&patient.wal, at, tail)).unwrap();
-    let objects: Arc<dyn ObjectStore> = Arc::new(LocalFileSystem::new_with_prefix(patient.objects()).unwrap());
+    let objects: Arc<dyn ObjectStore> =
+        Arc::new(LocalFileSystem::new_with_prefix(patient.objects()).unwrap());
     let mut options = Options::new(&data);
     options.key = Some(KeySource::File(key_of(&patient.objects())));
     options.objects = Some(objects.clone());
@@ -147,16 +182,39 @@ async fn reopen(patient: Arc<Patient>, at: u64, tail: Tail, go_on: bool) {
     place.check_catalog().await;
     let status = tenant.status().await.unwrap();
     // A group is there whole or not at all.
-    let there = (told.groups..=patient.groups.len()).find(|count| items(&patient.groups[..*count]) == status.deliveries);
-    let there = there.unwrap_or_else(|| panic!("half a group: {} deliveries after {told:?}", status.deliveries));
-    assert_eq!(status.copies as usize, distinct(&patient.groups[..there]).len());
-    assert!(status.log_size >= told.leaves, "{} leaves after {told:?}", status.log_size);
-    assert!(status.events - status.index_lag >= told.indexed, "lag {} after {told:?}", status.index_lag);
+    let there = (told.groups..=patient.groups.len())
+        .find(|count| items(&patient.groups[..*count]) == status.deliveries);
+    let there = there.unwrap_or_else(|| {
+        panic!(
+            "half a group: {} deliveries after {told:?}",
+            status.deliveries
+        )
+    });
+    assert_eq!(
+        status.copies as usize,
+        distinct(&patient.groups[..there]).len()
+    );
+    assert!(
+        status.log_size >= told.leaves,
+        "{} leaves after {told:?}",
+        status.log_size
+    );
+    assert!(
+        status.events - status.index_lag >= told.indexed,
+        "lag {} after {told:?}",
+        status.index_lag
+    );
     if go_on {
         for group in &patient.groups[there..] {
             admit(&tenant, group).await;
         }
-        is_whole(&place, &tenant, &distinct(&patient.groups), items(&patient.groups)).await;
+        is_whole(
+            &place,
+            &tenant,
+            &distinct(&patient.groups),
+            items(&patient.groups),
+        )
+        .await;
     }
 }
 
@@ -170,13 +228,21 @@ fn key_of(data: &Path) -> PathBuf {
 async fn a_log_cut_anywhere_holds_what_was_acknowledged() {
     let patient = Arc::new(Patient::work().await);
     let wal = Wal::read(&patient.wal).unwrap();
-    assert_eq!(*wal.frames.last().unwrap(), patient.wal.len() as u64, "one generation");
+    assert_eq!(
+        *wal.frames.last().unwrap(),
+        patient.wal.len() as u64,
+        "one generation"
+    );
     let mut cuts = vec![(0, Tail::Nothing), (17, Tail::Nothing), (32, Tail::Zeros)];
     for (number, end) in (0..).zip(&wal.frames) {
         cuts.push((*end, Tail::Nothing));
         // Inside the frame that follows: its header, its page, its last byte.
         let inside = [1, 23, 24, 24 + 512, 24 + wal.page - 1];
-        let odd: Vec<u64> = inside.iter().map(|more| end + more).filter(|at| *at < patient.wal.len() as u64).collect();
+        let odd: Vec<u64> = inside
+            .iter()
+            .map(|more| end + more)
+            .filter(|at| *at < patient.wal.len() as u64)
+            .collect();
         match soak() {
             true => {
                 cuts.extend(odd.iter().map(|at| (*at, Tail::Nothing)));
@@ -197,8 +263,15 @@ async fn a_log_cut_anywhere_holds_what_was_acknowledged() {
     let mut runs = futures::stream::iter(runs).buffer_unordered(2);
     while let Some((at, tail, run)) = runs.next().await {
         if let Err(error) = run {
-            panic!("log cut at {at} of {}, {tail:?} behind: {error}", patient.wal.len());
+            panic!(
+                "log cut at {at} of {}, {tail:?} behind: {error}",
+                patient.wal.len()
+            );
         }
     }
-    println!("{} frames, {} transactions, {count} cuts survived", wal.frames.len(), wal.commits.len());
+    println!(
+        "{} frames, {} transactions, {count} cuts survived",
+        wal.frames.len(),
+        wal.commits.len()
+    );
 }
