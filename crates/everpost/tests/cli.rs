@@ -97,7 +97,7 @@ fn import_search_page_show() {
 
     // The raw bytes of a copy are what its id says; a beginning of the id is enough.
     let id = seen.first().unwrap();
-    let raw = everpost(&data, &["show", &id[..12], "--raw"]);
+    let raw = everpost(&data, &["show", id.get(..12).unwrap(), "--raw"]);
     assert_eq!(
         everpost_domain::digest::Digest::of(&raw.stdout).to_string(),
         *id

@@ -1,4 +1,12 @@
 //! Imports: every source's counts balance, and nothing is lost or doubled on the way.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    reason = "tests may panic"
+)]
 
 mod common;
 

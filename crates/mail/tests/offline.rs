@@ -1,4 +1,12 @@
 //! An export is verified where there is no archive; whatever was changed in it is named.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    reason = "tests may panic"
+)]
 
 mod common;
 

@@ -1,4 +1,12 @@
 //! Real and broken mail through every format and back.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    reason = "tests may panic"
+)]
 
 mod common;
 

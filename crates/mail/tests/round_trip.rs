@@ -1,4 +1,12 @@
 //! What was imported comes out of an export, and back in, byte for byte.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    reason = "tests may panic"
+)]
 
 mod common;
 

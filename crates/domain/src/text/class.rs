@@ -27,6 +27,10 @@ fn at_least(low: u64, least: u8) -> u64 {
 }
 
 /// ASCII that parts words.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "evaluated by the compiler; the loop ends inside the table"
+)]
 static GAPS: [bool; 256] = {
     let mut gaps = [false; 256];
     let mut byte = 0;

@@ -1,24 +1,22 @@
 //! Carrying a decision out: one pack, then one transaction.
 
-use std::collections::BTreeSet;
-
 use everpost_domain::log::EventKind;
 use object_store::ObjectStoreExt;
 use sqlx::AnyConnection;
 
 use super::decide::{Chosen, CopyRef, Decision, PartRef, decide};
 use super::fetch::{Known, Wanted};
+use super::places::insert_places;
 use super::prepare::Prepared;
 use super::{Outcome, Progress, Request};
 use crate::catalog::sql::{self, Columns, values};
 use crate::catalog::{Counter, statements, take_ids};
 use crate::clock::now_us;
-use crate::copy::{copy_key, seal_head, seal_record, wrap_copy_key};
-use crate::delivery::seal_envelope;
+use crate::copy::{seal_head, seal_record, wrap_copy_key};
 use crate::error::{Result, StoreError};
 use crate::follow::FreshDoc;
 use crate::seal::Key;
-use crate::tenant::{Places, Tenant, TenantState, mailbox_key};
+use crate::tenant::{Tenant, TenantState};
 use crate::vault::{FrameKind, PIECE, PackWriter, Run, WrittenPack, object_path};
 
 /// Import stores at a fast level; compaction may raise it later.
@@ -195,16 +193,16 @@ impl Tenant {
 }
 
 /// A job's progress and the items it covers.
-type Covered = (Progress, std::ops::Range<usize>);
+pub(super) type Covered = (Progress, std::ops::Range<usize>);
 
 /// First ids of everything a group makes.
-struct Ids {
+pub(super) struct Ids {
     pack: i64,
     frame: i64,
     part: i64,
     copy: i64,
     link: i64,
-    event: i64,
+    pub(super) event: i64,
 }
 
 impl Ids {
@@ -226,7 +224,7 @@ impl Ids {
         })
     }
 
-    fn copy(&self, copy: CopyRef) -> i64 {
+    pub(super) fn copy(&self, copy: CopyRef) -> i64 {
         match copy {
             CopyRef::Admitted(id) => id,
             CopyRef::New(place) => self.copy + signed(place),
@@ -241,11 +239,11 @@ impl Ids {
     }
 }
 
-fn signed(place: usize) -> i64 {
+pub(super) fn signed(place: usize) -> i64 {
     i64::try_from(place).unwrap_or(i64::MAX)
 }
 
-fn unsigned(length: u64) -> i64 {
+pub(super) fn unsigned(length: u64) -> i64 {
     i64::try_from(length).unwrap_or(i64::MAX)
 }
 
@@ -441,163 +439,6 @@ async fn insert_links(
         });
     statements::INSERT_LINKS.execute(db, rows.collect()).await?;
     Ok(())
-}
-
-/// Deliveries, owners and placements of every item, new or not.
-#[allow(
-    clippy::too_many_arguments,
-    reason = "everything a group's rows are made of; a struct would only rename it"
-)]
-async fn insert_places(
-    db: &mut AnyConnection,
-    state: &TenantState,
-    ids: &Ids,
-    keys: &[Key],
-    items: &[Prepared],
-    progress: &[Covered],
-    decision: &Decision,
-    now: i64,
-) -> Result<Places> {
-    let mut places = known_places(state);
-    let mut deliveries = Vec::with_capacity(items.len());
-    let mut owners = BTreeSet::new();
-    let mut placements = Vec::with_capacity(items.len());
-    for (place, (item, chosen)) in items.iter().zip(&decision.items).enumerate() {
-        let copy = ids.copy(chosen.copy);
-        let event = ids.event + signed(place);
-        let job = progress
-            .iter()
-            .find(|(_, covered)| covered.contains(&place));
-        let job = job.map_or(0, |(progress, _)| progress.job);
-        let envelope = match &item.incoming.envelope {
-            Some(envelope) => {
-                let key = match chosen.copy {
-                    CopyRef::New(place) => keys.get(place).copied(),
-                    CopyRef::Admitted(_) => Some(copy_key(&state.keys, &item.digest, &chosen.key)?),
-                };
-                key.map(|key| seal_envelope(&key, &item.digest, envelope))
-                    .transpose()?
-            }
-            None => None,
-        };
-        let at = item.held_from.saturating_mul(1_000_000).min(now);
-        deliveries.push(values![
-            state.id,
-            copy,
-            event,
-            at,
-            job,
-            unsigned(item.incoming.position),
-            envelope
-        ]);
-        for placement in &item.incoming.places {
-            let mailbox = mailbox_id(db, state, &mut places, &placement.mailbox).await?;
-            let folder = folder_id(db, state, &mut places, mailbox, &placement.folder).await?;
-            owners.insert((mailbox, copy));
-            let keywords = seal_keywords(state, &placement.keywords)?;
-            placements.push(values![
-                state.id,
-                copy,
-                event,
-                folder,
-                i64::from(placement.flags),
-                keywords
-            ]);
-        }
-    }
-    statements::INSERT_DELIVERIES
-        .execute(db, deliveries)
-        .await?;
-    let owners = owners
-        .into_iter()
-        .map(|(mailbox, copy)| values![state.id, mailbox, copy]);
-    statements::INSERT_OWNERS
-        .execute(db, owners.collect())
-        .await?;
-    statements::INSERT_PLACEMENTS
-        .execute(db, placements)
-        .await?;
-    Ok(places)
-}
-
-fn known_places(state: &TenantState) -> Places {
-    state
-        .places
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner)
-        .clone()
-}
-
-async fn mailbox_id(
-    db: &mut AnyConnection,
-    state: &TenantState,
-    places: &mut Places,
-    address: &str,
-) -> Result<i64> {
-    let hash = state.keys.lookup(b"mailbox", &mailbox_key(address));
-    if places.mailboxes.is_empty() {
-        for row in sql::fetch(db, statements::MAILBOXES, values![state.id]).await? {
-            places.mailboxes.insert(row.int(1)?, row.int(0)?);
-        }
-    }
-    if let Some(id) = places.mailboxes.get(&hash) {
-        return Ok(*id);
-    }
-    let id = take_ids(db, Counter::Mailbox, 1).await?;
-    let name = state
-        .keys
-        .names
-        .seal(b"mailbox", address.trim().as_bytes())?;
-    sql::execute(
-        db,
-        statements::INSERT_MAILBOX,
-        values![id, state.id, hash, name],
-    )
-    .await?;
-    places.mailboxes.insert(hash, id);
-    Ok(id)
-}
-
-async fn folder_id(
-    db: &mut AnyConnection,
-    state: &TenantState,
-    places: &mut Places,
-    mailbox: i64,
-    name: &str,
-) -> Result<i64> {
-    let hash = state.keys.lookup(b"folder", name.as_bytes());
-    if places.folders.is_empty() {
-        for row in sql::fetch(db, statements::FOLDERS, values![state.id]).await? {
-            places
-                .folders
-                .insert((row.int(1)?, row.int(2)?), row.int(0)?);
-        }
-    }
-    if let Some(id) = places.folders.get(&(mailbox, hash)) {
-        return Ok(*id);
-    }
-    let id = take_ids(db, Counter::Folder, 1).await?;
-    let sealed = state.keys.names.seal(b"folder", name.as_bytes())?;
-    sql::execute(
-        db,
-        statements::INSERT_FOLDER,
-        values![id, state.id, mailbox, hash, sealed],
-    )
-    .await?;
-    places.folders.insert((mailbox, hash), id);
-    Ok(id)
-}
-
-fn seal_keywords(state: &TenantState, keywords: &[String]) -> Result<Option<Vec<u8>>> {
-    if keywords.is_empty() {
-        return Ok(None);
-    }
-    Ok(Some(
-        state
-            .keys
-            .names
-            .seal(b"keywords", keywords.join("\n").as_bytes())?,
-    ))
 }
 
 /// Outcome and event of each item.

@@ -11,6 +11,7 @@
 mod commit;
 mod decide;
 mod fetch;
+mod places;
 mod prepare;
 #[cfg(test)]
 mod tests;

@@ -211,25 +211,21 @@ impl PackWriter {
         self.closed_bytes = 0;
         let closed = std::mem::take(&mut self.closed);
         let (keys, name, level) = (self.keys.clone(), self.name, self.level);
-        let sealed: Vec<Result<(u32, FrameKind, SealedFrame, Vec<u8>)>> =
-            tokio::task::spawn_blocking(move || {
-                closed
-                    .into_par_iter()
-                    .map(|frame| {
-                        let sealed = pack::seal_frame(
-                            keys.tenant,
-                            &name,
-                            frame.number,
-                            &frame.plain,
-                            level,
-                        )?;
-                        let wrapped = wrap_frame(&keys, &name, frame.number, &sealed.key)?;
-                        Ok((frame.number, frame.kind, sealed, wrapped))
-                    })
-                    .collect()
-            })
-            .await
-            .map_err(|_| StoreError::Stopped)?;
+        /// Number, kind, frame, wrapped key.
+        type Sealed = (u32, FrameKind, SealedFrame, Vec<u8>);
+        let sealed: Vec<Result<Sealed>> = tokio::task::spawn_blocking(move || {
+            closed
+                .into_par_iter()
+                .map(|frame| {
+                    let sealed =
+                        pack::seal_frame(keys.tenant, &name, frame.number, &frame.plain, level)?;
+                    let wrapped = wrap_frame(&keys, &name, frame.number, &sealed.key)?;
+                    Ok((frame.number, frame.kind, sealed, wrapped))
+                })
+                .collect()
+        })
+        .await
+        .map_err(|_| StoreError::Stopped)?;
         for frame in sealed {
             let (number, kind, frame, key) = frame?;
             let place = FrameAt {

@@ -222,9 +222,7 @@ impl Tenant {
                 Err(error) => {
                     // Nothing to compare: the audit goes on beside this tile.
                     audit.feed(&[]).ok();
-                    match Bad::of(item(), error)? {
-                        Bad { what, .. } => Err(what),
-                    }
+                    Err(Bad::of(item(), error)?.what)
                 }
             };
             match fed {

@@ -225,7 +225,10 @@ impl Place {
                 .unwrap()
             {
                 let (name, size): (String, i64) = (row.get(0), row.get(1));
-                let path = Object::from(format!("objects/{kind}s/{}/{name}", &name[..2]));
+                let path = Object::from(format!(
+                    "objects/{kind}s/{}/{name}",
+                    name.get(..2).unwrap_or_default()
+                ));
                 let found = self
                     .objects
                     .head(&path)
