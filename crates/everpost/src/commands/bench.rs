@@ -20,7 +20,7 @@ const QUERIES: [&str; 8] = [
     "please",
     "\"out of memory\"",
     "subject:re",
-    "from:com",
+    "from:example",
     "meeting (budget OR report)",
     "has:attachment sent:2002..2024",
     "nosuchwordanywhere",
