@@ -116,7 +116,7 @@ impl MasterKey {
     pub fn write_new(&self, path: &Path) -> Result<()> {
         let fail = |error| StoreError::file(path, error);
         let mut beside = path.as_os_str().to_owned();
-        beside.push(".new");
+        beside.push(".making");
         // Left by a crash before its name was given; nothing was ever sealed with it.
         fs::remove_file(&beside).ok();
         let mut file = fs::OpenOptions::new()
