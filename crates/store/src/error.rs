@@ -134,9 +134,14 @@ fn is_full(error: &std::io::Error) -> bool {
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         if let sqlx::Error::Database(inner) = &error {
-            // SQLITE_FULL = 13; SQLITE_IOERR_WRITE = 778 is what a full tmpfs gives for the WAL.
+            // SQLITE_FULL = 13; a full tmpfs gives SQLITE_IOERR_WRITE = 778 for the WAL and
+            // SQLITE_IOERR_SHMSIZE = 4874 for its index.
             let code = inner.code().unwrap_or_default();
-            if code == "13" || code == "778" || inner.message().contains("disk is full") {
+            if code == "13"
+                || code == "778"
+                || code == "4874"
+                || inner.message().contains("disk is full")
+            {
                 return StoreError::Disk("the catalog".into());
             }
         }
