@@ -1,8 +1,8 @@
 //! The query language: one grammar for search, scopes, rules and holds.
 //!
-//! [`parse`] turns text into a [`Query`] in normal form, [`print()`] turns it back, and
+//! [`parse()`] turns text into a [`Query`] in normal form, [`print()`] turns it back, and
 //! `parse(print(q)) == q` for every query that `parse` gives. `docs/query.md` is the
-//! language as people meet it; [`highlight`] and [`snippet`] show why a text matched.
+//! language as people meet it; [`highlight()`] and [`snippet`] show why a text matched.
 
 mod ast;
 mod date;

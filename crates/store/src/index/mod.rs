@@ -1,7 +1,7 @@
 //! The full-text index: immutable, encrypted splits.
 //!
 //! A *split* is one object (docs/format-index.md) that holds the index of some copies:
-//! terms, positions and a few numbers, no text. [`SplitWriter`] builds one, [`merge`]
+//! terms, positions and a few numbers, no text. [`SplitWriter`] builds one, [`merge()`]
 //! makes one of several without those that went away, [`Split`] opens one through range
 //! reads and a bounded [`BlockCache`], and [`Searcher`] answers queries over many.
 //!
