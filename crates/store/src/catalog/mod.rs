@@ -6,16 +6,19 @@
 mod schema;
 pub(crate) mod sql;
 pub(crate) mod statements;
+mod transaction;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::any::{AnyPoolOptions, install_default_drivers};
 use sqlx::pool::PoolConnection;
-use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Connection, Executor, Transaction};
+use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Connection, Executor};
 
 use crate::error::{Result, StoreError};
 use sql::Columns;
+use transaction::{Generation, Transaction};
 
 /// The newest schema this program reads.
 pub(crate) const NEWEST: i64 = schema::VERSION;
@@ -43,6 +46,7 @@ pub(crate) struct Catalog {
     writer: AnyPool,
     readers: AnyPool,
     postgres: bool,
+    generation: Arc<Generation>,
 }
 
 const SQLITE_SETTINGS: [&str; 5] = [
@@ -88,6 +92,7 @@ impl Catalog {
             writer,
             readers: options().max_connections(4).connect_lazy(address)?,
             postgres,
+            generation: Arc::default(),
         };
         catalog.migrate().await?;
         Ok(catalog)
@@ -130,14 +135,20 @@ impl Catalog {
     }
 
     /// Begins a transaction that may write.
-    pub(crate) async fn begin(&self) -> Result<Transaction<'static, Any>> {
+    pub(crate) async fn begin(&self) -> Result<Transaction> {
         // A read that turns into a write cannot wait for the lock on SQLite: take it at once.
         let begin = if self.postgres {
             "BEGIN"
         } else {
             "BEGIN IMMEDIATE"
         };
-        Ok(self.writer.begin_with(begin).await?)
+        let inner = self.writer.begin_with(begin).await?;
+        Ok(Transaction::new(inner, self.generation.clone()))
+    }
+
+    /// Counts this process's commits; an embedded store has no other writer.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation.now()
     }
 
     /// A connection for reading.
