@@ -60,7 +60,7 @@ pub use rekey::{KeyState, Rekeyed, check_recovery, recover_key};
 pub use search::{
     Area, By, Conversation, ConversationItem, Cursor, FacetCount, Facets, Group, HitSnippet,
     MonthCount, Months, Order, Reason, ReasonPlace, SavedSearch, Scope, SearchHit, SearchPage,
-    SearchRequest, SnippetPlace, Suggestion, Tag, Tagged,
+    SearchRequest, SnippetPlace, Suggestion, Tag, Tagged, Tagging,
 };
 pub use status::{Status, Usage};
 pub use store::{Opened, Options, Store};

@@ -114,7 +114,7 @@ pub(crate) const LINKS_OF_MESSAGE: &str =
 pub(crate) const LINKED_SEQS: &str = "SELECT mine.seq, theirs.seq FROM link JOIN copy AS young ON young.id = link.copy JOIN event AS mine ON mine.id = young.event JOIN copy AS old ON old.id = link.message JOIN event AS theirs ON theirs.id = old.event WHERE link.tenant = $1 AND link.withdrawn = 0 AND mine.seq IS NOT NULL AND theirs.seq IS NOT NULL ORDER BY link.id";
 
 /// What bitmaps over messages and places follow from: as long as it is the same, so are they.
-pub(crate) const STAMP: &str = "SELECT (SELECT COALESCE(MAX(seq), -1) FROM event WHERE tenant = $1), COUNT(*), COALESCE(MAX(id), 0), CAST(COALESCE(SUM(withdrawn <> 0), 0) AS BIGINT) FROM link WHERE tenant = $1";
+pub(crate) const STAMP: &str = "SELECT (SELECT COALESCE(MAX(seq), -1) FROM event WHERE tenant = $1), COUNT(*), COALESCE(MAX(id), 0), CAST(COALESCE(SUM(CASE WHEN withdrawn <> 0 THEN 1 ELSE 0 END), 0) AS BIGINT) FROM link WHERE tenant = $1";
 /// Every day that has a copy, by jumps from one to the next.
 pub(crate) const DAYS: &str = "WITH RECURSIVE days (day) AS (SELECT MIN(day) FROM copy WHERE tenant = $1 UNION ALL SELECT (SELECT MIN(copy.day) FROM copy WHERE copy.tenant = $1 AND copy.day > days.day) FROM days WHERE days.day IS NOT NULL) SELECT day FROM days WHERE day IS NOT NULL";
 
@@ -147,7 +147,7 @@ pub(crate) const INSERT_PLACEMENTS: Batch = Batch {
 pub(crate) const PLACES_OF_COPIES: Batch = Batch {
     before: "WITH wanted (tenant, copy) AS (VALUES",
     columns: 2,
-    after: ") SELECT placement.copy, placement.folder, placement.flags, placement.keywords, delivery.at FROM wanted CROSS JOIN placement JOIN delivery ON delivery.tenant = placement.tenant AND delivery.copy = placement.copy AND delivery.id = placement.id LEFT JOIN job ON job.id = delivery.job WHERE placement.tenant = wanted.tenant AND placement.copy = wanted.copy AND COALESCE(job.state, 0) <> 3 ORDER BY placement.id",
+    after: ") SELECT placement.copy, folder.mailbox, placement.flags, placement.keywords, delivery.at, folder.name, mailbox.name FROM wanted CROSS JOIN placement JOIN folder ON folder.id = placement.folder JOIN mailbox ON mailbox.id = folder.mailbox JOIN delivery ON delivery.tenant = placement.tenant AND delivery.copy = placement.copy AND delivery.id = placement.id LEFT JOIN job ON job.id = delivery.job WHERE placement.tenant = wanted.tenant AND placement.copy = wanted.copy AND COALESCE(job.state, 0) <> 3 ORDER BY placement.id",
 };
 pub(crate) const OWNS: &str =
     "SELECT 1 FROM owner WHERE tenant = $1 AND mailbox = $2 AND copy = $3";
@@ -224,11 +224,8 @@ pub(crate) const INSERT_TAGGED: Batch = Batch {
     columns: 3,
     after: " ON CONFLICT (tenant, tag, copy) DO NOTHING",
 };
-pub(crate) const DELETE_TAGGED: Batch = Batch {
-    before: "WITH wanted (tenant, tag, copy) AS (VALUES",
-    columns: 3,
-    after: ") DELETE FROM tagged WHERE EXISTS (SELECT 1 FROM wanted WHERE tagged.tenant = wanted.tenant AND tagged.tag = wanted.tag AND tagged.copy = wanted.copy)",
-};
+pub(crate) const DELETE_TAGGED: &str =
+    "DELETE FROM tagged WHERE tenant = $1 AND tag = $2 AND copy = $3";
 pub(crate) const GROUPS: &str = "SELECT id, hash, about FROM address_group WHERE tenant = $1";
 pub(crate) const SET_GROUP: &str = "INSERT INTO address_group (id, tenant, hash, about) VALUES ($1, $2, $3, $4) ON CONFLICT (tenant, hash) DO UPDATE SET about = excluded.about";
 pub(crate) const DELETE_GROUP: &str = "DELETE FROM address_group WHERE tenant = $1 AND hash = $2";

@@ -1,10 +1,13 @@
 //! Snippets: the text around the words that were looked for.
 
 use everpost_domain::digest::Digest;
-use everpost_domain::query::{Query, Snippet};
+use everpost_domain::message::{SearchText, scan};
+use everpost_domain::query::{Field, Query, Snippet, highlight_field, snippet};
+use futures::stream::{self, StreamExt};
 
 use super::Scope;
 use crate::error::{Result, StoreError};
+use crate::follow::blocking;
 use crate::tenant::Tenant;
 
 /// The text of a hit around the words that were looked for.
@@ -29,6 +32,13 @@ pub enum SnippetPlace {
     Attachment(Option<String>),
 }
 
+/// Bytes of a snippet.
+const WIDTH: usize = 160;
+/// Larger copies are not opened for a snippet.
+const LIMIT: u64 = 4 << 20;
+/// Copies that are opened side by side; each takes a connection for a moment.
+const ABREAST: usize = 3;
+
 impl Tenant {
     /// One snippet for each of `ids` (copies, as hits name them), in their order. An id that
     /// is not there or outside of the scope is left out; a copy whose bytes are damaged or
@@ -39,7 +49,61 @@ impl Tenant {
         ids: &[Digest],
         scope: &Scope,
     ) -> Result<Vec<HitSnippet>> {
-        let _ = (query, ids, scope);
-        Err(StoreError::Invalid("not built yet".into()))
+        let query = self.lower(query).await?;
+        let each = ids.iter().map(|id| self.snippet(&query, *id, scope));
+        let found: Vec<Result<HitSnippet>> = stream::iter(each).buffered(ABREAST).collect().await;
+        let there = found.into_iter().filter(|found| !matches!(found, Err(StoreError::NotFound(_))));
+        there.collect()
+    }
+
+    async fn snippet(&self, query: &Query, id: Digest, scope: &Scope) -> Result<HitSnippet> {
+        let mut db = self.store.catalog.read().await?;
+        let row = self.find_copy(&mut db, &id).await?;
+        if let Some(areas) = self.mailboxes_in(&mut db, scope).await?
+            && !self.in_scope(&mut db, &row, &areas).await?
+        {
+            return Err(StoreError::NotFound(format!("message {id}")));
+        }
+        let mut found = HitSnippet {
+            id,
+            snippet: Snippet {
+                text: String::new(),
+                hits: Vec::new(),
+            },
+            place: SnippetPlace::Body,
+        };
+        if row.size > LIMIT {
+            return Ok(found);
+        }
+        let mut raw = Vec::new();
+        let read = self.read_copy(&mut db, &row, |bytes| {
+            raw.extend_from_slice(bytes);
+            Ok(())
+        });
+        match read.await {
+            Ok(()) => {}
+            // What is damaged is said by whoever reads the message, not by a list.
+            Err(StoreError::Damaged { .. }) => return Ok(found),
+            Err(error) => return Err(error),
+        }
+        drop(db);
+        let query = query.clone();
+        let head = row.head(&self.state.keys)?;
+        (found.snippet, found.place) = blocking(move || {
+            let text = SearchText::read(&raw, &scan(&raw));
+            let body = snippet(&text.body, &query, WIDTH);
+            if !body.hits.is_empty() {
+                return (body, SnippetPlace::Body);
+            }
+            let mut text = head.subject;
+            text.truncate(text.floor_char_boundary(4 * WIDTH));
+            let hits = highlight_field(&text, &query, Field::Subject, usize::MAX);
+            match hits.is_empty() {
+                true => (body, SnippetPlace::Body),
+                false => (Snippet { text, hits }, SnippetPlace::Subject),
+            }
+        })
+        .await?;
+        Ok(found)
     }
 }
