@@ -116,7 +116,11 @@ impl Archive {
 
     /// Everything that lies somewhere, sorted.
     pub(crate) async fn placed(&self) -> Vec<Placed> {
-        let mut walk = self.tenant.walk(&parse("").unwrap(), &Scope::Everything).await.unwrap();
+        let mut walk = self
+            .tenant
+            .walk(&parse("").unwrap(), &Scope::Everything)
+            .await
+            .unwrap();
         let mut placed = Vec::new();
         loop {
             let batch = walk.next().await.unwrap();
@@ -143,7 +147,11 @@ impl Archive {
 
     /// Hands every copy's bytes to `each`.
     pub(crate) async fn each(&self, mut each: impl FnMut(Digest, &[u8])) {
-        let mut walk = self.tenant.walk(&parse("").unwrap(), &Scope::Everything).await.unwrap();
+        let mut walk = self
+            .tenant
+            .walk(&parse("").unwrap(), &Scope::Everything)
+            .await
+            .unwrap();
         while walk.left() > 0 {
             for held in walk.next().await.unwrap() {
                 let (held, mut raw) = (held.unwrap(), Vec::new());

@@ -129,7 +129,7 @@ fn by_mailbox(rows: &[AnyRow]) -> Result<ByMailbox> {
 
 impl Tenant {
     /// The archive as of now, or as of a moment after this was called.
-    pub(crate) async fn known(&self) -> Result<Arc<Known>> {
+    pub(crate) async fn archive(&self) -> Result<Arc<Known>> {
         for attempt in 1.. {
             let generation = self.store.catalog.generation();
             let before = lock(&self.state.known).clone();

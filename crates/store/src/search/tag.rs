@@ -52,7 +52,7 @@ const BATCH: usize = 4096;
 impl Tenant {
     /// Every tag, by name.
     pub async fn tags(&self) -> Result<Vec<Tag>> {
-        let known = self.known().await?;
+        let known = self.archive().await?;
         let mut tags = Vec::new();
         for (_, name) in self.tag_names().await? {
             let copies = self.tagged(&known, &name).await?;
@@ -66,7 +66,7 @@ impl Tenant {
     /// Puts a tag on messages; makes it if there is none of that name.
     pub async fn add_tag(&self, name: &str, which: Tagging<'_>) -> Result<Tagged> {
         let name = name_of("tag", name)?;
-        let known = self.known().await?;
+        let known = self.archive().await?;
         let messages = self.messages_of(&known, which).await?;
         let before = self.tagged(&known, &name).await?;
         let fresh: Vec<u64> = messages.iter().filter(|seq| !before.contains(**seq)).copied().collect();
@@ -95,7 +95,7 @@ impl Tenant {
             .find_tag(name)
             .await?
             .ok_or_else(|| StoreError::NotFound(format!("tag `{name}`")))?;
-        let known = self.known().await?;
+        let known = self.archive().await?;
         let messages = self.messages_of(&known, which).await?;
         let before = self.tagged(&known, name).await?;
         let folding = &known.mail.folding;
