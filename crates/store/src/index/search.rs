@@ -36,15 +36,11 @@ pub enum Order {
     NewestFirst,
     /// The earliest first.
     OldestFirst,
-    /// The best first.
-    Score,
 }
 
 /// The place of a hit in the order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cursor {
-    /// Its score.
-    pub score: u32,
     /// Its date.
     pub sent: i64,
     /// Its seq.
@@ -60,15 +56,12 @@ pub struct Hit {
     pub sent: i64,
     /// Raw size in bytes.
     pub size: u64,
-    /// Score.
-    pub score: u32,
 }
 
 impl Hit {
     /// Where the next page goes on.
     pub fn cursor(&self) -> Cursor {
         Cursor {
-            score: 0,
             sent: self.sent,
             seq: self.seq,
         }
@@ -87,7 +80,6 @@ pub struct Page {
 }
 
 /// Answers questions over a set of splits.
-#[derive(Clone)]
 pub struct Searcher {
     splits: Vec<Arc<Split>>,
     fields: Fields,
@@ -101,7 +93,7 @@ impl Order {
     fn rank(self, sent: i64, seq: u64) -> Rank {
         match self {
             Order::OldestFirst => (sent, seq),
-            Order::NewestFirst | Order::Score => (!sent, !seq),
+            Order::NewestFirst => (!sent, !seq),
         }
     }
 }
@@ -214,7 +206,6 @@ impl Ask<'_> {
             let hits = best.into_iter().filter_map(|(rank, doc)| {
                 let sent = opened.sent.first(doc).unwrap_or(0);
                 let hit = Hit {
-                    score: 0,
                     seq: opened.seq.first(doc)?,
                     sent,
                     size: opened.size.first(doc)?,
