@@ -6,10 +6,11 @@
 //! a byte), so that a score does not depend on how documents are spread over splits.
 
 use super::matches::Found;
-use super::postings::{self, Stems};
+use super::postings;
 use super::schema::{Fields, schema};
 use super::search::{Part, Searcher};
 use super::split::Opened;
+use super::stem::Stems;
 use super::{IndexError, error::guarded};
 use everpost_domain::query::{Field, Operand, Query, Test};
 use everpost_domain::text::Language;

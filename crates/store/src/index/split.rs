@@ -10,11 +10,13 @@ use super::seal::{BLOCK, Cipher, TAG};
 use super::stream::{RUN, SplitDirectory, Stream};
 use super::{BlockCache, IndexError, RangeRead, SplitId};
 use roaring::{RoaringBitmap, RoaringTreemap};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tantivy::columnar::StrColumn;
 use tantivy::fastfield::Column;
 use tantivy::index::Segment;
+use tantivy::schema::Field;
 use tantivy::{Index, SegmentReader};
 
 /// An open split. Opening reads the footer only; the engine's readers are made by the
@@ -50,6 +52,8 @@ pub(crate) struct Opened {
     by_date: OnceLock<Vec<u32>>,
     /// Documents by seq, where seq does not rise.
     by_seq: OnceLock<Vec<u32>>,
+    /// By field: documents that have it, and the sum of their lengths.
+    lengths: Mutex<BTreeMap<Field, (u64, u64)>>,
 }
 
 impl Split {
@@ -249,6 +253,7 @@ impl Opened {
             attachments_unread: with(ATTACHMENTS_UNREAD),
             by_date: OnceLock::new(),
             by_seq: OnceLock::new(),
+            lengths: Mutex::default(),
             reader,
         })
     }
@@ -270,6 +275,23 @@ impl Opened {
             docs.sort_unstable_by_key(|&doc| (self.sent(doc), self.seq(doc)));
             docs
         })
+    }
+
+    /// Documents that have a field, and the sum of their lengths as they are recorded.
+    pub(crate) fn lengths(&self, field: Field) -> tantivy::Result<(u64, u64)> {
+        let mut known = self.lengths.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(lengths) = known.get(&field) {
+            return Ok(*lengths);
+        }
+        let norms = self.reader.get_fieldnorms_reader(field)?;
+        let (mut documents, mut length) = (0, 0);
+        for doc in 0..self.docs {
+            let norm = u64::from(norms.fieldnorm(doc));
+            documents += u64::from(norm > 0);
+            length += norm;
+        }
+        known.insert(field, (documents, length));
+        Ok((documents, length))
     }
 
     /// Documents whose seq is in `seqs`.
