@@ -106,7 +106,9 @@ impl Tenant {
         };
         let mut places = self.places_of(db, &[row.id]).await?;
         let places = places.remove(&row.id).unwrap_or_default();
-        let places = places.into_iter().filter(|(mailbox, _)| ask.sight.sees(*mailbox));
+        let places = places
+            .into_iter()
+            .filter(|(mailbox, _)| ask.sight.sees(*mailbox));
         let places = places.map(|(_, place)| place).collect();
         Ok(Held {
             id: row.digest,

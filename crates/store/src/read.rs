@@ -164,7 +164,11 @@ impl Tenant {
         }
         let mut info = self.info_of(&mut db, &row, copies).await?;
         let mut places = self.places_of(&mut db, &[row.id]).await?;
-        let seen = |mailbox: &i64| sight.iter().any(|(mailboxes, _)| mailboxes.contains(mailbox));
+        let seen = |mailbox: &i64| {
+            sight
+                .iter()
+                .any(|(mailboxes, _)| mailboxes.contains(mailbox))
+        };
         info.places = places
             .remove(&row.id)
             .into_iter()
@@ -229,7 +233,9 @@ impl Tenant {
         copies: &[i64],
     ) -> Result<HashMap<i64, Vec<(i64, Place)>>> {
         let wanted = copies.iter().map(|copy| values![self.id(), *copy]);
-        let rows = statements::PLACES_OF_COPIES.fetch(db, wanted.collect()).await?;
+        let rows = statements::PLACES_OF_COPIES
+            .fetch(db, wanted.collect())
+            .await?;
         let mut places: HashMap<i64, Vec<(i64, Place)>> = HashMap::new();
         for row in rows {
             let keywords = match row.blob_or_null(3)? {
@@ -247,7 +253,10 @@ impl Tenant {
                 keywords,
                 delivered: row.int(4)?,
             };
-            places.entry(row.int(0)?).or_default().push((row.int(1)?, place));
+            places
+                .entry(row.int(0)?)
+                .or_default()
+                .push((row.int(1)?, place));
         }
         Ok(places)
     }

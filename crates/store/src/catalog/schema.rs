@@ -7,7 +7,7 @@
 
 /// One step of the schema. Steps are never edited once released; new ones are appended
 /// (expand, migrate, contract), so that versions N and N-1 can run side by side.
-pub(super) const MIGRATIONS: &[&[&str]] = &[FIRST, FRAMES, FINDING];
+pub(super) const MIGRATIONS: &[&[&str]] = &[FIRST, FRAMES, SPLITS, FINDING];
 
 /// Tables small enough to be stored in key order without an id of their own.
 const FIRST: &[&str] = &[
@@ -90,6 +90,14 @@ const FINDING: &[&str] = &[
     "CREATE UNIQUE INDEX address_group_by_hash ON address_group (tenant, hash)",
     // The server that a job's mail came from: keyed hash of its name; 0 where none was named.
     "ALTER TABLE job ADD COLUMN server BIGINT NOT NULL DEFAULT 0",
+];
+
+/// Splits: the version of their fields, and documents that were replaced by one in another
+/// split (a serialised set of seqs, and how many).
+const SPLITS: &[&str] = &[
+    "ALTER TABLE split ADD COLUMN schema BIGINT NOT NULL DEFAULT 1",
+    "ALTER TABLE split ADD COLUMN dead BLOB",
+    "ALTER TABLE split ADD COLUMN deaths BIGINT NOT NULL DEFAULT 0",
 ];
 
 /// The newest schema this program knows.

@@ -30,10 +30,7 @@ pub(crate) struct Transaction {
 }
 
 impl Transaction {
-    pub(super) fn new(
-        inner: sqlx::Transaction<'static, Any>,
-        generation: Arc<Generation>,
-    ) -> Self {
+    pub(super) fn new(inner: sqlx::Transaction<'static, Any>, generation: Arc<Generation>) -> Self {
         Transaction { inner, generation }
     }
 

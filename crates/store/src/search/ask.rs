@@ -53,14 +53,16 @@ impl Ask {
         let ask = self.clone();
         blocking(move || {
             let mail = &ask.known.mail;
-            let cut = horizon.filter(|horizon| *horizon < ask.known.horizon).map(|horizon| {
-                let mut before = RoaringTreemap::new();
-                before.insert_range(0..horizon);
-                match &ask.sight.visible {
-                    Some(visible) => before & visible,
-                    None => before,
-                }
-            });
+            let cut = horizon
+                .filter(|horizon| *horizon < ask.known.horizon)
+                .map(|horizon| {
+                    let mut before = RoaringTreemap::new();
+                    before.insert_range(0..horizon);
+                    match &ask.sight.visible {
+                        Some(visible) => before & visible,
+                        None => before,
+                    }
+                });
             Ok(ask.known.searcher.matches(&Question {
                 query: &ask.query,
                 sets: &|test| ask.set(test),
@@ -127,7 +129,9 @@ impl Tenant {
                 }
                 Test::Flag(flag) => vec![SetOf::flag(*flag)],
                 Test::Server(name) => {
-                    vec![SetOf::Server(self.state.keys.lookup(b"server", &mailbox_key(name)))]
+                    vec![SetOf::Server(
+                        self.state.keys.lookup(b"server", &mailbox_key(name)),
+                    )]
                 }
                 Test::Tag(name) => {
                     if !sets.iter().any(|(known, _)| known == test) {

@@ -52,8 +52,12 @@ impl Folding {
     /// Every copy of the message of `seq`, oldest first; none if it has one copy alone.
     pub(crate) fn members(&self, seq: u64) -> &[u64] {
         let found = self.linked.binary_search_by_key(&seq, |(seq, _)| *seq).ok();
-        let number = found.and_then(|at| self.linked.get(at)).map(|(_, number)| *number);
-        number.and_then(|number| self.messages.get(number)).map_or(&[], Vec::as_slice)
+        let number = found
+            .and_then(|at| self.linked.get(at))
+            .map(|(_, number)| *number);
+        number
+            .and_then(|number| self.messages.get(number))
+            .map_or(&[], Vec::as_slice)
     }
 
     /// The oldest copy of the message of `seq`.

@@ -32,8 +32,7 @@ impl Tenant {
         let rows = sql::fetch(&mut db, statements::GROUPS, values![self.id()]).await?;
         let mut groups = Vec::with_capacity(rows.len());
         for row in rows {
-            let damaged =
-                || StoreError::damaged("an address group", "its row does not open");
+            let damaged = || StoreError::damaged("an address group", "its row does not open");
             let names = &self.state.keys.names;
             let about = names.open(b"group", &row.blob(2)?).ok_or_else(damaged)?;
             let mut about = Reader::new(&about);
@@ -52,7 +51,10 @@ impl Tenant {
     /// Makes a group, or gives it these members instead of those it has.
     pub async fn set_group(&self, name: &str, members: &[String]) -> Result<Group> {
         let name = name_of("group", name)?;
-        let members: BTreeSet<String> = members.iter().map(|member| fold_exact(member.trim())).collect();
+        let members: BTreeSet<String> = members
+            .iter()
+            .map(|member| fold_exact(member.trim()))
+            .collect();
         if let Some(wrong) = members.iter().find(|member| !is_member(member)) {
             return Err(StoreError::Invalid(format!(
                 "`{wrong}` is not an address (`ann@example.org`) and not a domain (`example.org`)"
@@ -65,7 +67,9 @@ impl Tenant {
         }
         let others = self.groups().await?;
         if others.len() >= MOST && !others.iter().any(|group| same(&group.name, &name)) {
-            return Err(StoreError::Invalid(format!("there are {MOST} groups already")));
+            return Err(StoreError::Invalid(format!(
+                "there are {MOST} groups already"
+            )));
         }
         let mut about = Writer::new();
         about.text(&name).number(members.len() as u64);
@@ -95,7 +99,9 @@ impl Tenant {
     }
 
     fn group_hash(&self, name: &str) -> i64 {
-        self.state.keys.lookup(b"group", fold_exact(name.trim()).as_bytes())
+        self.state
+            .keys
+            .lookup(b"group", fold_exact(name.trim()).as_bytes())
     }
 }
 
@@ -111,5 +117,8 @@ fn is_member(member: &str) -> bool {
         None => member,
     };
     let parts = domain.split('.');
-    domain.contains('.') && parts.clone().all(|part| !part.is_empty() && !part.contains(char::is_whitespace))
+    domain.contains('.')
+        && parts
+            .clone()
+            .all(|part| !part.is_empty() && !part.contains(char::is_whitespace))
 }

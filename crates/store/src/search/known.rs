@@ -133,7 +133,10 @@ impl Tenant {
         for attempt in 1.. {
             let generation = self.store.catalog.generation();
             let before = lock(&self.state.known).clone();
-            if let Some(known) = before.as_ref().filter(|known| known.generation == generation) {
+            if let Some(known) = before
+                .as_ref()
+                .filter(|known| known.generation == generation)
+            {
                 return Ok(known.clone());
             }
             match self.read_known(generation, before).await {
@@ -162,11 +165,11 @@ impl Tenant {
             None => Arc::new(self.read_mail(&mut db, stamp).await?),
         };
         drop(db);
-        let splits = self.open_splits(&rows).await?;
-        let last = splits.iter().map(|split| split.seq_max()).max();
+        let parts = self.open_splits(&rows).await?;
+        let last = parts.iter().map(|part| part.split.seq_max()).max();
         Ok(Arc::new(Known {
             generation,
-            searcher: Searcher::new(splits),
+            searcher: Searcher::new(parts),
             horizon: last.map_or(0, |last| last + 1),
             mail,
             sights: Mutex::default(),
@@ -252,7 +255,9 @@ impl Tenant {
     ) -> Result<Vec<(i64, Arc<ByMailbox>)>> {
         let missing = {
             let sets = lock(&mail.sets);
-            let missing = mailboxes.iter().filter(|id| !sets.contains_key(&SetOf::Mailbox(**id)));
+            let missing = mailboxes
+                .iter()
+                .filter(|id| !sets.contains_key(&SetOf::Mailbox(**id)));
             missing.count()
         };
         if missing > 8 {

@@ -43,7 +43,7 @@ pub(crate) struct Shown {
 
 /// What a query found, each message once if so wanted.
 pub(crate) struct Folded {
-    matches: Matches,
+    pub(super) matches: Matches,
     pub(crate) messages: u64,
     pub(crate) copies: u64,
     pub(crate) unknown: u64,
@@ -52,7 +52,7 @@ pub(crate) struct Folded {
 impl Folded {
     /// Counts, and leaves out the copies that are not the shown one of their message: where
     /// hits are messages, those after the youngest, or after the oldest in order of age.
-    fn new(ask: &Ask, mut matches: Matches, by: By, order: Order) -> Self {
+    pub(super) fn new(ask: &Ask, mut matches: Matches, by: By, order: Order) -> Self {
         let folding = &ask.known.mail.folding;
         let copies = matches.count();
         let linked = matches.seqs(Some(folding.linked()));
@@ -109,20 +109,26 @@ impl Cursor {
 impl Tenant {
     /// Answers a query from the index as it is now.
     pub async fn search(&self, request: &SearchRequest) -> Result<SearchPage> {
-        if request.after.is_some_and(|after| after.score.is_some() != (request.order == Order::Score)) {
+        if request
+            .after
+            .is_some_and(|after| after.score.is_some() != (request.order == Order::Score))
+        {
             return Err(StoreError::Invalid(
                 "the cursor is of another order; ask for the first page again".into(),
             ));
         }
         let ask = self.ask(&request.query, &request.scope).await?;
-        let horizon = request.after.map_or(ask.known.horizon, |after| after.horizon);
+        let horizon = request
+            .after
+            .map_or(ask.known.horizon, |after| after.horizon);
         let folded = self.folded(&ask, request, horizon).await?;
         let (order, after, limit) = (request.order, request.after, request.limit);
         let work = folded.clone();
         // One more than asked for tells whether another page follows.
         let mut hits = blocking(move || {
             let after = after.map(Cursor::of_index);
-            work.matches.page(order.of_index(), after, limit.saturating_add(1))
+            work.matches
+                .page(order.of_index(), after, limit.saturating_add(1))
         })
         .await??;
         let more = hits.len() > limit;
@@ -138,23 +144,38 @@ impl Tenant {
     }
 
     /// What the query found; in the order by score, what it found for the first page.
-    async fn folded(&self, ask: &Ask, request: &SearchRequest, horizon: u64) -> Result<Arc<Folded>> {
+    async fn folded(
+        &self,
+        ask: &Ask,
+        request: &SearchRequest,
+        horizon: u64,
+    ) -> Result<Arc<Folded>> {
         let scored = request.order == Order::Score;
         let by_message = request.by == By::Message;
         if scored && request.after.is_some() {
             let ranked = lock(&self.state.ranked);
             let mut known = ranked.iter();
             let found = known.find(|((at, query, scope, by), _)| {
-                *at == horizon && *by == by_message && *query == request.query && *scope == request.scope
+                *at == horizon
+                    && *by == by_message
+                    && *query == request.query
+                    && *scope == request.scope
             });
             if let Some((_, folded)) = found {
                 return Ok(folded.clone());
             }
         }
-        let matches = ask.matches(request.after.map(|after| after.horizon)).await?;
+        let matches = ask
+            .matches(request.after.map(|after| after.horizon))
+            .await?;
         let folded = Arc::new(Folded::new(ask, matches, request.by, request.order));
         if scored && folded.copies > request.limit as u64 {
-            let key = (horizon, request.query.clone(), request.scope.clone(), by_message);
+            let key = (
+                horizon,
+                request.query.clone(),
+                request.scope.clone(),
+                by_message,
+            );
             let mut ranked = lock(&self.state.ranked);
             ranked.retain(|(other, _)| *other != key);
             ranked.push_front((key, folded.clone()));
@@ -179,10 +200,15 @@ impl Tenant {
             })
         };
         let copies = hits.iter().map(|hit| Ok(find(hit.seq)?.copy));
-        let places = self.places(ask, &copies.collect::<Result<Vec<i64>>>()?).await?;
+        let places = self
+            .places(ask, &copies.collect::<Result<Vec<i64>>>()?)
+            .await?;
         let describe = |hit: &Hit| {
             let copy = find(hit.seq)?;
-            let seen = places.get(&copy.copy).into_iter().flat_map(|places| places.iter());
+            let seen = places
+                .get(&copy.copy)
+                .into_iter()
+                .flat_map(|places| places.iter());
             Ok(SearchHit {
                 id: find(ask.first_of_message(hit.seq))?.digest,
                 copy: copy.digest,

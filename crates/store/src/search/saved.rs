@@ -53,7 +53,9 @@ impl Tenant {
             let id = row.int(0)?;
             let damaged = || StoreError::damaged(format!("saved search {id}"), "it does not open");
             let names = &self.state.keys.names;
-            let about = names.open(b"saved search", &row.blob(2)?).ok_or_else(damaged)?;
+            let about = names
+                .open(b"saved search", &row.blob(2)?)
+                .ok_or_else(damaged)?;
             let mut about = Reader::new(&about);
             Ok(SavedSearch {
                 id,
@@ -79,7 +81,10 @@ impl Tenant {
         about.text(&name).text(text).text(&canonical);
         let about = names.seal(b"saved search", &about.finish())?;
         let address = names.seal(b"owner", owner.as_bytes())?;
-        let hash = self.state.keys.lookup(b"saved search", fold_exact(&name).as_bytes());
+        let hash = self
+            .state
+            .keys
+            .lookup(b"saved search", fold_exact(&name).as_bytes());
         if self.saved_searches(owner).await?.len() >= MOST {
             return Err(StoreError::Invalid(format!(
                 "there are {MOST} saved searches already; delete some"
@@ -87,7 +92,15 @@ impl Tenant {
         }
         let mut tx = self.store.catalog.begin().await?;
         let id = take_ids(&mut tx, Counter::SavedSearch, 1).await?;
-        let row = values![id, self.id(), self.owner(owner), hash, address, about, created];
+        let row = values![
+            id,
+            self.id(),
+            self.owner(owner),
+            hash,
+            address,
+            about,
+            created
+        ];
         let saved = sql::fetch_optional(&mut tx, statements::SAVE_SEARCH, row).await?;
         let id = saved.ok_or(sqlx::Error::RowNotFound)?.int(0)?;
         tx.commit().await?;

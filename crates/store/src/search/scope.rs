@@ -89,12 +89,16 @@ pub(crate) struct Sight {
 impl Sight {
     /// True if places in this mailbox are seen.
     pub(crate) fn sees(&self, mailbox: i64) -> bool {
-        self.mailboxes.as_ref().is_none_or(|seen| seen.contains(&mailbox))
+        self.mailboxes
+            .as_ref()
+            .is_none_or(|seen| seen.contains(&mailbox))
     }
 
     /// True if this copy is seen.
     pub(crate) fn shows(&self, seq: u64) -> bool {
-        self.visible.as_ref().is_none_or(|visible| visible.contains(seq))
+        self.visible
+            .as_ref()
+            .is_none_or(|visible| visible.contains(seq))
     }
 }
 
@@ -117,8 +121,9 @@ impl Tenant {
         let mut visible = RoaringTreemap::new();
         for area in areas {
             let named = area.mailboxes.iter();
-            let mailboxes: BTreeSet<i64> =
-                named.flat_map(|address| known.mail.mailboxes_of(address)).collect();
+            let mailboxes: BTreeSet<i64> = named
+                .flat_map(|address| known.mail.mailboxes_of(address))
+                .collect();
             let mut owned = RoaringTreemap::new();
             for (id, sets) in self.sets_of_mailboxes(&known.mail, &mailboxes).await? {
                 if let Some(set) = sets.get(&id) {
@@ -182,7 +187,11 @@ impl Tenant {
         for row in sql::fetch(db, statements::MAILBOXES, values![self.id()]).await? {
             let name = mailbox_key(&self.open_name(b"mailbox", &row.blob(2)?)?);
             for (mailboxes, area) in &mut found {
-                if area.mailboxes.iter().any(|address| mailbox_key(address) == name) {
+                if area
+                    .mailboxes
+                    .iter()
+                    .any(|address| mailbox_key(address) == name)
+                {
                     mailboxes.insert(row.int(0)?);
                 }
             }
@@ -203,7 +212,10 @@ impl Tenant {
             }
             for mailbox in mailboxes {
                 let ask = values![self.id(), *mailbox, copy.id];
-                if sql::fetch_optional(db, statements::OWNS, ask).await?.is_some() {
+                if sql::fetch_optional(db, statements::OWNS, ask)
+                    .await?
+                    .is_some()
+                {
                     return Ok(true);
                 }
             }

@@ -52,7 +52,9 @@ impl Tenant {
         let query = self.lower(query).await?;
         let each = ids.iter().map(|id| self.snippet(&query, *id, scope));
         let found: Vec<Result<HitSnippet>> = stream::iter(each).buffered(ABREAST).collect().await;
-        let there = found.into_iter().filter(|found| !matches!(found, Err(StoreError::NotFound(_))));
+        let there = found
+            .into_iter()
+            .filter(|found| !matches!(found, Err(StoreError::NotFound(_))));
         there.collect()
     }
 

@@ -9,9 +9,9 @@ use everpost_domain::text::fold_exact;
 use roaring::RoaringTreemap;
 use sqlx::AnyConnection;
 
+use super::Scope;
 use super::known::{Known, seqs};
 use super::saved::name_of;
-use super::Scope;
 use crate::catalog::sql::{self, Columns, values};
 use crate::catalog::{Counter, statements, take_ids};
 use crate::error::{Result, StoreError};
@@ -69,11 +69,17 @@ impl Tenant {
         let known = self.archive().await?;
         let messages = self.messages_of(&known, which).await?;
         let before = self.tagged(&known, &name).await?;
-        let fresh: Vec<u64> = messages.iter().filter(|seq| !before.contains(**seq)).copied().collect();
+        let fresh: Vec<u64> = messages
+            .iter()
+            .filter(|seq| !before.contains(**seq))
+            .copied()
+            .collect();
         let copies = self.rows_at(&fresh).await?;
         let found = self.find_tag(&name).await?;
         if found.is_none() && self.tag_names().await?.len() >= MOST {
-            return Err(StoreError::Invalid(format!("there are {MOST} tags already")));
+            return Err(StoreError::Invalid(format!(
+                "there are {MOST} tags already"
+            )));
         }
         let mut tx = self.store.catalog.begin().await?;
         let tag = match found {
@@ -81,7 +87,9 @@ impl Tenant {
             None => self.make_tag(&mut tx, &name).await?,
         };
         let rows = copies.iter().map(|copy| values![self.id(), tag, *copy]);
-        let changed = statements::INSERT_TAGGED.execute(&mut tx, rows.collect()).await?;
+        let changed = statements::INSERT_TAGGED
+            .execute(&mut tx, rows.collect())
+            .await?;
         tx.commit().await?;
         Ok(Tagged {
             messages: messages.len() as u64,
@@ -99,11 +107,18 @@ impl Tenant {
         let messages = self.messages_of(&known, which).await?;
         let before = self.tagged(&known, name).await?;
         let folding = &known.mail.folding;
-        let had: Vec<u64> = messages.iter().filter(|seq| before.contains(**seq)).copied().collect();
+        let had: Vec<u64> = messages
+            .iter()
+            .filter(|seq| before.contains(**seq))
+            .copied()
+            .collect();
         // Messages that were joined later may have it by any of their copies.
         let all = had.iter().flat_map(|seq| {
             let members = folding.members(*seq);
-            members.iter().copied().chain(members.is_empty().then_some(*seq))
+            members
+                .iter()
+                .copied()
+                .chain(members.is_empty().then_some(*seq))
         });
         let copies = self.rows_at(&all.collect::<Vec<u64>>()).await?;
         let mut tx = self.store.catalog.begin().await?;
@@ -166,7 +181,9 @@ impl Tenant {
     }
 
     fn tag_hash(&self, name: &str) -> i64 {
-        self.state.keys.lookup(b"tag", fold_exact(name.trim()).as_bytes())
+        self.state
+            .keys
+            .lookup(b"tag", fold_exact(name.trim()).as_bytes())
     }
 
     /// The messages that are meant, each by the seq of its oldest copy.
@@ -184,11 +201,17 @@ impl Tenant {
                 }
                 seqs
             }
-            Tagging::Found(query, scope) => {
-                self.ask(query, scope).await?.matches(None).await?.seqs(None)
-            }
+            Tagging::Found(query, scope) => self
+                .ask(query, scope)
+                .await?
+                .matches(None)
+                .await?
+                .seqs(None),
         };
-        Ok(seqs.iter().map(|seq| known.mail.folding.first(seq)).collect())
+        Ok(seqs
+            .iter()
+            .map(|seq| known.mail.folding.first(seq))
+            .collect())
     }
 
     /// The rows of the copies with these seqs.
