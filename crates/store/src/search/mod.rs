@@ -23,6 +23,8 @@ mod scope;
 mod snippet;
 mod suggest;
 mod tag;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
