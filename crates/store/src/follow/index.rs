@@ -217,7 +217,8 @@ impl Tenant {
             head,
             text: SearchText {
                 body: String::new(),
-                unread: true,
+                body_unread: true,
+                attachments_unread: true,
             },
         })
     }

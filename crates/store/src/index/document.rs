@@ -44,7 +44,8 @@ pub(crate) fn document(fields: &Fields, doc: &Doc<'_>) -> TantivyDocument {
     }
     out.add_u64(fields.size, doc.size);
     let attached = if head.attachments > 0 { ATTACHED } else { 0 };
-    let unread = if doc.text.unread { UNREAD } else { 0 };
+    let unread = doc.text.body_unread || doc.text.attachments_unread;
+    let unread = if unread { UNREAD } else { 0 };
     out.add_u64(fields.flags, attached | unread);
     out
 }

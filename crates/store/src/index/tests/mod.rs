@@ -63,7 +63,8 @@ fn plain(seq: u64, body: &str) -> Copy {
         },
         text: SearchText {
             body: body.to_owned(),
-            unread: false,
+            body_unread: false,
+            attachments_unread: false,
         },
     }
 }
