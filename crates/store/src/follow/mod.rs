@@ -6,9 +6,11 @@ mod log;
 mod prove;
 mod replace;
 mod splits;
+#[cfg(test)]
+mod tests;
 
 pub use index::IndexProgress;
-pub(crate) use index::{Attachment, Building, Content, FreshDoc, blocking};
+pub(crate) use index::{Building, Content, FreshDoc, blocking};
 pub use log::LogHead;
 pub(crate) use log::{event_leaf, log_signer, log_state, read_event, tile_path};
 pub use prove::Prover;

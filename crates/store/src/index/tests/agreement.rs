@@ -91,7 +91,11 @@ fn copy() -> impl Strategy<Value = Copy> {
                     filenames: files.into_iter().map(str::to_owned).collect(),
                     ..Head::default()
                 },
-                text: SearchText { body, unread },
+                text: SearchText {
+                    body,
+                    body_unread: unread,
+                    attachments_unread: unread,
+                },
                 held: 0,
                 headers: Vec::new(),
                 attachments: Vec::new(),

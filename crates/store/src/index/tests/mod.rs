@@ -12,9 +12,12 @@
 mod agreement;
 mod damage;
 mod naive;
+mod operators;
+mod speed;
 
 use super::*;
-use everpost_domain::message::{Address, Head, SearchText, Sent};
+use everpost_domain::message::{Address, Head, HeaderLine, SearchText, Sent};
+use everpost_domain::query::AttachmentText;
 use roaring::RoaringTreemap;
 use std::path::Path;
 use std::sync::Arc;
@@ -44,6 +47,7 @@ impl Copy {
                 name: None,
                 kind,
                 text: text.as_deref(),
+                cut: false,
             })
             .collect();
         writer
@@ -84,7 +88,7 @@ fn plain(seq: u64, body: &str) -> Copy {
         },
         text: SearchText {
             body: body.to_owned(),
-            unread: false,
+            ..SearchText::default()
         },
         held: 2000 + seq as i64,
         headers: Vec::new(),
