@@ -219,7 +219,9 @@ async fn open_job(
         Source::Demo { .. } => source.describe(),
         _ => format!("{} → {}", source.describe(), options.mailbox),
     };
-    let job = tenant.start_job(&about, &identity).await?;
+    let job = tenant
+        .start_job(&about, &identity, options.server.as_deref())
+        .await?;
     let from = Cursor::decode(&job.cursor).map_err(StoreError::from)?;
     Ok((Some(job), from))
 }

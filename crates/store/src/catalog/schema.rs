@@ -89,6 +89,7 @@ const FINDING: &[&str] = &[
     "CREATE TABLE address_group (id BIGINT PRIMARY KEY, tenant BIGINT NOT NULL, hash BIGINT NOT NULL, about BLOB NOT NULL)",
     "CREATE UNIQUE INDEX address_group_by_hash ON address_group (tenant, hash)",
     // The server that a job's mail came from: keyed hash of its name; 0 where none was named.
+    "CREATE TABLE server (tenant BIGINT NOT NULL, hash BIGINT NOT NULL, name BLOB NOT NULL, PRIMARY KEY (tenant, hash))",
     "ALTER TABLE job ADD COLUMN server BIGINT NOT NULL DEFAULT 0",
 ];
 

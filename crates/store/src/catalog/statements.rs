@@ -232,9 +232,12 @@ pub(crate) const GROUPS: &str = "SELECT id, hash, about FROM address_group WHERE
 pub(crate) const SET_GROUP: &str = "INSERT INTO address_group (id, tenant, hash, about) VALUES ($1, $2, $3, $4) ON CONFLICT (tenant, hash) DO UPDATE SET about = excluded.about";
 pub(crate) const DELETE_GROUP: &str = "DELETE FROM address_group WHERE tenant = $1 AND hash = $2";
 
+pub(crate) const SERVERS: &str = "SELECT name FROM server WHERE tenant = $1";
+pub(crate) const INSERT_SERVER: &str = "INSERT INTO server (tenant, hash, name) VALUES ($1, $2, $3) ON CONFLICT (tenant, hash) DO NOTHING";
+
 // -- jobs ----------------------------------------------------------------------------------
 
-pub(crate) const INSERT_JOB: &str = "INSERT INTO job (id, tenant, kind, state, source_hash, about, cursor, started, updated, seen, stored, duplicate, rejected, failed, outside, bytes) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, 0, 0, 0, 0, 0, 0, 0)";
+pub(crate) const INSERT_JOB: &str = "INSERT INTO job (id, tenant, kind, state, source_hash, about, cursor, started, updated, server, seen, stored, duplicate, rejected, failed, outside, bytes) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, 0, 0, 0, 0, 0, 0, 0)";
 pub(crate) const JOBS: &str = "SELECT id, kind, state, about, cursor, started, updated, seen, stored, duplicate, rejected, failed, outside, bytes FROM job WHERE tenant = $1 ORDER BY id";
 pub(crate) const OPEN_JOB: &str =
     "SELECT id FROM job WHERE tenant = $1 AND source_hash = $2 AND state = 1 ORDER BY id";

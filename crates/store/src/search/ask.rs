@@ -3,16 +3,17 @@
 
 use std::sync::Arc;
 
-use everpost_domain::query::{Query, Test};
+use everpost_domain::query::{Facts, Named, Query, Test};
 use roaring::RoaringTreemap;
 
-use super::Scope;
 use super::known::{Known, SetOf};
 use super::scope::Sight;
-use crate::error::Result;
+use super::{Group, Scope};
+use crate::clock::now_us;
+use crate::error::{Result, StoreError};
 use crate::follow::blocking;
 use crate::index::{Matches, Question};
-use crate::tenant::{Tenant, mailbox_key};
+use crate::tenant::Tenant;
 
 /// A question made ready, and the archive that it is asked of.
 #[derive(Clone)]
@@ -91,7 +92,25 @@ impl Tenant {
 
     /// Replaces what depends on the clock and on groups by what it means now.
     pub(super) async fn lower(&self, query: &Query) -> Result<Query> {
-        Ok(query.clone())
+        let mut facts = Outside {
+            now: now_us().div_euclid(1_000_000),
+            groups: Vec::new(),
+            tags: Vec::new(),
+            servers: Vec::new(),
+        };
+        if names(query, &|test| matches!(test, Test::Group { .. })) {
+            facts.groups = self.groups().await?;
+        }
+        if names(query, &|test| matches!(test, Test::Tag(_))) {
+            let tags = self.tag_names().await?;
+            facts.tags = tags.into_iter().map(|(_, name)| name).collect();
+        }
+        if names(query, &|test| matches!(test, Test::Server(_))) {
+            facts.servers = self.servers().await?;
+        }
+        query
+            .lower(&facts)
+            .map_err(|error| StoreError::Invalid(format!("{}; {}", error.what, error.hint)))
     }
 
     /// Looks up the tests that the catalog answers. What it says of places speaks only of
@@ -129,9 +148,7 @@ impl Tenant {
                 }
                 Test::Flag(flag) => vec![SetOf::flag(*flag)],
                 Test::Server(name) => {
-                    vec![SetOf::Server(
-                        self.state.keys.lookup(b"server", &mailbox_key(name)),
-                    )]
+                    vec![SetOf::Server(self.server_hash(name))]
                 }
                 Test::Tag(name) => {
                     if !sets.iter().any(|(known, _)| known == test) {
@@ -155,5 +172,41 @@ impl Tenant {
             sets.push((test.clone(), Arc::new(set)));
         }
         Ok(sets)
+    }
+}
+
+/// What a query may name that lies outside of mail.
+struct Outside {
+    now: i64,
+    groups: Vec<Group>,
+    tags: Vec<String>,
+    servers: Vec<String>,
+}
+
+impl Facts for Outside {
+    fn now(&self) -> i64 {
+        self.now
+    }
+
+    fn names(&self, of: Named) -> Vec<String> {
+        match of {
+            Named::Group => self.groups.iter().map(|group| group.name.clone()).collect(),
+            Named::Tag => self.tags.clone(),
+            Named::Server => self.servers.clone(),
+        }
+    }
+
+    fn members(&self, group: &str) -> Vec<String> {
+        let found = self.groups.iter().find(|one| one.name == group);
+        found.map(|group| group.members.clone()).unwrap_or_default()
+    }
+}
+
+/// True if some test of the query is such a one.
+fn names(query: &Query, wanted: &dyn Fn(&Test) -> bool) -> bool {
+    match query {
+        Query::And(parts) | Query::Or(parts) => parts.iter().any(|part| names(part, wanted)),
+        Query::Not(part) => names(part, wanted),
+        Query::Test(test) => wanted(test),
     }
 }

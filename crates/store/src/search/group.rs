@@ -48,12 +48,13 @@ impl Tenant {
         Ok(groups)
     }
 
-    /// Makes a group, or gives it these members instead of those it has.
+    /// Makes a group, or gives it these members instead of those it has. A domain may be
+    /// given as `@example.org` too.
     pub async fn set_group(&self, name: &str, members: &[String]) -> Result<Group> {
         let name = name_of("group", name)?;
         let members: BTreeSet<String> = members
             .iter()
-            .map(|member| fold_exact(member.trim()))
+            .map(|member| fold_exact(member.trim().trim_start_matches('@')))
             .collect();
         if let Some(wrong) = members.iter().find(|member| !is_member(member)) {
             return Err(StoreError::Invalid(format!(

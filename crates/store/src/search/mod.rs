@@ -47,6 +47,7 @@ pub use tag::{Tag, Tagged, Tagging};
 pub(crate) use ask::Ask;
 pub(crate) use known::Known;
 pub(crate) use page::{Ranked, Shown};
+pub(crate) use saved::name_of;
 
 /// What a hit is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

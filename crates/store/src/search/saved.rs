@@ -32,7 +32,7 @@ pub struct SavedSearch {
 const MOST: usize = 1000;
 
 /// A name that people gave: trimmed, one line, not longer than a line.
-pub(super) fn name_of(what: &str, name: &str) -> Result<String> {
+pub(crate) fn name_of(what: &str, name: &str) -> Result<String> {
     const LONGEST: usize = 200;
     let name = name.trim();
     if name.is_empty() || name.len() > LONGEST || name.chars().any(char::is_control) {

@@ -2,12 +2,12 @@
 
 use everpost_domain::digest::Digest;
 use everpost_domain::message::{SearchText, scan};
-use everpost_domain::query::{Field, Query, Snippet, highlight_field, snippet};
+use everpost_domain::query::{Field, Query, Snippet, snippet, snippet_field};
 use futures::stream::{self, StreamExt};
 
 use super::Scope;
 use crate::error::{Result, StoreError};
-use crate::follow::blocking;
+use crate::follow::{FreshDoc, blocking};
 use crate::tenant::Tenant;
 
 /// The text of a hit around the words that were looked for.
@@ -88,24 +88,41 @@ impl Tenant {
             Err(StoreError::Damaged { .. }) => return Ok(found),
             Err(error) => return Err(error),
         }
-        drop(db);
-        let query = query.clone();
         let head = row.head(&self.state.keys)?;
+        let attached = head.attachments > 0;
+        let asked = query.clone();
         (found.snippet, found.place) = blocking(move || {
             let text = SearchText::read(&raw, &scan(&raw));
-            let body = snippet(&text.body, &query, WIDTH);
+            let body = snippet(&text.body, &asked, WIDTH);
             if !body.hits.is_empty() {
                 return (body, SnippetPlace::Body);
             }
-            let mut text = head.subject;
-            text.truncate(text.floor_char_boundary(4 * WIDTH));
-            let hits = highlight_field(&text, &query, Field::Subject, usize::MAX);
-            match hits.is_empty() {
+            let subject = snippet_field(&head.subject, &asked, Field::Subject, WIDTH);
+            match subject.hits.is_empty() {
                 true => (body, SnippetPlace::Body),
-                false => (Snippet { text, hits }, SnippetPlace::Subject),
+                false => (subject, SnippetPlace::Subject),
             }
         })
         .await?;
+        if found.place == SnippetPlace::Body && found.snippet.hits.is_empty() && attached {
+            // Only now are the texts of attachments worth their reading.
+            let doc = self.read_doc(&mut db, row.id).await?;
+            let asked = query.clone();
+            let inside = blocking(move || in_attachment(&doc, &asked));
+            if let Some((snippet, place)) = inside.await? {
+                (found.snippet, found.place) = (snippet, place);
+            }
+        }
         Ok(found)
     }
+}
+
+/// The first attachment whose text meets the query.
+fn in_attachment(doc: &FreshDoc, query: &Query) -> Option<(Snippet, SnippetPlace)> {
+    doc.content.attachments.iter().find_map(|one| {
+        let text = one.text.as_deref()?;
+        let snippet = snippet_field(text, query, Field::Attachment, WIDTH);
+        let place = SnippetPlace::Attachment(one.name.clone());
+        (!snippet.hits.is_empty()).then_some((snippet, place))
+    })
 }
