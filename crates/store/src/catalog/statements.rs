@@ -164,6 +164,11 @@ pub(crate) const HIDDEN_SEQS: &str = "SELECT event.seq FROM copy JOIN event ON e
 pub(crate) const WITHDRAWN_JOBS: &str =
     "SELECT id FROM job WHERE tenant = $1 AND state = 3 LIMIT 1";
 pub(crate) const USAGE_BY_MAILBOX: &str = "WITH shared (copy, owners) AS (SELECT copy, COUNT(*) FROM owner WHERE tenant = $1 GROUP BY copy) SELECT owner.mailbox, COUNT(*), CAST(SUM(copy.size) AS BIGINT), CAST(SUM(copy.size / shared.owners) AS BIGINT) FROM owner JOIN copy ON copy.id = owner.copy JOIN shared ON shared.copy = owner.copy WHERE owner.tenant = $1 GROUP BY owner.mailbox";
+/// Copies and bytes by the day (UTC) since when they are held.
+pub(crate) const AGES: &str = "SELECT (held_from - CASE WHEN held_from < 0 THEN 86399999999 ELSE 0 END) / 86400000000, COUNT(*), CAST(SUM(size) AS BIGINT) FROM copy WHERE tenant = $1 GROUP BY 1 ORDER BY 1";
+/// Admissions and repeated deliveries by the day (UTC) when they were recorded.
+pub(crate) const COLLECTED: &str = "SELECT event.at / 86400000000, event.kind, COUNT(*), CAST(SUM(copy.size) AS BIGINT) FROM event JOIN copy ON copy.id = event.copy WHERE event.tenant = $1 AND event.kind IN (1, 2) GROUP BY 1, 2 ORDER BY 1";
+pub(crate) const SIZES: &str = "SELECT event.seq, copy.size FROM copy JOIN event ON event.id = copy.event WHERE copy.tenant = $1 AND event.seq IS NOT NULL";
 pub(crate) const COUNT_COPIES: &str = "SELECT COUNT(*) FROM copy WHERE tenant = $1";
 /// Copies that are not the first of their message.
 pub(crate) const COUNT_LINKED: &str =

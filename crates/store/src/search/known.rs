@@ -247,6 +247,21 @@ impl Tenant {
         Ok(set)
     }
 
+    /// The copies that at least one of `mailboxes` owns.
+    pub(crate) async fn owned(
+        &self,
+        mail: &Mail,
+        mailboxes: &BTreeSet<i64>,
+    ) -> Result<RoaringTreemap> {
+        let mut owned = RoaringTreemap::new();
+        for (id, sets) in self.sets_of_mailboxes(mail, mailboxes).await? {
+            if let Some(set) = sets.get(&id) {
+                owned |= set;
+            }
+        }
+        Ok(owned)
+    }
+
     /// The set of every one of `mailboxes`; read in one go where several are not known yet.
     pub(super) async fn sets_of_mailboxes(
         &self,

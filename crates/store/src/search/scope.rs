@@ -124,12 +124,7 @@ impl Tenant {
             let mailboxes: BTreeSet<i64> = named
                 .flat_map(|address| known.mail.mailboxes_of(address))
                 .collect();
-            let mut owned = RoaringTreemap::new();
-            for (id, sets) in self.sets_of_mailboxes(&known.mail, &mailboxes).await? {
-                if let Some(set) = sets.get(&id) {
-                    owned |= set;
-                }
-            }
+            let owned = self.owned(&known.mail, &mailboxes).await?;
             visible |= self.held_within(known, area, owned).await?;
             all.extend(mailboxes);
         }
