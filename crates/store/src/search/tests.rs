@@ -47,7 +47,7 @@ fn filed(mail: &str, mailbox: &str, folder: &str, flags: u32) -> Prepared {
             keywords: Vec::new(),
         }],
     };
-    Prepared::new(incoming, 1_700_000_000)
+    Prepared::new(incoming, 1_800_000_000)
 }
 
 fn letter(number: u32, from: &str, to: &str, extra: &str, text: &str) -> String {
