@@ -6,6 +6,7 @@
 mod schema;
 pub(crate) mod sql;
 pub(crate) mod statements;
+mod transaction;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,11 +14,12 @@ use std::time::Duration;
 
 use sqlx::any::{AnyPoolOptions, install_default_drivers};
 use sqlx::pool::PoolConnection;
-use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Connection, Executor, Transaction};
+use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Connection, Executor};
 use tokio::sync::Notify;
 
 use crate::error::{Result, StoreError};
 use sql::Columns;
+use transaction::{Generation, Transaction};
 
 /// The newest schema this program reads.
 pub(crate) const NEWEST: i64 = schema::VERSION;
@@ -37,6 +39,10 @@ pub(crate) enum Counter {
     Split = 10,
     Job = 11,
     Tenant = 12,
+    // 13 to 15: accounts, tokens, cases.
+    SavedSearch = 20,
+    Tag = 21,
+    Group = 22,
 }
 
 /// An open catalog.
@@ -46,6 +52,7 @@ pub(crate) struct Catalog {
     readers: AnyPool,
     refused: Arc<Refused>,
     postgres: bool,
+    generation: Arc<Generation>,
 }
 
 /// Why a new connection could not be made ready. The pool tries such a connection again until its
@@ -125,6 +132,7 @@ impl Catalog {
             readers: options().max_connections(4).connect_lazy(address)?,
             refused,
             postgres,
+            generation: Arc::default(),
         };
         catalog.migrate().await?;
         Ok(catalog)
@@ -167,14 +175,20 @@ impl Catalog {
     }
 
     /// Begins a transaction that may write.
-    pub(crate) async fn begin(&self) -> Result<Transaction<'static, Any>> {
+    pub(crate) async fn begin(&self) -> Result<Transaction> {
         // A read that turns into a write cannot wait for the lock on SQLite: take it at once.
         let begin = if self.postgres {
             "BEGIN"
         } else {
             "BEGIN IMMEDIATE"
         };
-        self.refused.or(self.writer.begin_with(begin)).await
+        let inner = self.refused.or(self.writer.begin_with(begin)).await?;
+        Ok(Transaction::new(inner, self.generation.clone()))
+    }
+
+    /// Counts this process's commits; an embedded store has no other writer.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation.now()
     }
 
     /// A connection for reading.
