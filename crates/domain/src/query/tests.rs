@@ -461,6 +461,10 @@ fn stems() {
         "subject:stem:run subject:(stem:de:laufen OR x)",
         "subject:stem:run (subject:stem:de:laufen OR subject:x)",
     );
+    same(
+        "subject:stem:de:\"laufen\" subject:STEM:run",
+        "subject:stem:de:laufen subject:stem:run",
+    );
     same("to:stem:run", "to:stem:run");
     same("to:(stem:run)", "to:stem:run");
     same("stem:(run OR walk)", "stem:run OR stem:walk");
