@@ -8,7 +8,6 @@ use everpost_domain::message::Address;
 use everpost_domain::query::attachments_unread;
 use everpost_domain::text::fold_exact;
 use std::collections::BTreeSet;
-use std::collections::BTreeSet;
 use tantivy::TantivyDocument;
 use tantivy::schema::Field;
 
