@@ -22,7 +22,7 @@ mod words;
 
 pub use body::BodyPart;
 pub use date::{Sent, civil, day, format_rfc3339, mbox_from_date, parse_date};
-pub use decode::{decode, text_of};
+pub use decode::{decode, text_of, text_of_bytes};
 pub use head::{Address, Head};
 pub use held::{HeldEvidence, HeldFromSource, held_from, received_date};
 pub use html::html_to_text;
