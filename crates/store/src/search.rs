@@ -14,7 +14,7 @@ use crate::catalog::statements;
 use crate::copy::CopyRow;
 use crate::error::{Result, StoreError};
 use crate::follow::blocking;
-use crate::index::{Page, Request, Searcher};
+use crate::index::{Hit, Matches, Question, Searcher};
 use crate::read::Place;
 use crate::tenant::{Tenant, mailbox_key};
 
@@ -114,7 +114,7 @@ impl Multi {
                 (Order::OldestFirst, Some(_)) => {
                     repeats.insert(seq);
                 }
-                (Order::NewestFirst, Some(before)) => {
+                (Order::NewestFirst | Order::Score, Some(before)) => {
                     repeats.insert(before);
                     shown.insert(*message, seq);
                 }
@@ -133,23 +133,17 @@ impl Tenant {
         let mut hidden = self.hidden(&mut db).await?;
         let sets = self.sets(&mut db, &request.query).await?;
         drop(db);
-        let splits = self.open_splits(&rows).await?;
-        let searcher = Arc::new(Searcher::new(splits));
-        let sets = Arc::new(sets);
-        // The first pass counts; where messages have several copies, a second one pages
-        // through the shown copies only.
-        let mut page = run(&searcher, request, &sets, &hidden).await?;
-        let (matched, unknown) = (
-            std::mem::take(&mut page.matched),
-            std::mem::take(&mut page.unknown),
-        );
+        let searcher = Searcher::new(self.open_splits(&rows).await?);
+        let mut matches = run(&searcher, &request.query, sets, hidden).await?;
+        let matched = matches.seqs(Some(&multi.set));
+        let unknown = matches.unknown_seqs(None);
+        let copies = matches.count();
+        hidden = multi.repeats(&matched, request.order);
+        let messages = copies - matched.len() + multi.messages(&matched);
         if request.by == By::Message {
-            let repeats = multi.repeats(&matched, request.order);
-            if !repeats.is_empty() {
-                hidden |= repeats;
-                page = run(&searcher, request, &sets, &hidden).await?;
-            }
+            matches.leave_out(&hidden);
         }
+        let page = page_of(matches, request).await?;
         let undecided = {
             let decided: BTreeSet<u64> = (&matched & &multi.set)
                 .iter()
@@ -164,14 +158,13 @@ impl Tenant {
             multi.messages(&open.collect())
         };
         let next = page
-            .hits
             .get(request.limit.saturating_sub(1))
             .map(|hit| hit.cursor());
         let hits = self.describe(&page, &multi, &request.query).await?;
         Ok(SearchPage {
             hits,
-            messages: multi.messages(&matched),
-            copies: matched.len(),
+            messages,
+            copies,
             unknown: undecided,
             next,
         })
@@ -192,28 +185,29 @@ impl Tenant {
             let mut db = self.store.catalog.read().await?;
             let rows = self.split_rows(&mut db).await?;
             let hidden = self.hidden(&mut db).await?;
-            let sets = Arc::new(self.sets(&mut db, query).await?);
-            let searcher = Arc::new(Searcher::new(self.open_splits(&rows).await?));
-            let page = run(&searcher, &request, &sets, &hidden).await?;
-            let seqs: Vec<u64> = page.hits.iter().map(|hit| hit.seq).collect();
+            let sets = self.sets(&mut db, query).await?;
+            let searcher = Searcher::new(self.open_splits(&rows).await?);
+            let matches = run(&searcher, query, sets, hidden).await?;
+            let page = page_of(matches, &request).await?;
+            let seqs: Vec<u64> = page.iter().map(|hit| hit.seq).collect();
             let copies = self.copies_at(&mut db, &seqs).await?;
             found.extend(
                 seqs.iter()
                     .filter_map(|seq| copies.get(seq).map(|copy| copy.digest)),
             );
-            match page.hits.last() {
-                Some(last) if page.hits.len() == request.limit => after = Some(last.cursor()),
+            match page.last() {
+                Some(last) if page.len() == request.limit => after = Some(last.cursor()),
                 _ => return Ok(found),
             }
         }
     }
 
-    async fn describe(&self, page: &Page, multi: &Multi, query: &Query) -> Result<Vec<SearchHit>> {
+    async fn describe(&self, page: &[Hit], multi: &Multi, query: &Query) -> Result<Vec<SearchHit>> {
         let mut db = self.store.catalog.read().await?;
-        let seqs: Vec<u64> = page.hits.iter().map(|hit| hit.seq).collect();
+        let seqs: Vec<u64> = page.iter().map(|hit| hit.seq).collect();
         let mut copies = self.copies_at(&mut db, &seqs).await?;
         let mut hits = Vec::with_capacity(seqs.len());
-        for hit in &page.hits {
+        for hit in page {
             let Some(row) = copies.remove(&hit.seq) else {
                 return Err(StoreError::damaged(
                     format!("event {}", hit.seq),
@@ -275,21 +269,14 @@ impl Tenant {
     /// The seqs of every copy for which a query holds, and of those for which it cannot be
     /// told because their text was not read.
     pub(crate) async fn matched(&self, query: &Query) -> Result<(RoaringTreemap, RoaringTreemap)> {
-        let request = SearchRequest {
-            query: query.clone(),
-            by: By::Copy,
-            order: Order::OldestFirst,
-            after: None,
-            limit: 0,
-        };
         let mut db = self.store.catalog.read().await?;
         let rows = self.split_rows(&mut db).await?;
         let hidden = self.hidden(&mut db).await?;
-        let sets = Arc::new(self.sets(&mut db, query).await?);
+        let sets = self.sets(&mut db, query).await?;
         drop(db);
-        let searcher = Arc::new(Searcher::new(self.open_splits(&rows).await?));
-        let page = run(&searcher, &request, &sets, &hidden).await?;
-        Ok((page.matched, page.unknown))
+        let searcher = Searcher::new(self.open_splits(&rows).await?);
+        let matches = run(&searcher, query, sets, hidden).await?;
+        Ok((matches.seqs(None), matches.unknown_seqs(None)))
     }
 
     pub(crate) async fn copies_at(
@@ -390,29 +377,26 @@ impl Sets {
 }
 
 async fn run(
-    searcher: &Arc<Searcher>,
-    request: &SearchRequest,
-    sets: &Arc<Sets>,
-    hidden: &RoaringTreemap,
-) -> Result<Page> {
-    let (searcher, request, sets, hidden) = (
-        searcher.clone(),
-        request.clone(),
-        sets.clone(),
-        hidden.clone(),
-    );
+    searcher: &Searcher,
+    query: &Query,
+    sets: Sets,
+    hidden: RoaringTreemap,
+) -> Result<Matches> {
+    let (searcher, query) = (searcher.clone(), query.clone());
     blocking(move || {
-        Ok(searcher.search(&Request {
-            query: &request.query,
+        Ok(searcher.matches(&Question {
+            query: &query,
             sets: &|test| sets.get(test),
             visible: None,
             hidden: Some(&hidden),
-            order: request.order,
-            after: request.after,
-            limit: request.limit,
         })?)
     })
     .await?
+}
+
+async fn page_of(matches: Matches, request: &SearchRequest) -> Result<Vec<Hit>> {
+    let (order, after, limit) = (request.order, request.after, request.limit);
+    blocking(move || Ok(matches.page(order, after, limit)?)).await?
 }
 
 fn root(parent: &BTreeMap<u64, u64>, of: u64) -> u64 {

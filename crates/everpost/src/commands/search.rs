@@ -102,6 +102,7 @@ fn cursor(text: &str) -> Result<Cursor, Failure> {
     };
     let (sent, seq) = text.split_once('.').ok_or_else(wrong)?;
     Ok(Cursor {
+        score: 0,
         sent: sent.parse().map_err(|_| wrong())?,
         seq: seq.parse().map_err(|_| wrong())?,
     })

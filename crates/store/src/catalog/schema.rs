@@ -7,7 +7,7 @@
 
 /// One step of the schema. Steps are never edited once released; new ones are appended
 /// (expand, migrate, contract), so that versions N and N-1 can run side by side.
-pub(super) const MIGRATIONS: &[&[&str]] = &[FIRST, FRAMES];
+pub(super) const MIGRATIONS: &[&[&str]] = &[FIRST, FRAMES, SPLITS];
 
 /// Tables small enough to be stored in key order without an id of their own.
 const FIRST: &[&str] = &[
@@ -75,6 +75,14 @@ const FRAMES: &[&str] = &[
     "CREATE INDEX copy_of_frame ON copy (tenant, frame)",
     "DROP INDEX part_of_frame",
     "CREATE INDEX part_of_frame ON part (tenant, frame)",
+];
+
+/// Splits: the version of their fields, and documents that were replaced by one in another
+/// split (a serialised set of seqs, and how many).
+const SPLITS: &[&str] = &[
+    "ALTER TABLE split ADD COLUMN schema BIGINT NOT NULL DEFAULT 1",
+    "ALTER TABLE split ADD COLUMN dead BLOB",
+    "ALTER TABLE split ADD COLUMN deaths BIGINT NOT NULL DEFAULT 0",
 ];
 
 /// The newest schema this program knows.

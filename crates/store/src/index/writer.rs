@@ -10,6 +10,26 @@ use everpost_domain::message::{Head, SearchText};
 use std::path::{Path, PathBuf};
 use tantivy::{Index, SingleSegmentIndexWriter, TantivyDocument};
 
+/// A header line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeaderLine {
+    /// Name, lower case.
+    pub name: String,
+    /// Value, decoded.
+    pub value: String,
+}
+
+/// An attachment.
+#[derive(Debug, Clone, Copy)]
+pub struct AttachmentText<'a> {
+    /// Name.
+    pub name: Option<&'a str>,
+    /// Type.
+    pub kind: &'a str,
+    /// Text; none if it is not known.
+    pub text: Option<&'a str>,
+}
+
 /// A copy to be indexed.
 #[derive(Debug, Clone, Copy)]
 pub struct Doc<'a> {
@@ -19,8 +39,16 @@ pub struct Doc<'a> {
     pub size: u64,
     /// What its header says.
     pub head: &'a Head,
-    /// Its text.
+    /// Its body text.
     pub text: &'a SearchText,
+    /// When it was first held, in seconds since 1970.
+    pub held: i64,
+    /// Header lines that have no field of their own.
+    pub headers: &'a [HeaderLine],
+    /// Attachments and what is known of their text.
+    pub attachments: &'a [AttachmentText<'a>],
+    /// ISO 639-1 code of the body's language, where it could be told.
+    pub language: Option<&'a str>,
 }
 
 /// A split under construction. One thread feeds it; several may be built at once.
