@@ -91,6 +91,13 @@ pub(crate) enum Command {
     /// Measure import, sizes and search on this machine, in a temporary archive
     #[command(after_help = BENCH_EXAMPLES)]
     Bench(BenchCommand),
+    /// Read documents from standard input, under limits; the archive starts it itself
+    #[command(hide = true)]
+    ExtractWorker {
+        /// Most memory, in MiB
+        #[arg(long, default_value_t = 1024)]
+        memory: u64,
+    },
 }
 
 const BENCH_EXAMPLES: &str = "Examples:

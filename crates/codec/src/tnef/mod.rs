@@ -60,8 +60,10 @@ pub struct Tnef<'a> {
     pub to: Option<String>,
     /// The body as plain text.
     pub body: Option<String>,
-    /// The body as HTML, in the charset `charset`.
+    /// The body as HTML, in the charset `html_charset`.
     pub html: Option<Value<'a>>,
+    /// The name of the charset of the HTML, where the stream says it.
+    pub html_charset: Option<String>,
     /// The body as compressed RTF; see [`decompress_rtf`].
     pub compressed_rtf: Option<&'a [u8]>,
     /// The name of the charset of 8-bit text, where the stream says it.
@@ -161,7 +163,9 @@ impl<'a> Tnef<'a> {
         let mut list = Properties::read(data);
         // 8-bit properties are in the code page of the stream, HTML may have its own.
         let page = list.number(property::INTERNET_CODEPAGE);
-        let html_charset = page.and_then(codepage::charset);
+        self.html_charset = page
+            .and_then(codepage::charset)
+            .map(|name| name.into_owned());
         for (id, value) in list.by_ref() {
             match id {
                 property::SUBJECT => self.subject = value.text(self.charset.as_deref()),
@@ -174,9 +178,6 @@ impl<'a> Tnef<'a> {
             }
         }
         self.damaged |= list.damaged;
-        if let Some(name) = html_charset {
-            self.charset.get_or_insert(name.into_owned());
-        }
     }
 
     fn attachment_properties(&mut self, data: &'a [u8]) {

@@ -75,7 +75,7 @@ fn subject_body_and_attachments_are_read() {
     assert!(!tnef.damaged);
     assert_eq!(tnef.subject.as_deref(), Some("Größe"));
     assert_eq!(tnef.body.as_deref(), Some("the body"));
-    let html = tnef.html.unwrap().text(tnef.charset.as_deref());
+    let html = tnef.html.unwrap().text(tnef.html_charset.as_deref());
     assert_eq!(html.as_deref(), Some("<p>Пр"));
     let [file, letter] = tnef.attachments.as_slice() else {
         panic!("{:?}", tnef.attachments);

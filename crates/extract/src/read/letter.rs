@@ -58,7 +58,7 @@ pub(super) fn tnef(reader: &mut Reader, bytes: &[u8], depth: u32) {
     let body = Body {
         plain: tnef.body.clone(),
         html: tnef.html.map(|html| html.bytes().to_vec()),
-        html_charset: tnef.charset.clone(),
+        html_charset: tnef.html_charset.clone(),
         compressed_rtf: tnef.compressed_rtf.map(<[u8]>::to_vec),
     };
     body.push(reader);

@@ -189,8 +189,10 @@ pub(crate) const SET_FOLLOWER: &str = "INSERT INTO follower (tenant, kind, seq) 
 
 pub(crate) const SPLITS: &str = "SELECT id, name, size, docs, first, last, analyser, key, schema, dead, deaths FROM split WHERE tenant = $1 ORDER BY id";
 pub(crate) const INSERT_SPLIT: &str = "INSERT INTO split (id, tenant, name, size, docs, first, last, analyser, key, schema) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
-pub(crate) const DELETE_SPLIT: &str = "DELETE FROM split WHERE tenant = $1 AND id = $2 AND deaths = $3";
-pub(crate) const SET_DEAD: &str = "UPDATE split SET dead = $5, deaths = $4 WHERE tenant = $1 AND id = $2 AND deaths = $3";
+pub(crate) const DELETE_SPLIT: &str =
+    "DELETE FROM split WHERE tenant = $1 AND id = $2 AND deaths = $3";
+pub(crate) const SET_DEAD: &str =
+    "UPDATE split SET dead = $5, deaths = $4 WHERE tenant = $1 AND id = $2 AND deaths = $3";
 pub(crate) const DELETE_SPLITS: &str = "DELETE FROM split WHERE tenant = $1";
 
 // -- jobs ----------------------------------------------------------------------------------

@@ -81,7 +81,10 @@ impl Content {
 
     /// About how much memory it takes.
     pub(crate) fn bytes(&self) -> usize {
-        let headers = self.headers.iter().map(|line| line.name.len() + line.value.len());
+        let headers = self
+            .headers
+            .iter()
+            .map(|line| line.name.len() + line.value.len());
         let texts = self.attachments.iter().filter_map(|one| one.text.as_ref());
         self.text.body.len() + headers.sum::<usize>() + texts.map(String::len).sum::<usize>() + 1024
     }
@@ -162,7 +165,11 @@ impl Tenant {
 
     async fn has_stale_splits(&self) -> Result<bool> {
         let mut db = self.store.catalog.read().await?;
-        Ok(self.split_rows(&mut db).await?.iter().any(SplitRow::is_stale))
+        Ok(self
+            .split_rows(&mut db)
+            .await?
+            .iter()
+            .any(SplitRow::is_stale))
     }
 
     /// Gathers the documents of all events there are.

@@ -99,7 +99,12 @@ impl Tenant {
         Ok(())
     }
 
-    pub(super) async fn list_split(&self, db: &mut AnyConnection, built: &Built, key: &Key) -> Result<()> {
+    pub(super) async fn list_split(
+        &self,
+        db: &mut AnyConnection,
+        built: &Built,
+        key: &Key,
+    ) -> Result<()> {
         let wrapped = self.state.keys.wrap(&split_label(&built.id), key)?;
         let signed = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
         let row = take_ids(db, Counter::Split, 1).await?;

@@ -92,7 +92,10 @@ impl Tenant {
                 return Err(StoreError::damaged(path, "it holds a copy twice"));
             }
             if i64::try_from(dead.len()) != Ok(deaths) || !dead.is_subset(&seqs) {
-                return Err(StoreError::damaged(path, "its list of dead documents is wrong"));
+                return Err(StoreError::damaged(
+                    path,
+                    "its list of dead documents is wrong",
+                ));
             }
             Ok(seqs - &*dead)
         })

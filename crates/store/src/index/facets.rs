@@ -1,10 +1,10 @@
 //! What the copies found have in common: counts by sender, domain, year, type of attachment
 //! and language; hits per month.
 
+use super::IndexError;
 use super::error::guarded;
 use super::matches::{Found, Matches};
 use super::split::Opened;
-use super::IndexError;
 use everpost_domain::message::civil;
 use rayon::prelude::*;
 use roaring::RoaringBitmap;
@@ -132,7 +132,10 @@ pub(super) fn values(
     let mut counts = vec![0u64; column.num_terms()];
     for doc in docs {
         for value in column.ords().values_for_doc(doc) {
-            if let Some(count) = usize::try_from(value).ok().and_then(|at| counts.get_mut(at)) {
+            if let Some(count) = usize::try_from(value)
+                .ok()
+                .and_then(|at| counts.get_mut(at))
+            {
                 *count += 1;
             }
         }
@@ -141,11 +144,13 @@ pub(super) fn values(
     let numbers: Vec<u64> = met.iter().map(|(number, _)| *number).collect();
     let mut values = HashMap::with_capacity(met.len());
     let mut counts = met.iter().map(|(_, count)| *count);
-    column.dictionary().sorted_ords_to_term_cb(&numbers, |value| {
-        if let (Ok(value), Some(count)) = (std::str::from_utf8(value), counts.next()) {
-            values.insert(value.to_owned(), count);
-        }
-    })?;
+    column
+        .dictionary()
+        .sorted_ords_to_term_cb(&numbers, |value| {
+            if let (Ok(value), Some(count)) = (std::str::from_utf8(value), counts.next()) {
+                values.insert(value.to_owned(), count);
+            }
+        })?;
     Ok(values)
 }
 
@@ -167,7 +172,10 @@ fn months(found: &Found) -> (BTreeMap<(i64, u8), u64>, u64) {
                 + 60 * (i64::from(minute) + 60 * (i64::from(hour) + 24 * (i64::from(day) - 1)));
             // Every month has 28 days: what lies in them is surely of it.
             let start = sent.saturating_sub(into);
-            month = start..start.saturating_add(28 * 86_400).max(sent.saturating_add(1));
+            month = start
+                ..start
+                    .saturating_add(28 * 86_400)
+                    .max(sent.saturating_add(1));
             (current, run) = ((year, number), 0);
         }
         run += 1;

@@ -127,9 +127,8 @@ impl Docs {
                 field.reset_block_postings_from_terminfo(info, postings)?;
                 postings
             }
-            empty => empty.insert(
-                field.read_block_postings_from_terminfo(info, IndexRecordOption::Basic)?,
-            ),
+            empty => empty
+                .insert(field.read_block_postings_from_terminfo(info, IndexRecordOption::Basic)?),
         };
         loop {
             let docs = postings.docs();
@@ -177,7 +176,11 @@ impl Union {
     }
 
     fn finish(self) -> RoaringBitmap {
-        let bytes: Vec<u8> = self.bits.iter().flat_map(|word| word.to_le_bytes()).collect();
+        let bytes: Vec<u8> = self
+            .bits
+            .iter()
+            .flat_map(|word| word.to_le_bytes())
+            .collect();
         RoaringBitmap::from_lsb0_bytes(0, &bytes)
     }
 }

@@ -93,7 +93,10 @@ pub(super) fn scores(
     found
         .par_iter()
         .map(|found| {
-            let part = searcher.parts.iter().position(|part| part.split.id() == found.id);
+            let part = searcher
+                .parts
+                .iter()
+                .position(|part| part.split.id() == found.id);
             let Some(counts) = part.and_then(|part| counts.get(part)) else {
                 return Ok(Vec::new());
             };

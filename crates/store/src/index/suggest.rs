@@ -1,12 +1,12 @@
 //! Addresses that begin as somebody types.
 
+use super::IndexError;
+use super::document::address_term;
 use super::error::guarded;
 use super::facets::values;
 use super::postings::{self, Docs};
 use super::schema::schema;
 use super::search::{Part, Searcher};
-use super::document::address_term;
-use super::IndexError;
 use everpost_domain::text::{fold_exact, terms_of};
 use rayon::prelude::*;
 use roaring::{RoaringBitmap, RoaringTreemap};
