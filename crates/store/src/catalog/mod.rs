@@ -35,6 +35,7 @@ pub(crate) enum Counter {
     Split = 10,
     Job = 11,
     Tenant = 12,
+    Text = 13,
 }
 
 /// An open catalog.

@@ -6,14 +6,18 @@
 
 use std::sync::Arc;
 
-use everpost_domain::message::{Head, SearchText, Structure, scan};
+use everpost_domain::message::{
+    Attachment, Head, HeaderLine, SearchText, Structure, attachments, scan, searchable_headers,
+};
+use everpost_domain::query::AttachmentText;
+use everpost_domain::text::language_of;
 use sqlx::AnyConnection;
 
 use super::{Follower, SplitRow};
 use crate::catalog::sql::{self, Columns, values};
 use crate::catalog::statements;
 use crate::error::{Result, StoreError};
-use crate::index::{AttachmentText, Built, Doc, HeaderLine, SplitWriter};
+use crate::index::{Built, Doc, SplitWriter};
 use crate::seal::Key;
 use crate::tenant::Tenant;
 
@@ -39,26 +43,19 @@ pub(crate) struct Content {
     pub(crate) headers: Vec<HeaderLine>,
     pub(crate) attachments: Vec<Attachment>,
     /// ISO 639-1 code.
-    pub(crate) language: Option<String>,
-}
-
-/// An attachment as the index takes it.
-pub(crate) struct Attachment {
-    pub(crate) name: Option<String>,
-    /// Its type, as `type:` names it.
-    pub(crate) kind: String,
-    /// Its text; `None` while it is not known.
-    pub(crate) text: Option<String>,
+    pub(crate) language: Option<&'static str>,
 }
 
 impl Content {
-    /// Reads the bytes of a copy; texts of attachments are not known from that.
+    /// Reads the bytes of a copy. Texts of attachments that take knowledge of a file format
+    /// are not known from that.
     pub(crate) fn read(raw: &[u8], structure: &Structure) -> Self {
+        let text = SearchText::read(raw, structure);
         Content {
-            text: SearchText::read(raw, structure),
-            headers: Vec::new(),
-            attachments: Vec::new(),
-            language: None,
+            headers: searchable_headers(raw, structure),
+            attachments: attachments(raw, structure),
+            language: language_of(&text.body),
+            text,
         }
     }
 
@@ -67,14 +64,11 @@ impl Content {
         Content {
             text: SearchText {
                 body: String::new(),
-                unread: true,
+                body_unread: true,
+                attachments_unread: true,
             },
             headers: Vec::new(),
-            attachments: vec![Attachment {
-                name: None,
-                kind: String::new(),
-                text: None,
-            }],
+            attachments: Vec::new(),
             language: None,
         }
     }
@@ -101,6 +95,7 @@ impl FreshDoc {
                 name: one.name.as_deref(),
                 kind: &one.kind,
                 text: one.text.as_deref(),
+                cut: one.cut,
             })
             .collect();
         writer.add(&Doc {
@@ -111,7 +106,7 @@ impl FreshDoc {
             held: self.held,
             headers: &content.headers,
             attachments: &attachments,
-            language: content.language.as_deref(),
+            language: content.language,
         })?;
         Ok(())
     }
@@ -261,7 +256,7 @@ impl Tenant {
     }
 
     /// Reads a copy back for the index.
-    async fn read_doc(&self, db: &mut AnyConnection, copy: i64) -> Result<FreshDoc> {
+    pub(crate) async fn read_doc(&self, db: &mut AnyConnection, copy: i64) -> Result<FreshDoc> {
         let row = self.copy_row(db, copy).await?;
         let mut raw = Vec::new();
         self.read_copy(db, &row, |bytes| {

@@ -4,6 +4,7 @@ use super::schema::{ATTACHED, ATTACHMENTS_UNREAD, BODY_UNREAD, Fields};
 use super::tokens::NAME_END;
 use super::writer::Doc;
 use everpost_domain::message::Address;
+use everpost_domain::query::attachments_unread;
 use everpost_domain::text::fold_exact;
 use std::collections::BTreeSet;
 use tantivy::TantivyDocument;
@@ -70,11 +71,11 @@ pub(crate) fn document(fields: &Fields, doc: &Doc<'_>) -> TantivyDocument {
     out.add_i64(fields.held, doc.held);
     out.add_u64(fields.size, doc.size);
     let bit = |bit: u64, set: bool| if set { bit } else { 0 };
-    let unread = doc.attachments.iter().any(|one| one.text.is_none());
+    let unread = attachments_unread(doc.text, doc.attachments);
     out.add_u64(
         fields.flags,
         bit(ATTACHED, head.attachments > 0)
-            | bit(BODY_UNREAD, doc.text.unread)
+            | bit(BODY_UNREAD, doc.text.body_unread)
             | bit(ATTACHMENTS_UNREAD, unread),
     );
     out

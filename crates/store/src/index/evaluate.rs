@@ -7,9 +7,9 @@ use super::plan::Plan;
 use super::postings;
 use super::schema::{Fields, schema};
 use super::split::Opened;
-use super::stem::Stems;
 use super::tokens::NAME_END;
 use everpost_domain::query::{Field, Test};
+use everpost_domain::text::Stem;
 use roaring::RoaringBitmap;
 use std::fmt::Debug;
 use std::io;
@@ -120,7 +120,7 @@ impl<'s> Evaluator<'s> {
                 language,
                 word,
             } => {
-                let stem = Stems::new(*language, word);
+                let stem = Stem::new(*language, word);
                 return self.texts(*field, |index| postings::stems(index, &stem));
             }
             Test::Near {

@@ -2,8 +2,8 @@
 //! the positions of every form are read, of the documents only that hold both sides.
 
 use super::postings::{self, Docs};
-use super::stem::Stems;
 use everpost_domain::query::Operand;
+use everpost_domain::text::Stem;
 use roaring::RoaringBitmap;
 use std::io;
 use tantivy::index::InvertedIndexReader;
@@ -58,7 +58,7 @@ fn docs(field: &InvertedIndexReader, operand: &Operand) -> io::Result<RoaringBit
     match operand {
         Operand::Words(terms) => postings::words(field, terms, false),
         Operand::Prefix(terms) => postings::words(field, terms, true),
-        Operand::Stem { language, word } => postings::stems(field, &Stems::new(*language, word)),
+        Operand::Stem { language, word } => postings::stems(field, &Stem::new(*language, word)),
     }
 }
 
@@ -80,9 +80,10 @@ fn spans(
             None => (&[], None),
         },
         Operand::Stem { language, word } => {
-            let stem = Stems::new(*language, word);
+            let stem = Stem::new(*language, word);
+            let starts: Vec<&str> = stem.prefixes().iter().map(String::as_str).collect();
             return Ok(Spans {
-                starts: reader.forms(stem.start(), |term| stem.has(term))?,
+                starts: reader.forms(&starts, |term| stem.matches(term))?,
                 length: 1,
             });
         }
@@ -106,7 +107,7 @@ fn spans(
         join(reader.term(term)?);
     }
     if let Some(open) = open {
-        join(reader.forms(open, |_| true)?);
+        join(reader.forms(&[open.as_str()], |_| true)?);
     }
     Ok(Spans {
         starts: starts.unwrap_or_default(),
@@ -131,25 +132,26 @@ impl Reader<'_> {
         Ok(places)
     }
 
-    /// Places of all terms that begin with `start` and that `wanted` takes.
-    fn forms(&mut self, start: &str, wanted: impl Fn(&str) -> bool) -> io::Result<Places> {
+    /// Places of all terms that begin with one of `starts` and that `wanted` takes.
+    fn forms(&mut self, starts: &[&str], wanted: impl Fn(&str) -> bool) -> io::Result<Places> {
         let mut places = Places::new();
-        let field = self.field;
-        postings::each_with_prefix(field, start, |term, info| {
-            if !std::str::from_utf8(term).is_ok_and(&wanted) {
-                return Ok(());
-            }
-            // Most forms are rare and elsewhere; that is seen without their positions.
-            let mut here = false;
-            let among = self.among;
-            self.docs.each(field, info, |docs| {
-                here = here || docs.iter().any(|doc| among.contains(*doc));
+        let (field, among) = (self.field, self.among);
+        for start in starts {
+            postings::each_with_prefix(field, start, |term, info| {
+                if !std::str::from_utf8(term).is_ok_and(&wanted) {
+                    return Ok(());
+                }
+                // Most forms are rare and elsewhere; that is seen without their positions.
+                let mut here = false;
+                self.docs.each(field, info, |docs| {
+                    here = here || docs.iter().any(|doc| among.contains(*doc));
+                })?;
+                if here {
+                    self.places(info, &mut places)?;
+                }
+                Ok(())
             })?;
-            if here {
-                self.places(info, &mut places)?;
-            }
-            Ok(())
-        })?;
+        }
         places.sort_unstable();
         places.dedup();
         Ok(places)

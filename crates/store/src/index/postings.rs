@@ -1,7 +1,7 @@
 //! Which documents of a field hold given terms: alone, in a row, or with the last one
 //! open. Everything is exact; nothing is cut off at a number of expansions.
 
-use super::stem::Stems;
+use everpost_domain::text::Stem;
 use roaring::RoaringBitmap;
 use std::io;
 use tantivy::index::InvertedIndexReader;
@@ -79,18 +79,17 @@ pub(crate) fn matching(
     matches: impl Fn(&str) -> bool,
 ) -> io::Result<RoaringBitmap> {
     let mut union = Union::default();
-    each_with_prefix(field, start, |term, info| {
-        if std::str::from_utf8(term).is_ok_and(&matches) {
-            union.add(field, info)?;
-        }
-        Ok(())
-    })?;
+    union.each(field, start, matches)?;
     Ok(union.finish())
 }
 
 /// Documents that hold a word with the stem that is looked for.
-pub(crate) fn stems(field: &InvertedIndexReader, stem: &Stems) -> io::Result<RoaringBitmap> {
-    matching(field, stem.start(), |term| stem.has(term))
+pub(crate) fn stems(field: &InvertedIndexReader, stem: &Stem) -> io::Result<RoaringBitmap> {
+    let mut union = Union::default();
+    for start in stem.prefixes() {
+        union.each(field, start, |term| stem.matches(term))?;
+    }
+    Ok(union.finish())
 }
 
 fn prefix(field: &InvertedIndexReader, prefix: &str) -> io::Result<RoaringBitmap> {
@@ -160,6 +159,20 @@ struct Union {
 }
 
 impl Union {
+    fn each(
+        &mut self,
+        field: &InvertedIndexReader,
+        start: &str,
+        matches: impl Fn(&str) -> bool,
+    ) -> io::Result<()> {
+        each_with_prefix(field, start, |term, info| {
+            if std::str::from_utf8(term).is_ok_and(&matches) {
+                self.add(field, info)?;
+            }
+            Ok(())
+        })
+    }
+
     fn add(&mut self, field: &InvertedIndexReader, info: &TermInfo) -> io::Result<()> {
         let bits = &mut self.bits;
         self.docs.each(field, info, |docs| {

@@ -10,10 +10,9 @@ use super::postings;
 use super::schema::{Fields, schema};
 use super::search::{Part, Searcher};
 use super::split::Opened;
-use super::stem::Stems;
 use super::{IndexError, error::guarded};
 use everpost_domain::query::{Field, Operand, Query, Test};
-use everpost_domain::text::Language;
+use everpost_domain::text::{Language, Stem};
 use rayon::prelude::*;
 use roaring::RoaringBitmap;
 use std::collections::BTreeSet;
@@ -201,7 +200,7 @@ fn count(part: &Part, scored: &[Scored]) -> Result<Counts, IndexError> {
                         postings::words(&index, std::slice::from_ref(start), true)?
                     }
                     Word::Stem(language, word) => {
-                        postings::stems(&index, &Stems::new(*language, word))?
+                        postings::stems(&index, &Stem::new(*language, word))?
                     }
                 };
                 counts.with.push((&forms - &dead).len());

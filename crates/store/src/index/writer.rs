@@ -6,29 +6,10 @@ use super::document::document;
 use super::error::guarded;
 use super::schema::{Fields, schema, settings, tokenizers};
 use super::{IndexError, SplitId};
-use everpost_domain::message::{Head, SearchText};
+use everpost_domain::message::{Head, HeaderLine, SearchText};
+use everpost_domain::query::AttachmentText;
 use std::path::{Path, PathBuf};
 use tantivy::{Index, SingleSegmentIndexWriter, TantivyDocument};
-
-/// A header line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HeaderLine {
-    /// Name, lower case.
-    pub name: String,
-    /// Value, decoded.
-    pub value: String,
-}
-
-/// An attachment.
-#[derive(Debug, Clone, Copy)]
-pub struct AttachmentText<'a> {
-    /// Name.
-    pub name: Option<&'a str>,
-    /// Type.
-    pub kind: &'a str,
-    /// Text; none if it is not known.
-    pub text: Option<&'a str>,
-}
 
 /// A copy to be indexed.
 #[derive(Debug, Clone, Copy)]
