@@ -74,14 +74,18 @@ pub(super) fn name(field: Field) -> Option<&'static str> {
 
 /// The field that was probably meant.
 pub(super) fn suggest(name: &str) -> Option<&'static str> {
-    let name = name.to_ascii_lowercase();
-    let names = FIELDS
-        .iter()
-        .chain(&SYNONYMS)
-        .map(|&(candidate, _)| candidate);
-    let (distance, best) = names
-        .map(|n| (distance(&name, n), n))
-        .min_by_key(|&(d, _)| d)?;
+    let names = FIELDS.iter().chain(&SYNONYMS);
+    closest(&name.to_ascii_lowercase(), names.map(|&(name, _)| name))
+}
+
+/// The candidate that was probably meant by `name`.
+pub(super) fn closest<'a>(
+    name: &str,
+    candidates: impl Iterator<Item = &'a str>,
+) -> Option<&'a str> {
+    let (distance, best) = candidates
+        .map(|candidate| (distance(name, candidate), candidate))
+        .min_by_key(|&(distance, _)| distance)?;
     // Two slips in a word of three letters would suggest anything.
     (distance <= if best.len() > 4 { 2 } else { 1 }).then_some(best)
 }

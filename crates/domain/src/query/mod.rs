@@ -8,12 +8,17 @@ mod age;
 mod ast;
 mod date;
 mod error;
+mod evaluate;
 mod field;
+mod glob;
 mod highlight;
 mod lex;
+mod lower;
 mod normal;
 mod parse;
 mod print;
+mod reason;
+mod seek;
 mod size;
 mod value;
 
@@ -24,9 +29,12 @@ mod tests;
 
 pub use ast::{Field, Flag, Operand, Query, Test};
 pub use error::QueryError;
-pub use highlight::{Snippet, highlight, highlight_field, snippet};
+pub use evaluate::{AttachmentText, Document, Truth, attachments_unread, evaluate};
+pub use highlight::{Snippet, highlight, highlight_field, snippet, snippet_field};
+pub use lower::{Facts, LowerError, Named};
 pub use parse::parse;
 pub use print::print;
+pub use reason::{Met, Reason, Source, why};
 
 /// Limits of one query. They bound what a query can cost whoever answers it, and the
 /// depth of every recursion over its tree.

@@ -24,6 +24,7 @@
 //! in practice are dropped, and it spares a buffer.
 
 mod class;
+mod detect;
 mod fold;
 mod language;
 mod stem;
@@ -35,6 +36,8 @@ mod families;
 mod tests;
 
 pub(crate) use class::is_unspaced;
+pub use detect::language_of;
+pub(crate) use detect::{language_code, language_codes};
 pub use fold::fold_exact;
 pub use language::Language;
 pub use stem::Stem;

@@ -13,17 +13,30 @@ use frostem::{Algorithm, Stemmer};
 use super::{Language, fold_exact};
 
 /// A word that stands for all with its stem.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Stem {
     word: String,
-    /// The stem in each language that is compared.
-    stems: Vec<(Language, String)>,
+    forms: Vec<Form>,
     prefixes: Vec<String>,
 }
 
-/// Characters in which all words of a stem begin alike. It keeps what must be compared to
-/// a small part of a dictionary, and words that meet by accident apart.
-const ALIKE: usize = 2;
+/// The stem of the word in one language.
+#[derive(Debug, Clone)]
+struct Form {
+    language: Language,
+    stem: String,
+    /// One of these begins each word with this stem.
+    prefixes: Vec<String>,
+}
+
+/// Characters at the end of a stem in which words may differ before they are stemmed
+/// (`company`, `companies`, stem `compani`). All before, and at least [`LEAST`], is equal in
+/// all words of a stem: that keeps what must be compared to a small part of a dictionary,
+/// and words apart that meet by accident.
+const UNLIKE: usize = 2;
+
+/// Characters in which all words of a stem begin alike, at least.
+const LEAST: usize = 2;
 
 /// What Arabic writes before a word without a space: and, so, with, for, as, and the
 /// article, alone and together.
@@ -33,53 +46,70 @@ const PROCLITICS: [&str; 13] = [
 
 impl Stem {
     /// The stem of a folded term, in one language or in all that are written in its script.
-    /// None where there is no such language, or the term has none but digits.
-    pub fn new(language: Option<Language>, word: &str) -> Option<Stem> {
-        let script = Script::of(word)?;
-        let languages: Vec<Language> = Language::ALL
+    /// Where there is no such language (`日本`, `123`), the word stands for itself alone.
+    pub fn new(language: Option<Language>, word: &str) -> Stem {
+        let script = Script::of(word);
+        let forms: Vec<Form> = Language::ALL
             .iter()
             .map(|&(_, known)| known)
             .filter(|&known| language.is_none_or(|wanted| wanted == known))
-            .filter(|&known| Script::written(known) == script)
+            .filter(|&known| Some(Script::written(known)) == script)
+            .map(|language| Form::new(language, word))
             .collect();
-        if languages.is_empty() {
-            return None;
-        }
-        let stems: Vec<(Language, String)> = languages
-            .iter()
-            .map(|&language| (language, stem(language, word)))
-            .collect();
-        let begin = |text: &str| text.chars().take(ALIKE).collect::<String>();
-        let prefixes = match stems.first() {
-            Some((Language::Arabic, stem)) => PROCLITICS
-                .iter()
-                .map(|before| format!("{before}{}", begin(stem)))
-                .collect(),
-            _ => vec![begin(word)],
-        };
-        Some(Stem {
+        let mut prefixes: Vec<String> = forms.iter().flat_map(|f| f.prefixes.clone()).collect();
+        prefixes.push(word.to_owned());
+        prefixes.sort_unstable();
+        // What begins with the one before it is looked at there.
+        prefixes.dedup_by(|next, before| next.starts_with(before.as_str()));
+        Stem {
             word: word.to_owned(),
-            stems,
+            forms,
             prefixes,
-        })
+        }
     }
 
-    /// Whatever matches begins with one of these: where to look in a sorted dictionary.
+    /// True if the word has a stem in any of the languages it was asked for.
+    pub fn is_known(&self) -> bool {
+        !self.forms.is_empty()
+    }
+
+    /// Whatever matches begins with one of these, none of which begins another: where to
+    /// look in a sorted dictionary.
     pub fn prefixes(&self) -> &[String] {
         &self.prefixes
     }
 
     /// True for a folded term with this stem.
     pub fn matches(&self, term: &str) -> bool {
-        term == self.word
-            || (self
-                .prefixes
-                .iter()
-                .any(|prefix| term.starts_with(prefix.as_str()))
-                && self
-                    .stems
-                    .iter()
-                    .any(|(language, stem_of_word)| stem(*language, term) == *stem_of_word))
+        term == self.word || self.forms.iter().any(|form| form.matches(term))
+    }
+}
+
+impl Form {
+    fn new(language: Language, word: &str) -> Form {
+        let stem = stem(language, word);
+        let length = stem.chars().count();
+        let common = stem.chars().zip(word.chars()).take_while(|(a, b)| a == b);
+        // The stemmer may change a word before its end (`gewerkt` to `werk`), then the stem
+        // says how the others begin.
+        let common = Some(common.count()).filter(|&common| common >= LEAST);
+        let kept = length.saturating_sub(UNLIKE).min(common.unwrap_or(length));
+        let begin: String = stem.chars().take(kept.max(LEAST)).collect();
+        let prefixes = match language {
+            Language::Arabic => PROCLITICS.map(|before| format!("{before}{begin}")).to_vec(),
+            _ => vec![begin],
+        };
+        Form {
+            language,
+            stem,
+            prefixes,
+        }
+    }
+
+    fn matches(&self, term: &str) -> bool {
+        let mut prefixes = self.prefixes.iter();
+        prefixes.any(|prefix| term.starts_with(prefix.as_str()))
+            && stem(self.language, term) == self.stem
     }
 }
 
@@ -117,8 +147,12 @@ impl Script {
 
 pub(super) fn stem(language: Language, term: &str) -> String {
     let spelled = spelled(language, term);
-    let stemmer = Stemmer::new(algorithm(language));
-    fold_exact(&stemmer.stem(&spelled))
+    let stem = fold_exact(&Stemmer::new(algorithm(language)).stem(&spelled));
+    if stem.is_empty() {
+        term.to_owned()
+    } else {
+        stem
+    }
 }
 
 fn algorithm(language: Language) -> Algorithm {
