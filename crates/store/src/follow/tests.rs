@@ -46,7 +46,10 @@ async fn settled(tenant: &Tenant, seqs: &[u64], word: &str) -> Vec<(u64, FreshDo
 async fn is_whole(trial: &Trial) {
     let report = trial.store.fsck(false, |_| ()).await.unwrap();
     assert_eq!(report.bad, []);
-    assert_eq!(found(&trial.tenant, "").await.len(), trial.mails.len() as u64);
+    assert_eq!(
+        found(&trial.tenant, "").await.len(),
+        trial.mails.len() as u64
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -56,7 +59,10 @@ async fn a_replaced_copy_is_found_by_its_new_text_once() {
     let seqs: Vec<u64> = (0..60).step_by(7).collect();
     let docs = settled(tenant, &seqs, "zebra").await;
     tenant.replace_in_index(docs).await.unwrap();
-    assert_eq!(found(tenant, "attachment:zebra").await, seqs.iter().copied().collect());
+    assert_eq!(
+        found(tenant, "attachment:zebra").await,
+        seqs.iter().copied().collect()
+    );
     is_whole(&trial).await;
     assert!(trial.numbers("SELECT SUM(deaths) FROM split").await[0] > 0);
     // Once more, and nothing of the first replacement is left to be found.
@@ -78,13 +84,27 @@ async fn a_replaced_copy_is_found_by_its_new_text_once() {
 async fn a_copy_not_yet_indexed_and_one_that_is_none_can_be_given() {
     let mut trial = Trial::new(mails(20, None, 3), 20).await;
     let more = mails(10, None, 4);
-    let items = more.iter().map(|mail| crate::trial::prepared(mail)).collect();
+    let items = more
+        .iter()
+        .map(|mail| crate::trial::prepared(mail))
+        .collect();
     trial.tenant.admit(items, None).await.unwrap();
-    trial.mails.extend(more.into_iter().map(|mail| (everpost_domain::digest::Digest::of(&mail), mail)));
+    trial.mails.extend(
+        more.into_iter()
+            .map(|mail| (everpost_domain::digest::Digest::of(&mail), mail)),
+    );
     let mut docs = settled(&trial.tenant, &[25], "zebra").await;
-    docs.extend(settled(&trial.tenant, &[3], "zebra").await.into_iter().map(|(_, doc)| (9_999, doc)));
+    docs.extend(
+        settled(&trial.tenant, &[3], "zebra")
+            .await
+            .into_iter()
+            .map(|(_, doc)| (9_999, doc)),
+    );
     trial.tenant.replace_in_index(docs).await.unwrap();
-    assert_eq!(found(&trial.tenant, "zebra").await, [25].into_iter().collect());
+    assert_eq!(
+        found(&trial.tenant, "zebra").await,
+        [25].into_iter().collect()
+    );
     trial.tenant.advance_index(true).await.unwrap();
     trial.tenant.advance_log().await.unwrap();
     is_whole(&trial).await;
@@ -104,10 +124,19 @@ async fn a_merge_that_lost_a_race_gives_way() {
     let lost = tenant.merge_splits(seen, RoaringTreemap::new()).await;
     assert!(matches!(lost, Err(StoreError::Guard)), "{lost:?}");
     is_whole(&trial).await;
-    assert_eq!(trial.store.fsck(false, |_| ()).await.unwrap().orphans, Vec::<String>::new());
-    tenant.merge_splits(rows().await, RoaringTreemap::new()).await.unwrap();
+    assert_eq!(
+        trial.store.fsck(false, |_| ()).await.unwrap().orphans,
+        Vec::<String>::new()
+    );
+    tenant
+        .merge_splits(rows().await, RoaringTreemap::new())
+        .await
+        .unwrap();
     assert_eq!(rows().await.len(), 1);
-    assert_eq!(found(tenant, "zebra").await, [1, 30, 59].into_iter().collect());
+    assert_eq!(
+        found(tenant, "zebra").await,
+        [1, 30, 59].into_iter().collect()
+    );
     is_whole(&trial).await;
 }
 
@@ -135,7 +164,10 @@ async fn whatever_fails_a_copy_has_one_live_document() {
                 }
                 let trial = trial.reopen(None).await;
                 let count = found(&trial.tenant, "zebra").await.len();
-                assert!(count == 0 || count == seqs.len() as u64, "{at} {fault:?} {after:?}");
+                assert!(
+                    count == 0 || count == seqs.len() as u64,
+                    "{at} {fault:?} {after:?}"
+                );
                 is_whole(&trial).await;
                 // And what failed can be done again.
                 let docs = settled(&trial.tenant, &seqs, "zebra").await;

@@ -252,7 +252,12 @@ fn compare(
     assert!(scored.is_sorted_by_key(|hit| (!hit.score, !hit.sent, !hit.seq)));
     scored.sort_by_key(|hit| hit.seq);
     wanted.sort_by_key(|hit| hit.seq);
-    assert!(scored.iter().map(|hit| hit.seq).eq(wanted.iter().map(|hit| hit.seq)));
+    assert!(
+        scored
+            .iter()
+            .map(|hit| hit.seq)
+            .eq(wanted.iter().map(|hit| hit.seq))
+    );
 }
 
 proptest! {
@@ -326,7 +331,9 @@ fn nothing_in_a_hidden_copy_survives_a_merge() {
         .map(|some| open(&build(some, dir.path(), &KEY).unwrap(), &KEY, &cache))
         .collect();
     let hidden: RoaringTreemap = [3, 250].into_iter().collect();
-    let merged = merge(&parts(&splits), &hidden, dir.path(), &KEY).unwrap().unwrap();
+    let merged = merge(&parts(&splits), &hidden, dir.path(), &KEY)
+        .unwrap()
+        .unwrap();
     let split = open(&merged, &KEY, &cache);
     let opened = split.opened().unwrap();
     let body = opened

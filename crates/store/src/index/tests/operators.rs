@@ -91,38 +91,109 @@ fn every_operator_finds_what_it_says() {
     };
     let cases: Vec<(Test, &[u64], &[u64])> = vec![
         // fraud was found by an audit: five apart, either way.
-        (near(Field::Body, words(&["fraud"]), words(&["audit"]), 5), &[1], &[4]),
-        (near(Field::Body, words(&["audit"]), words(&["fraud"]), 5), &[1], &[4]),
-        (near(Field::Body, words(&["fraud"]), words(&["audit"]), 4), &[], &[4]),
-        (near(Field::Body, words(&["the", "fraud"]), words(&["audit", "of"]), 5), &[1], &[4]),
-        (near(Field::Body, words(&["the", "fraud"]), prefix("fou"), 2), &[1], &[4]),
-        (near(Field::Body, stem("frauds"), stem("audited"), 5), &[1], &[4]),
-        (near(Field::Body, words(&["the"]), words(&["the"]), 7), &[], &[4]),
-        (near(Field::Body, words(&["the"]), words(&["the"]), 8), &[1], &[4]),
-        (near(Field::Body, words(&["missing"]), prefix("au"), 9), &[], &[4]),
+        (
+            near(Field::Body, words(&["fraud"]), words(&["audit"]), 5),
+            &[1],
+            &[4],
+        ),
+        (
+            near(Field::Body, words(&["audit"]), words(&["fraud"]), 5),
+            &[1],
+            &[4],
+        ),
+        (
+            near(Field::Body, words(&["fraud"]), words(&["audit"]), 4),
+            &[],
+            &[4],
+        ),
+        (
+            near(
+                Field::Body,
+                words(&["the", "fraud"]),
+                words(&["audit", "of"]),
+                5,
+            ),
+            &[1],
+            &[4],
+        ),
+        (
+            near(Field::Body, words(&["the", "fraud"]), prefix("fou"), 2),
+            &[1],
+            &[4],
+        ),
+        (
+            near(Field::Body, stem("frauds"), stem("audited"), 5),
+            &[1],
+            &[4],
+        ),
+        (
+            near(Field::Body, words(&["the"]), words(&["the"]), 7),
+            &[],
+            &[4],
+        ),
+        (
+            near(Field::Body, words(&["the"]), words(&["the"]), 8),
+            &[1],
+            &[4],
+        ),
+        (
+            near(Field::Body, words(&["missing"]), prefix("au"), 9),
+            &[],
+            &[4],
+        ),
         // Two attachments, two people: no value holds both.
-        (near(Field::Attachment, words(&["fraud"]), words(&["audit"]), 4000), &[], &[3]),
-        (near(Field::To, words(&["fraud"]), words(&["audit"]), 4000), &[], &[]),
-        (near(Field::Attachment, words(&["ends"]), words(&["fraud"]), 2), &[2], &[3]),
+        (
+            near(
+                Field::Attachment,
+                words(&["fraud"]),
+                words(&["audit"]),
+                4000,
+            ),
+            &[],
+            &[3],
+        ),
+        (
+            near(Field::To, words(&["fraud"]), words(&["audit"]), 4000),
+            &[],
+            &[],
+        ),
+        (
+            near(Field::Attachment, words(&["ends"]), words(&["fraud"]), 2),
+            &[2],
+            &[3],
+        ),
         (body("fraud"), &[1], &[4]),
         (
-            Test::Words { field: Field::Attachment, terms: vec!["fraud".to_owned()] },
+            Test::Words {
+                field: Field::Attachment,
+                terms: vec!["fraud".to_owned()],
+            },
             &[2],
             &[3],
         ),
         // Found is found, whatever else was not read.
         (
-            Test::Words { field: Field::Any, terms: vec!["fraud".to_owned()] },
+            Test::Words {
+                field: Field::Any,
+                terms: vec!["fraud".to_owned()],
+            },
             &[1, 2, 3],
             &[4],
         ),
         (
-            Test::Stem { field: Field::Body, language: None, word: "audit".to_owned() },
+            Test::Stem {
+                field: Field::Body,
+                language: None,
+                word: "audit".to_owned(),
+            },
             &[1, 4],
             &[],
         ),
         (
-            Test::Words { field: Field::List, terms: vec!["list".to_owned(), "example".to_owned()] },
+            Test::Words {
+                field: Field::List,
+                terms: vec!["list".to_owned(), "example".to_owned()],
+            },
             &[1],
             &[],
         ),
@@ -132,18 +203,54 @@ fn every_operator_finds_what_it_says() {
         (Test::AttachmentType("pdf".to_owned()), &[2], &[]),
         (Test::AttachmentType("doc".to_owned()), &[], &[]),
         (Test::Language("de".to_owned()), &[3], &[]),
-        (Test::Held { from: Some(2002), until: Some(2004) }, &[2, 3], &[]),
-        (Test::Held { from: None, until: Some(i64::MIN) }, &[], &[]),
-        (Test::Sent { from: None, until: None }, &[1, 2, 3], &[]),
-        (Test::Sent { from: Some(1002), until: None }, &[2, 3], &[]),
+        (
+            Test::Held {
+                from: Some(2002),
+                until: Some(2004),
+            },
+            &[2, 3],
+            &[],
+        ),
+        (
+            Test::Held {
+                from: None,
+                until: Some(i64::MIN),
+            },
+            &[],
+            &[],
+        ),
+        (
+            Test::Sent {
+                from: None,
+                until: None,
+            },
+            &[1, 2, 3],
+            &[],
+        ),
+        (
+            Test::Sent {
+                from: Some(1002),
+                until: None,
+            },
+            &[2, 3],
+            &[],
+        ),
     ];
     for (test, holds, unknown) in cases {
         let query = Query::Test(test);
         let got = found(&searcher, &query);
         assert_eq!(got, (holds.to_vec(), unknown.to_vec()), "{query:?}");
     }
-    let age = Query::Test(Test::Age { from: None, until: None });
-    let question = Question { query: &age, sets: &|_| None, visible: None, hidden: None };
+    let age = Query::Test(Test::Age {
+        from: None,
+        until: None,
+    });
+    let question = Question {
+        query: &age,
+        sets: &|_| None,
+        visible: None,
+        hidden: None,
+    };
     assert!(searcher.matches(&question).is_err(), "not lowered");
 }
 
@@ -154,7 +261,11 @@ fn scored(searcher: &Searcher, query: &Query) -> Vec<(u64, u32)> {
         visible: None,
         hidden: None,
     };
-    let hits = searcher.matches(&question).unwrap().page(Order::Score, None, 100).unwrap();
+    let hits = searcher
+        .matches(&question)
+        .unwrap()
+        .page(Order::Score, None, 100)
+        .unwrap();
     hits.iter().map(|hit| (hit.seq, hit.score)).collect()
 }
 
@@ -185,19 +296,38 @@ fn scores_do_not_depend_on_how_documents_are_spread() {
         Query::Not(Box::new(any("missing"))),
     ]);
     let one = scored(&Searcher::new([split(&copies)]), &query);
-    assert_eq!(one.first().map(|hit| hit.0), Some(40), "a word of the subject: {one:?}");
+    assert_eq!(
+        one.first().map(|hit| hit.0),
+        Some(40),
+        "a word of the subject: {one:?}"
+    );
     assert!(one.windows(2).any(|two| two[0].1 > two[1].1));
     let (some, others) = copies.split_at(23);
-    assert_eq!(scored(&Searcher::new([split(others), split(some)]), &query), one);
+    assert_eq!(
+        scored(&Searcher::new([split(others), split(some)]), &query),
+        one
+    );
     // Replaced documents weigh nothing.
     let mut old = copies[..10].to_vec();
-    old.iter_mut().for_each(|copy| copy.text.body = "budget report report".to_owned());
+    old.iter_mut()
+        .for_each(|copy| copy.text.body = "budget report report".to_owned());
     let dead = Part {
         split: split(&old),
         dead: Arc::new((0..10).collect()),
     };
-    assert_eq!(scored(&Searcher::new([Part::from(split(&copies)), dead.clone()]), &query), one);
-    let merged = merge(&[split(&copies).into(), dead], &Default::default(), dir.path(), &KEY);
+    assert_eq!(
+        scored(
+            &Searcher::new([Part::from(split(&copies)), dead.clone()]),
+            &query
+        ),
+        one
+    );
+    let merged = merge(
+        &[split(&copies).into(), dead],
+        &Default::default(),
+        dir.path(),
+        &KEY,
+    );
     let merged = open(&merged.unwrap().unwrap(), &KEY, &cache);
     assert_eq!(merged.docs(), 60);
     assert_eq!(scored(&Searcher::new([merged]), &query), one);
@@ -244,7 +374,10 @@ fn facets_and_months_add_up() {
     };
     let as_map = |facets: &[Facet]| -> BTreeMap<String, u64> {
         assert!(facets.is_sorted_by_key(|facet| !facet.count));
-        facets.iter().map(|facet| (facet.value.clone(), facet.count)).collect()
+        facets
+            .iter()
+            .map(|facet| (facet.value.clone(), facet.count))
+            .collect()
     };
     let sender = |copy: &Copy| Some(copy.head.from[0].email.to_lowercase());
     assert_eq!(as_map(&facets.sender), count(&sender));
@@ -256,8 +389,14 @@ fn facets_and_months_add_up() {
         let (year, month, ..) = everpost_domain::message::civil(copy.head.sent?.unix);
         Some((year, month))
     };
-    assert_eq!(as_map(&facets.year), count(&|copy| Some(month(copy)?.0.to_string())));
-    assert_eq!(as_map(&facets.kind), [("pdf".into(), 1), ("docx".into(), 1)].into());
+    assert_eq!(
+        as_map(&facets.year),
+        count(&|copy| Some(month(copy)?.0.to_string()))
+    );
+    assert_eq!(
+        as_map(&facets.kind),
+        [("pdf".into(), 1), ("docx".into(), 1)].into()
+    );
     assert_eq!(as_map(&facets.language), [("de".into(), 1)].into());
     let months = matches.months();
     let mut wanted: BTreeMap<(i64, u8), u64> = BTreeMap::new();
@@ -273,13 +412,22 @@ fn facets_and_months_add_up() {
     let suggest = |prefix: &str, visible: Option<&RoaringTreemap>| {
         let hidden = [1].into_iter().collect();
         let found = searcher.suggest(prefix, visible, Some(&hidden), 3).unwrap();
-        found.into_iter().map(|one| (one.address, one.count)).collect::<Vec<_>>()
+        found
+            .into_iter()
+            .map(|one| (one.address, one.count))
+            .collect::<Vec<_>>()
     };
     assert_eq!(suggest("TWO", None), [("two@example.org".into(), 1)]);
-    assert_eq!(suggest("bob@mail.ex", None), [("bob@mail.example.com".into(), 1)]);
+    assert_eq!(
+        suggest("bob@mail.ex", None),
+        [("bob@mail.example.com".into(), 1)]
+    );
     assert_eq!(suggest("two", Some(&[2].into_iter().collect())), []);
     assert_eq!(suggest("nobody", None), []);
     assert_eq!(suggest("p1", None).len(), 3);
     // By a word of the name of its owner.
-    assert_eq!(suggest("an", Some(&[3].into_iter().collect())), [("ann@example.org".into(), 1)]);
+    assert_eq!(
+        suggest("an", Some(&[3].into_iter().collect())),
+        [("ann@example.org".into(), 1)]
+    );
 }

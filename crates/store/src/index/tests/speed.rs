@@ -107,7 +107,11 @@ fn queries_over_a_large_index() {
         splits.push(open(&writer.finish(&KEY).unwrap().unwrap(), &KEY, &cache));
     }
     let bytes: u64 = splits.iter().map(|split| split.bytes()).sum();
-    println!("{docs} documents, {} splits, {bytes} bytes, built in {:?}", splits.len(), start.elapsed());
+    println!(
+        "{docs} documents, {} splits, {bytes} bytes, built in {:?}",
+        splits.len(),
+        start.elapsed()
+    );
     let searcher = Searcher::new(splits);
     let common = word(1);
     let queries = [
@@ -153,7 +157,9 @@ fn queries_over_a_large_index() {
         let ask = || searcher.matches(&question).unwrap();
         let (find, find99) = timed(40, || drop(ask()));
         let matches = ask();
-        let (date, _) = timed(20, || drop(matches.page(Order::NewestFirst, None, 50).unwrap()));
+        let (date, _) = timed(20, || {
+            drop(matches.page(Order::NewestFirst, None, 50).unwrap())
+        });
         let (score, _) = timed(10, || drop(matches.page(Order::Score, None, 50).unwrap()));
         let (facets, _) = timed(10, || drop(matches.facets(20).unwrap()));
         let (months, _) = timed(10, || drop(matches.months()));
@@ -162,7 +168,9 @@ fn queries_over_a_large_index() {
         );
     }
     for prefix in ["b", "ba", &word(5)] {
-        let (suggest, _) = timed(20, || drop(searcher.suggest(prefix, None, None, 10).unwrap()));
+        let (suggest, _) = timed(20, || {
+            drop(searcher.suggest(prefix, None, None, 10).unwrap())
+        });
         let visible: RoaringTreemap = (0..docs / 2).collect();
         let (scoped, _) = timed(20, || {
             drop(searcher.suggest(prefix, Some(&visible), None, 10).unwrap());
