@@ -41,6 +41,7 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Status(command) => commands::status::run(&global, command).await,
         Command::Backup(command) => commands::backup::run(&global, command).await,
         Command::Key(command) => commands::key::run(&global, command).await,
+        Command::Extract(command) => commands::extract::run(&global, command).await,
         Command::Reindex => commands::status::reindex(&global).await,
         Command::Verify(command) => commands::verify::run(&global, command).await,
         Command::Fsck(command) => commands::fsck::run(&global, command).await,

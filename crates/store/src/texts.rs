@@ -36,14 +36,12 @@ pub(crate) struct StoredText {
     pub(crate) version: i64,
     /// Why there may be more.
     pub(crate) gap: Option<Gap>,
-    /// How often it was read.
-    pub(crate) tries: i64,
     /// Where it lies; empty if there is no text.
     run: Run,
 }
 
 impl StoredText {
-    /// Reads id, version, gap, tries, frame, at, length.
+    /// Reads id, version, gap, frame, at, length.
     fn read(row: &AnyRow) -> Result<Self> {
         let natural = |column| -> Result<u64> { Ok(u64::try_from(row.int(column)?).unwrap_or(0)) };
         // A gap that a newer program knows is a gap.
@@ -56,11 +54,10 @@ impl StoredText {
             id: row.int(0)?,
             version: row.int(1)?,
             gap,
-            tries: row.int(3)?,
             run: Run {
-                frame: row.int(4)?,
-                at: natural(5)?,
-                length: natural(6)?,
+                frame: row.int(3)?,
+                at: natural(4)?,
+                length: natural(5)?,
             },
         })
     }
@@ -130,7 +127,7 @@ impl Tenant {
             .collect();
         let rows = statements::FIND_TEXTS.fetch(db, wanted).await?;
         rows.iter()
-            .map(|row| Ok((row.array(7)?, StoredText::read(row)?)))
+            .map(|row| Ok((row.array(6)?, StoredText::read(row)?)))
             .collect()
     }
 
@@ -248,7 +245,7 @@ impl Tenant {
         let (mut filled, mut held) = (false, 0u64);
         let rows = sql::fetch(db, statements::TEXTS_OF_COPY, values![self.id(), copy]).await?;
         for row in rows {
-            let (stored, part) = (StoredText::read(&row)?, usize::try_from(row.int(7)?).ok());
+            let (stored, part) = (StoredText::read(&row)?, usize::try_from(row.int(6)?).ok());
             let mut lacking = content.attachments.iter_mut();
             let Some(one) = lacking.find(|one| Some(one.part) == part && one.text.is_none()) else {
                 continue;

@@ -4,6 +4,7 @@ pub(crate) mod backup;
 pub(crate) mod bench;
 pub(crate) mod compact;
 pub(crate) mod export;
+pub(crate) mod extract;
 pub(crate) mod fsck;
 pub(crate) mod import;
 pub(crate) mod key;

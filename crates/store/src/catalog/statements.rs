@@ -201,9 +201,9 @@ pub(crate) const DELETE_SPLITS: &str = "DELETE FROM split WHERE tenant = $1";
 pub(crate) const FIND_TEXTS: Batch = Batch {
     before: "WITH wanted (tenant, prefix) AS (VALUES",
     columns: 2,
-    after: ") SELECT part_text.id, part_text.version, part_text.gap, part_text.tries, part_text.frame, part_text.at, part_text.length, part_text.address FROM wanted CROSS JOIN part_text WHERE part_text.tenant = wanted.tenant AND part_text.prefix = wanted.prefix",
+    after: ") SELECT part_text.id, part_text.version, part_text.gap, part_text.frame, part_text.at, part_text.length, part_text.address FROM wanted CROSS JOIN part_text WHERE part_text.tenant = wanted.tenant AND part_text.prefix = wanted.prefix",
 };
-pub(crate) const TEXTS_OF_COPY: &str = "SELECT part_text.id, part_text.version, part_text.gap, part_text.tries, part_text.frame, part_text.at, part_text.length, copy_text.part FROM copy_text JOIN part_text ON part_text.id = copy_text.text WHERE copy_text.tenant = $1 AND copy_text.copy = $2 ORDER BY copy_text.part";
+pub(crate) const TEXTS_OF_COPY: &str = "SELECT part_text.id, part_text.version, part_text.gap, part_text.frame, part_text.at, part_text.length, copy_text.part FROM copy_text JOIN part_text ON part_text.id = copy_text.text WHERE copy_text.tenant = $1 AND copy_text.copy = $2 ORDER BY copy_text.part";
 pub(crate) const INSERT_TEXTS: Batch = Batch {
     before: "INSERT INTO part_text (id, tenant, prefix, address, size, version, gap, tries, frame, at, length) VALUES",
     columns: 11,

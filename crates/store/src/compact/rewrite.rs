@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, HashMap};
 use bytes::Bytes;
 use everpost_domain::digest::{Digest, Hasher};
 use object_store::ObjectStoreExt;
-use sqlx::AnyConnection;
 
 use super::CompactOptions;
 use super::plan::PackRow;

@@ -488,3 +488,6 @@ fn may_attach(structure: &[BodyPart]) -> bool {
         .enumerate()
         .any(|(at, part)| !plain(part) && !opened(at, part))
 }
+
+#[cfg(test)]
+mod tests;
