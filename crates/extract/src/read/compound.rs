@@ -1,6 +1,6 @@
 //! OLE compound files: legacy Word, Excel and PowerPoint, and Outlook messages.
 
-use std::io::Cursor;
+use std::io::{Cursor, Read};
 
 use undoc::model::{Block, Paragraph};
 use undoc::{Document, ErrorKind};
@@ -30,6 +30,9 @@ pub(super) fn read(reader: &mut Reader, bytes: &[u8], depth: u32) {
     } else {
         return reader.miss(Gap::Unsupported);
     };
+    if has_unread_stories(reader, &mut file) {
+        reader.miss(Gap::Unsupported);
+    }
     match parsed {
         Ok(document) => take(reader, &document),
         Err(error) => reader.miss(match error.kind() {
@@ -38,6 +41,30 @@ pub(super) fn read(reader: &mut Reader, bytes: &[u8], depth: u32) {
             _ => Gap::Damaged,
         }),
     }
+}
+
+/// Whether a Word document has comments or text boxes, which the parser leaves out ([MS-DOC]
+/// §2.5.4: lengths of stories, in characters).
+fn has_unread_stories(reader: &mut Reader, file: &mut Compound<'_>) -> bool {
+    const COMMENTS: usize = 0x5c;
+    const TEXT_BOXES: usize = 0x64;
+    const HEADER_TEXT_BOXES: usize = 0x68;
+    // Word 97, from which on these stand there.
+    const SINCE: u16 = 0xc1;
+    let Ok(stream) = file.open_stream("/WordDocument") else {
+        return false;
+    };
+    let head = reader.unpack(stream.take(0x6c));
+    let version = head.get(2..4).and_then(|two| two.first_chunk());
+    let newer = version.is_some_and(|two| u16::from_le_bytes(*two) >= SINCE);
+    let some = |at: usize| {
+        let length = head.get(at..).and_then(|rest| rest.first_chunk());
+        length.is_some_and(|four| u32::from_le_bytes(*four) != 0)
+    };
+    newer
+        && [COMMENTS, TEXT_BOXES, HEADER_TEXT_BOXES]
+            .into_iter()
+            .any(some)
 }
 
 fn take(reader: &mut Reader, document: &Document) {
