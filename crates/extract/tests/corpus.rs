@@ -253,6 +253,25 @@ fn office_documents_yield_their_words() {
     assert_eq!(missing, None);
 }
 
+/// Equal but for line ends and for what closes a text: the expected files went through both.
+fn same(one: &[u8], other: &[u8]) -> bool {
+    let text = |bytes: &[u8]| -> Vec<u8> {
+        let mut kept: Vec<u8> = bytes
+            .iter()
+            .copied()
+            .filter(|byte| *byte != b'\r')
+            .collect();
+        while kept
+            .last()
+            .is_some_and(|byte| matches!(byte, 0 | b'\n' | b' '))
+        {
+            kept.pop();
+        }
+        kept
+    };
+    text(one) == text(other)
+}
+
 #[test]
 fn tnef_streams_hold_what_is_expected() {
     let files = corpus(
@@ -270,36 +289,29 @@ fn tnef_streams_hold_what_is_expected() {
             })
             .collect();
         for (file, content) in &expected {
-            let held: Option<Vec<u8>> = match *file {
+            // What old programs show instead of an object; the object itself is what is read.
+            if content.len() < 100 && file.starts_with("Untitled") {
+                continue;
+            }
+            let held = match *file {
                 "message.rtf" => tnef
                     .compressed_rtf
                     .and_then(|rtf| decompress_rtf(rtf, 1 << 24)),
                 "message.html" => tnef.html.map(|html| html.bytes().to_vec()),
                 "message.txt" => tnef.body.clone().map(String::into_bytes),
                 _ => {
-                    let same = tnef
-                        .attachments
-                        .iter()
-                        .find(|one| one.data == content.as_slice());
-                    // Objects are expected without or with what their program put around them.
-                    let inside = tnef.attachments.iter().find(|one| {
-                        one.data
-                            .windows(64.min(content.len().max(1)))
-                            .any(|part| content.starts_with(part))
-                    });
-                    same.or(inside).map(|_| content.to_vec())
+                    let mut list = tnef.attachments.iter();
+                    // Objects are expected with their class before them.
+                    let same = |data: &[u8]| {
+                        same(data, content)
+                            || content.get(16..).is_some_and(|rest| same(data, rest))
+                    };
+                    let found = list.find(|one| same(one.data));
+                    found.map(|_| content.to_vec())
                 }
             };
             let held = held.unwrap_or_else(|| panic!("{name} lacks {file}"));
-            let trimmed = |bytes: &[u8]| {
-                let text = String::from_utf8_lossy(bytes).replace("\r\n", "\n");
-                text.trim_end_matches(['\0', '\n', ' ']).to_string()
-            };
-            assert_eq!(
-                trimmed(&held).len(),
-                trimmed(content).len(),
-                "{name}: {file}"
-            );
+            assert!(same(&held, content), "{name}: {file}");
         }
         read(name, bytes);
     }

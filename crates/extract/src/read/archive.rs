@@ -3,7 +3,7 @@
 
 use std::io::{Cursor, Read};
 
-use super::{Item, Reader, odf, ooxml};
+use super::{Item, Reader, odf, ooxml, plain};
 use crate::Gap;
 
 /// An open ZIP file.
@@ -81,8 +81,7 @@ pub(super) fn entry(
 pub(super) fn xml(reader: &mut Reader, archive: &mut Zip<'_>, name: &str) -> Option<String> {
     let index = archive.index_for_name(name)?;
     let (_, bytes) = entry(reader, archive, index)?;
-    // A byte order mark counts; without one XML is UTF-8.
-    Some(everpost_domain::message::text_of_bytes(&bytes, None))
+    Some(plain::xml(&bytes))
 }
 
 /// A gzip file: the one document inside.

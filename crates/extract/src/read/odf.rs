@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use super::archive::{Zip, entry, xml};
 use super::xml::{Node, attribute, lines_of, walk};
-use super::{Item, Reader};
+use super::{Reader, plain};
 use crate::Gap;
 
 /// Most blanks that one element may stand for.
@@ -39,13 +39,7 @@ pub(super) fn read(reader: &mut Reader, archive: &mut Zip<'_>, depth: u32) {
             return reader.miss(Gap::TooMuch);
         }
         if let Some((_, bytes)) = entry(reader, archive, index) {
-            let item = Item {
-                name: "",
-                content_type: "",
-                charset: "",
-                bytes: &bytes,
-            };
-            flow(reader, &super::plain::text(&item));
+            flow(reader, &plain::xml(&bytes));
         }
     }
 }

@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 
 use super::archive::{Zip, entry, xml};
 use super::xml::{Node, attribute, lines_of, walk};
-use super::{Item, Reader};
+use super::{Item, Reader, plain};
 use crate::Gap;
 
 /// Parts with text, by the beginnings of their names, in the order in which they are read.
@@ -93,7 +93,7 @@ pub(super) fn read(reader: &mut Reader, archive: &mut Zip<'_>, depth: u32) {
             reader.inner(&item, depth);
             continue;
         }
-        let xml = everpost_domain::message::text_of_bytes(&bytes, None);
+        let xml = plain::xml(&bytes);
         match kind {
             Kind::Properties => {
                 let wanted = [

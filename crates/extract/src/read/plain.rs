@@ -18,7 +18,7 @@ const META_WITHIN: usize = 1024;
 /// Whether the bytes are text. Whatever the sender calls it, text has hardly a control
 /// character and, but for UTF-16, no zero byte.
 pub(super) fn is_text(item: &Item<'_>) -> bool {
-    if has_mark(item.bytes) || looks_utf16(item.bytes).is_some() {
+    if mark(item.bytes).is_some() || looks_utf16(item.bytes).is_some() {
         return true;
     }
     let sample = item.bytes.get(..SAMPLE).unwrap_or(item.bytes);
@@ -34,11 +34,15 @@ pub(super) fn is_text(item: &Item<'_>) -> bool {
     }
 }
 
-/// UTF-8, UTF-16 or UTF-32 by its byte order mark.
-fn has_mark(bytes: &[u8]) -> bool {
-    [b"\xef\xbb\xbf".as_slice(), b"\xff\xfe", b"\xfe\xff"]
-        .iter()
-        .any(|mark| bytes.starts_with(mark))
+/// The charset of a byte order mark.
+fn mark(bytes: &[u8]) -> Option<&'static str> {
+    let marks: [(&[u8], &str); 3] = [
+        (b"\xef\xbb\xbf", "utf-8"),
+        (b"\xff\xfe", "utf-16le"),
+        (b"\xfe\xff", "utf-16be"),
+    ];
+    let found = marks.iter().find(|(mark, _)| bytes.starts_with(mark))?;
+    Some(found.1)
 }
 
 /// UTF-16 without a mark: of most pairs one byte, always the same one, is zero.
@@ -64,17 +68,19 @@ fn looks_utf16(bytes: &[u8]) -> Option<&'static str> {
 }
 
 fn decoded(item: &Item<'_>, charset: &str) -> String {
-    let guessed = match has_mark(item.bytes) {
-        false => looks_utf16(item.bytes),
-        true => None,
-    };
-    let charset = guessed.unwrap_or(charset);
+    let seen = mark(item.bytes).or_else(|| looks_utf16(item.bytes));
+    let charset = seen.unwrap_or(charset);
     text_of_bytes(item.bytes, (!charset.is_empty()).then_some(charset))
 }
 
 /// Plain text, by the charset that is named or seen.
 pub(super) fn text(item: &Item<'_>) -> String {
     decoded(item, item.charset)
+}
+
+/// XML as it stands: a mark counts, without one it is UTF-8.
+pub(super) fn xml(bytes: &[u8]) -> String {
+    text_of_bytes(bytes, mark(bytes))
 }
 
 /// HTML, rendered. The document's own word on its charset counts where the mail has none.
