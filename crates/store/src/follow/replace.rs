@@ -1,4 +1,5 @@
 //! Copies that are indexed once more, because more of their text is known now.
+#![allow(dead_code, reason = "called by the extraction of attachments")]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
