@@ -266,7 +266,11 @@ pub(crate) const PARTS_OF_COPIES: Batch = Batch {
 
 // -- fsck ----------------------------------------------------------------------------------
 
-pub(crate) const PACKS: &str = "SELECT id, name, size FROM pack WHERE tenant = $1 ORDER BY id";
+/// Packs of one class: 0 mail, 1 texts of attachments.
+pub(crate) const PACKS: &str = "SELECT pack.id, pack.name, pack.size FROM pack LEFT JOIN bucket ON bucket.id = pack.bucket WHERE pack.tenant = $1 AND COALESCE(bucket.class, 0) = $2 ORDER BY pack.id";
+/// Which part has which text, of texts in a pack.
+pub(crate) const DELETE_COPY_TEXTS_OF_PACK: &str = "DELETE FROM copy_text WHERE tenant = $1 AND text IN (SELECT part_text.id FROM part_text JOIN frame ON frame.id = part_text.frame WHERE part_text.tenant = $1 AND part_text.length > 0 AND frame.pack = $2)";
+pub(crate) const DELETE_TEXTS_OF_PACK: &str = "DELETE FROM part_text WHERE tenant = $1 AND length > 0 AND frame IN (SELECT id FROM frame WHERE tenant = $1 AND pack = $2)";
 /// Columns as `read_frame_row` reads them.
 pub(crate) const FRAMES_OF_PACK: &str = "SELECT frame.id, pack.name, frame.number, frame.at, frame.sealed, frame.plain, frame.key FROM frame JOIN pack ON pack.id = frame.pack WHERE frame.tenant = $1 AND frame.pack = $2 ORDER BY frame.number";
 pub(crate) const ADMITTED_SEQS: &str =

@@ -281,3 +281,50 @@ async fn mail_without_attachments_is_not_read_back() {
     let rows = trial.numbers("SELECT COUNT(*) FROM copy_text").await;
     assert_eq!(rows, [6]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn damaged_texts_are_named_and_read_again() {
+    let mut trial = Trial::new(vec![mail(0, &["zebra"])], 1).await;
+    let reader = Plain::default();
+    trial
+        .tenant
+        .advance_extract(&reader, false, |_| ())
+        .await
+        .unwrap();
+    let before = trial.objects("packs");
+    trial.admit(vec![mail(1, &["gnu"])], 1).await;
+    let with_mail = trial.objects("packs");
+    trial
+        .tenant
+        .advance_extract(&reader, false, |_| ())
+        .await
+        .unwrap();
+    let texts = trial
+        .objects("packs")
+        .into_iter()
+        .find(|path| !with_mail.contains(path))
+        .unwrap();
+    assert_eq!((before.len(), with_mail.len()), (2, 3));
+    flip(&texts, 50);
+    trial.store.inner.vault.forget();
+    let report = trial.store.fsck(false, |_| ()).await.unwrap();
+    assert!(
+        !report.bad.is_empty() && report.lost.is_empty(),
+        "{:?}",
+        report.bad
+    );
+    let report = trial.store.fsck(true, |_| ()).await.unwrap();
+    assert_eq!(report.bad, []);
+    assert!(!texts.exists());
+    trial.tenant.reindex().await.unwrap();
+    assert_eq!(found(&trial, "gnu").await, (vec![], 1));
+    trial
+        .tenant
+        .advance_extract(&reader, false, |_| ())
+        .await
+        .unwrap();
+    assert_eq!(found(&trial, "gnu").await, (vec![1], 0));
+    assert_eq!(found(&trial, "zebra").await, (vec![0], 0));
+    assert_eq!(reader.count(), 3);
+    is_whole(&trial).await;
+}
