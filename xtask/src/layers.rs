@@ -13,7 +13,12 @@ use crate::workspace::{self, Graph, Kind};
 const ALLOWED: &[(&str, &[&str])] = &[
     ("everpost-domain", &[]),
     ("everpost-codec", &["everpost-domain"]),
-    ("everpost-store", &["everpost-domain", "everpost-codec"]),
+    // The only crate that links document parsers; they run in child processes.
+    ("everpost-extract", &["everpost-domain", "everpost-codec"]),
+    (
+        "everpost-store",
+        &["everpost-domain", "everpost-codec", "everpost-extract"],
+    ),
     (
         "everpost-mail",
         &["everpost-domain", "everpost-codec", "everpost-store"],
@@ -23,6 +28,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "everpost-domain",
             "everpost-codec",
+            "everpost-extract",
             "everpost-store",
             "everpost-mail",
         ],

@@ -76,6 +76,9 @@ pub(crate) enum Command {
     Export(ExportCommand),
     /// Counts, sizes, lag, last checkpoint
     Status(StatusCommand),
+    /// Read the text of attachments that nobody read yet
+    #[command(after_help = EXTRACT_EXAMPLES)]
+    Extract(ExtractCommand),
     /// Build the index again from the stored mail
     Reindex,
     /// Prove that mail is what came in: bytes, digests, log; names what is not
@@ -97,6 +100,13 @@ pub(crate) enum Command {
     /// Measure import, sizes and search on this machine, in a temporary archive
     #[command(after_help = BENCH_EXAMPLES)]
     Bench(BenchCommand),
+    /// Read documents from standard input, under limits; the archive starts it itself
+    #[command(hide = true)]
+    ExtractWorker {
+        /// Most memory, in MiB
+        #[arg(long, default_value_t = 1024)]
+        memory: u64,
+    },
 }
 
 const BENCH_EXAMPLES: &str = "Examples:
@@ -111,6 +121,12 @@ const IMPORT_EXAMPLES: &str = "Examples:
   everpost import eml ./letters --mailbox alice@example.org --dry-run
   everpost import list
   everpost import withdraw 3 --reason 'wrong mailbox'";
+
+const EXTRACT_EXAMPLES: &str = "Examples:
+  everpost extract                 what `import … --no-extract` or a crash left
+  everpost extract --retry         also what failed by accident, however often
+
+What is read, and its limits: docs/extract.md";
 
 const SEARCH_EXAMPLES: &str = "Examples:
   everpost search 'invoice from:ann@example.org sent:2024'
@@ -245,9 +261,19 @@ pub(crate) struct ImportHow {
     /// Return as soon as everything is stored; the index follows on the next command
     #[arg(long)]
     pub(crate) no_wait: bool,
+    /// Leave attachments unread; `everpost extract` reads them later
+    #[arg(long)]
+    pub(crate) no_extract: bool,
     /// Reject messages above this many MiB
     #[arg(long, value_name = "MIB", default_value_t = 256)]
     pub(crate) max_message: usize,
+}
+
+#[derive(Args)]
+pub(crate) struct ExtractCommand {
+    /// Try again what crashed or took too long, however often it did
+    #[arg(long)]
+    pub(crate) retry: bool,
 }
 
 #[derive(Args)]

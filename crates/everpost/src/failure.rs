@@ -43,6 +43,11 @@ impl Failure {
             exit: 2,
         }
     }
+
+    /// As a line for a run that goes on without it.
+    pub(crate) fn warning(&self) -> String {
+        format!("warning[{}]: {}; {}", self.code, self.what, self.hint)
+    }
 }
 
 impl From<StoreError> for Failure {

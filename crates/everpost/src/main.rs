@@ -12,6 +12,13 @@ use failure::{Exit, Failure};
 
 fn main() -> std::process::ExitCode {
     let cli = Cli::parse();
+    // Before there is a second thread: the limits hold for the thread that asks for them.
+    if let Command::ExtractWorker { memory } = cli.command {
+        return match everpost_extract::work(memory.saturating_mul(1 << 20)) {
+            Ok(()) => std::process::ExitCode::SUCCESS,
+            Err(error) => failure::print(&Failure::from(anyhow::Error::from(error)), cli.json),
+        };
+    }
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return failure::print(&Failure::from(anyhow::Error::from(error)), cli.json),
@@ -36,11 +43,13 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Status(command) => commands::status::run(&global, command).await,
         Command::Backup(command) => commands::backup::run(&global, command).await,
         Command::Key(command) => commands::key::run(&global, command).await,
+        Command::Extract(command) => commands::extract::run(&global, command).await,
         Command::Reindex => commands::status::reindex(&global).await,
         Command::Verify(command) => commands::verify::run(&global, command).await,
         Command::Fsck(command) => commands::fsck::run(&global, command).await,
         Command::Compact(command) => commands::compact::run(&global, command).await,
         Command::Log(command) => commands::verify::log(&global, command).await,
         Command::Bench(command) => commands::bench::run(&global, command).await,
+        Command::ExtractWorker { .. } => Ok(Exit::Well),
     }
 }

@@ -60,6 +60,9 @@ pub enum StoreError {
     /// The index could not be read or written.
     #[error("index: {0}")]
     Index(String),
+    /// No attachment can be read just now.
+    #[error("{0}")]
+    Extract(String),
     /// The store's background writer has stopped, after an error it reported.
     #[error("the store has stopped")]
     Stopped,
@@ -81,6 +84,7 @@ impl StoreError {
             StoreError::Object(_) => "E-OBJECT",
             StoreError::File { .. } => "E-FILE",
             StoreError::Index(_) => "E-INDEX",
+            StoreError::Extract(_) => "E-EXTRACT",
             StoreError::Stopped => "E-STOPPED",
         }
     }
@@ -99,6 +103,9 @@ impl StoreError {
             StoreError::Version { .. } => "use a newer everpost",
             StoreError::Index(_) => {
                 "`everpost reindex` builds the index again from the stored mail"
+            }
+            StoreError::Extract(_) => {
+                "the mail is stored and searchable without it; run `everpost extract` where it can work"
             }
             _ => "",
         }

@@ -35,6 +35,7 @@ mod search;
 mod status;
 mod store;
 mod tenant;
+mod texts;
 #[cfg(test)]
 mod trial;
 mod vault;
@@ -52,7 +53,7 @@ pub use delivery::Delivery;
 pub use error::{Result, StoreError};
 pub use explain::MatchExplanation;
 pub use export::{Held, Missed, Walk};
-pub use follow::{IndexProgress, LogHead, Prover};
+pub use follow::{ExtractProgress, IndexProgress, LogHead, Prover, TextStatus};
 pub use fsck::FsckReport;
 pub use holdings::{Age, Collected, Usage};
 pub use job::{Counts, JobInfo, JobState};

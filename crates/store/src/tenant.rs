@@ -47,6 +47,8 @@ pub(crate) struct TenantState {
     pub(crate) splits: Mutex<HashMap<[u8; 16], Arc<Split>>>,
     /// Opened blocks of splits.
     pub(crate) blocks: Arc<BlockCache>,
+    /// Held by whoever reads attachments.
+    pub(crate) extracting: tokio::sync::Mutex<()>,
     /// Held by whoever moves the log on.
     pub(crate) following: tokio::sync::Mutex<()>,
     /// What was read of copies admitted lately, by event id, until the index took it.
@@ -92,6 +94,7 @@ impl TenantState {
             building: tokio::sync::Mutex::default(),
             splits: Mutex::default(),
             blocks,
+            extracting: tokio::sync::Mutex::new(()),
             following: tokio::sync::Mutex::new(()),
             places: Mutex::new(Places::default()),
             known: Mutex::default(),

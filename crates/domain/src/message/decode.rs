@@ -31,6 +31,13 @@ pub fn text_of(raw: &[u8], structure: &Structure, index: usize) -> String {
     text(&decode(raw, part), part.charset.as_deref())
 }
 
+/// `bytes` as UTF-8 by the name of their charset, newlines as LF: what [`text_of`] does with
+/// a part, for text that came another way. Without a name, UTF-8 if it is that, else
+/// windows-1252.
+pub fn text_of_bytes(bytes: &[u8], charset: Option<&str>) -> String {
+    text(bytes, charset)
+}
+
 /// `bytes` as UTF-8 by `charset`, newlines as LF.
 pub(super) fn text(bytes: &[u8], charset: Option<&str>) -> String {
     newlines(to_text(bytes, charset).into_owned())

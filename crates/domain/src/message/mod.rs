@@ -26,7 +26,7 @@ pub(crate) use attached::same_type;
 pub use attached::{Attachment, attachment_type, attachments};
 pub use body::BodyPart;
 pub use date::{Sent, civil, day, format_rfc3339, mbox_from_date, parse_date};
-pub use decode::{decode, text_of};
+pub use decode::{decode, text_of, text_of_bytes};
 pub use head::{Address, Head};
 pub use headers::{HeaderLine, is_searchable, searchable_headers};
 pub use held::{HeldEvidence, HeldFromSource, held_from, received_date};

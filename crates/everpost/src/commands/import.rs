@@ -8,7 +8,7 @@ use everpost_store::{Counts, JobInfo, JobState};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
-use super::{instant, open, time};
+use super::{extract, instant, open, time};
 use crate::cli::{Global, ImportCommand, ImportHow, ImportSource, ImportTo};
 use crate::failure::{Exit, Failure};
 use crate::output::{count, line, object, plain, size};
@@ -45,8 +45,19 @@ pub(crate) async fn run(global: &Global, command: ImportCommand) -> Result<Exit,
     let done = import(&tenant, &source, &options, |progress| show(&bar, progress)).await;
     bar.finish_and_clear();
     let report = done?;
+    let wanted = !(how.dry_run || how.no_wait || how.no_extract);
+    let read = match wanted {
+        true => Some(extract::read(global, &tenant, false).await),
+        false => None,
+    };
     let seconds = began.elapsed().as_secs_f64();
     print_report(global, &report, seconds, how.dry_run)?;
+    match read {
+        // The mail is in; what its attachments say can be read later.
+        Some(Err(failure)) => eprintln!("{}", failure.warning()),
+        Some(Ok(_)) if !global.json => line(extract::in_words(&tenant.text_status().await?))?,
+        _ => {}
+    }
     store.close().await?;
     Ok(exit(&report.counts))
 }
@@ -63,7 +74,8 @@ fn exit(counts: &Counts) -> Exit {
     }
 }
 
-fn bar(global: &Global) -> ProgressBar {
+/// A bar for people; hidden for programs.
+pub(super) fn bar(global: &Global) -> ProgressBar {
     if global.json || !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }

@@ -3,7 +3,7 @@
 use everpost_store::{Age, Collected, Tenant, Usage};
 use serde_json::json;
 
-use super::open;
+use super::{extract, open};
 use crate::cli::{Global, StatusCommand};
 use crate::failure::{Exit, Failure};
 use crate::output::{count, line, object, plain, size};
@@ -16,7 +16,8 @@ pub(crate) async fn run(global: &Global, command: StatusCommand) -> Result<Exit,
         return lists.csv();
     }
     let catalog = store.catalog_bytes();
-    let stored = status.pack_bytes + status.index_bytes + catalog;
+    let texts = tenant.text_status().await?;
+    let stored = status.pack_bytes + status.index_bytes + texts.pack_bytes + catalog;
     if global.json {
         lists.json()?;
         object(&json!({
@@ -27,7 +28,7 @@ pub(crate) async fn run(global: &Global, command: StatusCommand) -> Result<Exit,
             "index_bytes": status.index_bytes, "splits": status.splits, "catalog_bytes": catalog,
             "stored_bytes": stored, "index_lag": status.index_lag, "log_lag": status.log_lag,
             "log_size": status.log_size, "log_root": status.log_root, "log_key": status.log_key,
-            "last_admission": status.last_admission,
+            "last_admission": status.last_admission, "attachments": extract::as_json(&texts),
         }))?;
         return Ok(Exit::Well);
     }
@@ -59,6 +60,10 @@ pub(crate) async fn run(global: &Global, command: StatusCommand) -> Result<Exit,
         size(status.index_bytes),
         count(status.splits)
     ))?;
+    line(format!(
+        "  texts     {:>8} of attachments",
+        size(texts.pack_bytes)
+    ))?;
     line(format!("  catalog   {:>8}", size(catalog)))?;
     line(format!(
         "Saved       {} by keeping equal bytes once, {} by compression",
@@ -71,6 +76,7 @@ pub(crate) async fn run(global: &Global, command: StatusCommand) -> Result<Exit,
         count(status.log_lag),
         count(status.events)
     ))?;
+    line(extract::in_words(&texts))?;
     match status.log_size {
         0 => line("Checkpoint  none yet")?,
         leaves => line(format!(

@@ -43,6 +43,7 @@ pub(crate) enum Counter {
     SavedSearch = 20,
     Tag = 21,
     Group = 22,
+    Text = 16,
 }
 
 /// An open catalog.

@@ -7,7 +7,7 @@
 
 /// One step of the schema. Steps are never edited once released; new ones are appended
 /// (expand, migrate, contract), so that versions N and N-1 can run side by side.
-pub(super) const MIGRATIONS: &[&[&str]] = &[FIRST, FRAMES, SPLITS, FINDING];
+pub(super) const MIGRATIONS: &[&[&str]] = &[FIRST, FRAMES, SPLITS, FINDING, TEXTS];
 
 /// Tables small enough to be stored in key order without an id of their own.
 const FIRST: &[&str] = &[
@@ -99,6 +99,18 @@ const SPLITS: &[&str] = &[
     "ALTER TABLE split ADD COLUMN schema BIGINT NOT NULL DEFAULT 1",
     "ALTER TABLE split ADD COLUMN dead BLOB",
     "ALTER TABLE split ADD COLUMN deaths BIGINT NOT NULL DEFAULT 0",
+];
+
+/// Texts of attachments. `part_text`: one row a distinct part, by its keyed address; the text
+/// lies in packs of a bucket of class 1 (derived), `length` 0 where there is none; gap 0: all
+/// of it was read. `copy_text`: which part of which copy it is the text of.
+const TEXTS: &[&str] = &[
+    "CREATE TABLE part_text (id BIGINT PRIMARY KEY, tenant BIGINT NOT NULL, prefix BIGINT NOT NULL, address BLOB NOT NULL, size BIGINT NOT NULL, version BIGINT NOT NULL, gap BIGINT NOT NULL, tries BIGINT NOT NULL, frame BIGINT NOT NULL, at BIGINT NOT NULL, length BIGINT NOT NULL)",
+    "CREATE INDEX part_text_by_address ON part_text (tenant, prefix)",
+    "CREATE INDEX part_text_of_frame ON part_text (tenant, frame)",
+    "CREATE INDEX part_text_with_gap ON part_text (tenant, gap) WHERE gap <> 0",
+    "CREATE TABLE copy_text (tenant BIGINT NOT NULL, copy BIGINT NOT NULL, part BIGINT NOT NULL, text BIGINT NOT NULL, PRIMARY KEY (tenant, copy, part))",
+    "CREATE INDEX copy_text_of_text ON copy_text (tenant, text)",
 ];
 
 /// The newest schema this program knows.

@@ -21,7 +21,7 @@ pub(crate) const INSERT_TENANT: &str =
     "INSERT INTO tenant (id, name, by_master, by_recovery, created) VALUES ($1, $2, $3, $4, $5)";
 pub(crate) const REWRAP_TENANT: &str = "UPDATE tenant SET by_master = $2 WHERE id = $1";
 pub(crate) const REWRAP_RECOVERY: &str = "UPDATE tenant SET by_recovery = $2 WHERE id = $1";
-pub(crate) const COUNT_ROWS: &str = "SELECT (SELECT COUNT(*) FROM bucket) + (SELECT COUNT(*) FROM pack) + (SELECT COUNT(*) FROM frame) + (SELECT COUNT(*) FROM part) + (SELECT COUNT(*) FROM copy) + (SELECT COUNT(*) FROM instance) + (SELECT COUNT(*) FROM copy_part) + (SELECT COUNT(*) FROM link) + (SELECT COUNT(*) FROM pin) + (SELECT COUNT(*) FROM mailbox) + (SELECT COUNT(*) FROM folder) + (SELECT COUNT(*) FROM delivery) + (SELECT COUNT(*) FROM owner) + (SELECT COUNT(*) FROM placement) + (SELECT COUNT(*) FROM event) + (SELECT COUNT(*) FROM log) + (SELECT COUNT(*) FROM follower) + (SELECT COUNT(*) FROM split) + (SELECT COUNT(*) FROM job) + (SELECT COUNT(*) FROM job_error)";
+pub(crate) const COUNT_ROWS: &str = "SELECT (SELECT COUNT(*) FROM bucket) + (SELECT COUNT(*) FROM pack) + (SELECT COUNT(*) FROM frame) + (SELECT COUNT(*) FROM part) + (SELECT COUNT(*) FROM copy) + (SELECT COUNT(*) FROM instance) + (SELECT COUNT(*) FROM copy_part) + (SELECT COUNT(*) FROM link) + (SELECT COUNT(*) FROM pin) + (SELECT COUNT(*) FROM mailbox) + (SELECT COUNT(*) FROM folder) + (SELECT COUNT(*) FROM delivery) + (SELECT COUNT(*) FROM owner) + (SELECT COUNT(*) FROM placement) + (SELECT COUNT(*) FROM event) + (SELECT COUNT(*) FROM log) + (SELECT COUNT(*) FROM follower) + (SELECT COUNT(*) FROM split) + (SELECT COUNT(*) FROM job) + (SELECT COUNT(*) FROM job_error) + (SELECT COUNT(*) FROM part_text) + (SELECT COUNT(*) FROM copy_text)";
 pub(crate) const ALL_PACKS: &str = "SELECT name FROM pack";
 pub(crate) const ALL_SPLITS: &str = "SELECT name FROM split";
 /// Every lease ends, and its next generation is above `$1` and above all it had.
@@ -178,11 +178,11 @@ pub(crate) const COUNT_MAILBOXES: &str = "SELECT COUNT(*) FROM mailbox WHERE ten
 pub(crate) const SUM_DELIVERED: &str = "SELECT CAST(COALESCE(SUM(copy.size), 0) AS BIGINT) FROM delivery JOIN copy ON copy.id = delivery.copy WHERE delivery.tenant = $1";
 pub(crate) const SUM_RAW: &str =
     "SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM copy WHERE tenant = $1";
-pub(crate) const SUM_PLAIN: &str =
-    "SELECT CAST(COALESCE(SUM(plain), 0) AS BIGINT) FROM frame WHERE tenant = $1";
-pub(crate) const SUM_PACKS: &str =
-    "SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM pack WHERE tenant = $1";
-pub(crate) const COUNT_PACKS: &str = "SELECT COUNT(*) FROM pack WHERE tenant = $1";
+pub(crate) const SUM_PLAIN: &str = "SELECT CAST(COALESCE(SUM(frame.plain), 0) AS BIGINT) FROM frame JOIN pack ON pack.id = frame.pack JOIN bucket ON bucket.id = pack.bucket WHERE frame.tenant = $1 AND bucket.class <> 1";
+/// Packs of mail; those of texts are in buckets of class 1.
+pub(crate) const SUM_PACKS: &str = "SELECT CAST(COALESCE(SUM(pack.size), 0) AS BIGINT) FROM pack JOIN bucket ON bucket.id = pack.bucket WHERE pack.tenant = $1 AND bucket.class <> 1";
+pub(crate) const COUNT_PACKS: &str = "SELECT COUNT(*) FROM pack JOIN bucket ON bucket.id = pack.bucket WHERE pack.tenant = $1 AND bucket.class <> 1";
+pub(crate) const SUM_TEXT_PACKS: &str = "SELECT CAST(COALESCE(SUM(pack.size), 0) AS BIGINT) FROM pack JOIN bucket ON bucket.id = pack.bucket WHERE pack.tenant = $1 AND bucket.class = 1";
 pub(crate) const SUM_SPLITS: &str =
     "SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM split WHERE tenant = $1";
 pub(crate) const COUNT_SPLITS: &str = "SELECT COUNT(*) FROM split WHERE tenant = $1";
@@ -240,6 +240,40 @@ pub(crate) const DELETE_GROUP: &str = "DELETE FROM address_group WHERE tenant = 
 pub(crate) const SERVERS: &str = "SELECT name FROM server WHERE tenant = $1";
 pub(crate) const INSERT_SERVER: &str = "INSERT INTO server (tenant, hash, name) VALUES ($1, $2, $3) ON CONFLICT (tenant, hash) DO NOTHING";
 
+// -- texts of attachments ------------------------------------------------------------------
+
+/// Columns of a text as `StoredText` reads them.
+pub(crate) const FIND_TEXTS: Batch = Batch {
+    before: "WITH wanted (tenant, prefix) AS (VALUES",
+    columns: 2,
+    after: ") SELECT part_text.id, part_text.version, part_text.gap, part_text.frame, part_text.at, part_text.length, part_text.address FROM wanted CROSS JOIN part_text WHERE part_text.tenant = wanted.tenant AND part_text.prefix = wanted.prefix",
+};
+pub(crate) const TEXTS_OF_COPY: &str = "SELECT part_text.id, part_text.version, part_text.gap, part_text.frame, part_text.at, part_text.length, copy_text.part FROM copy_text JOIN part_text ON part_text.id = copy_text.text WHERE copy_text.tenant = $1 AND copy_text.copy = $2 ORDER BY copy_text.part";
+pub(crate) const INSERT_TEXTS: Batch = Batch {
+    before: "INSERT INTO part_text (id, tenant, prefix, address, size, version, gap, tries, frame, at, length) VALUES",
+    columns: 11,
+    after: "",
+};
+pub(crate) const RENEW_TEXT: &str = "UPDATE part_text SET version = $3, gap = $4, tries = tries + 1, frame = $5, at = $6, length = $7 WHERE tenant = $1 AND id = $2";
+pub(crate) const INSERT_COPY_TEXTS: Batch = Batch {
+    before: "INSERT INTO copy_text (tenant, copy, part, text) VALUES",
+    columns: 4,
+    after: " ON CONFLICT (tenant, copy, part) DO UPDATE SET text = excluded.text",
+};
+pub(crate) const TEXTS_BY_GAP: &str = "SELECT gap, COUNT(*), CAST(COALESCE(SUM(length), 0) AS BIGINT) FROM part_text WHERE tenant = $1 GROUP BY gap";
+/// Copies with a part that an accident kept from being read, and not too often yet.
+pub(crate) const COPIES_TO_RETRY: &str = "SELECT DISTINCT event.seq, copy.id FROM part_text JOIN copy_text ON copy_text.tenant = part_text.tenant AND copy_text.text = part_text.id JOIN copy ON copy.id = copy_text.copy JOIN event ON event.id = copy.event WHERE part_text.tenant = $1 AND part_text.gap IN (6, 7) AND part_text.tries < $2 AND event.seq IS NOT NULL ORDER BY event.seq";
+pub(crate) const ADMITTED_FROM: &str =
+    "SELECT seq FROM event WHERE tenant = $1 AND kind = 1 AND seq >= $2";
+pub(crate) const EXCEPTIONS: &str = "SELECT exception.seq, event.copy FROM exception JOIN event ON event.tenant = exception.tenant AND event.seq = exception.seq WHERE exception.tenant = $1 AND exception.kind = $2 ORDER BY exception.seq";
+pub(crate) const SET_EXCEPTION: &str = "INSERT INTO exception (tenant, kind, seq, tries, next, reason) VALUES ($1, $2, $3, 1, 0, $4) ON CONFLICT (tenant, kind, seq) DO UPDATE SET tries = exception.tries + 1, reason = excluded.reason";
+pub(crate) const DELETE_EXCEPTION: &str =
+    "DELETE FROM exception WHERE tenant = $1 AND kind = $2 AND seq = $3";
+pub(crate) const TEXTS_DOUBLED: &str =
+    "SELECT MAX(id) FROM part_text WHERE tenant = $1 GROUP BY address HAVING COUNT(*) > 1";
+pub(crate) const TEXTS_WITHOUT_FRAME: &str = "SELECT part_text.id FROM part_text LEFT JOIN frame ON frame.id = part_text.frame AND frame.tenant = part_text.tenant WHERE part_text.tenant = $1 AND part_text.length > 0 AND (frame.id IS NULL OR (part_text.length <= 4194304 AND part_text.at + part_text.length > frame.plain))";
+pub(crate) const COPY_TEXTS_DANGLING: &str = "SELECT copy_text.copy FROM copy_text LEFT JOIN copy ON copy.id = copy_text.copy AND copy.tenant = copy_text.tenant LEFT JOIN part_text ON part_text.id = copy_text.text AND part_text.tenant = copy_text.tenant WHERE copy_text.tenant = $1 AND (copy.id IS NULL OR part_text.id IS NULL)";
+
 // -- jobs ----------------------------------------------------------------------------------
 
 pub(crate) const INSERT_JOB: &str = "INSERT INTO job (id, tenant, kind, state, source_hash, about, cursor, started, updated, server, seen, stored, duplicate, rejected, failed, outside, bytes) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, 0, 0, 0, 0, 0, 0, 0)";
@@ -277,7 +311,11 @@ pub(crate) const PARTS_OF_COPIES: Batch = Batch {
 
 // -- fsck ----------------------------------------------------------------------------------
 
-pub(crate) const PACKS: &str = "SELECT id, name, size FROM pack WHERE tenant = $1 ORDER BY id";
+/// Packs of one class: 0 mail, 1 texts of attachments.
+pub(crate) const PACKS: &str = "SELECT pack.id, pack.name, pack.size FROM pack LEFT JOIN bucket ON bucket.id = pack.bucket WHERE pack.tenant = $1 AND COALESCE(bucket.class, 0) = $2 ORDER BY pack.id";
+/// Which part has which text, of texts in a pack.
+pub(crate) const DELETE_COPY_TEXTS_OF_PACK: &str = "DELETE FROM copy_text WHERE tenant = $1 AND text IN (SELECT part_text.id FROM part_text JOIN frame ON frame.id = part_text.frame WHERE part_text.tenant = $1 AND part_text.length > 0 AND frame.pack = $2)";
+pub(crate) const DELETE_TEXTS_OF_PACK: &str = "DELETE FROM part_text WHERE tenant = $1 AND length > 0 AND frame IN (SELECT id FROM frame WHERE tenant = $1 AND pack = $2)";
 /// Columns as `read_frame_row` reads them.
 pub(crate) const FRAMES_OF_PACK: &str = "SELECT frame.id, pack.name, frame.number, frame.at, frame.sealed, frame.plain, frame.key FROM frame JOIN pack ON pack.id = frame.pack WHERE frame.tenant = $1 AND frame.pack = $2 ORDER BY frame.number";
 pub(crate) const ADMITTED_SEQS: &str =
@@ -311,9 +349,9 @@ pub(crate) const PINS_WITHOUT_COPY: &str = "SELECT pin.id FROM pin LEFT JOIN cop
 
 // -- compaction ----------------------------------------------------------------------------
 
-/// Packs with the ids of their first and last frame, their plain bytes, and those of them in
-/// frames as large as a piece.
-pub(crate) const PACKS_TO_COMPACT: &str = "SELECT pack.id, pack.name, pack.bucket, pack.size, pack.generation, COALESCE(MIN(frame.id), 0), COALESCE(MAX(frame.id), -1), CAST(COALESCE(SUM(frame.plain), 0) AS BIGINT), CAST(COALESCE(SUM(CASE WHEN frame.plain >= 4194304 THEN frame.plain ELSE 0 END), 0) AS BIGINT) FROM pack LEFT JOIN frame ON frame.pack = pack.id WHERE pack.tenant = $1 GROUP BY pack.id, pack.name, pack.bucket, pack.size, pack.generation ORDER BY pack.bucket, pack.id";
+/// Packs of mail with the ids of their first and last frame, their plain bytes, and those of
+/// them in frames as large as a piece. Packs of texts are left as they are.
+pub(crate) const PACKS_TO_COMPACT: &str = "SELECT pack.id, pack.name, pack.bucket, pack.size, pack.generation, COALESCE(MIN(frame.id), 0), COALESCE(MAX(frame.id), -1), CAST(COALESCE(SUM(frame.plain), 0) AS BIGINT), CAST(COALESCE(SUM(CASE WHEN frame.plain >= 4194304 THEN frame.plain ELSE 0 END), 0) AS BIGINT) FROM pack JOIN bucket ON bucket.id = pack.bucket AND bucket.class <> 1 LEFT JOIN frame ON frame.pack = pack.id WHERE pack.tenant = $1 GROUP BY pack.id, pack.name, pack.bucket, pack.size, pack.generation ORDER BY pack.bucket, pack.id";
 pub(crate) const SET_GENERATION: &str =
     "UPDATE pack SET generation = $3 WHERE tenant = $1 AND id = $2";
 /// Columns as `CopyRow` reads them.
@@ -321,7 +359,7 @@ pub(crate) const COPIES_IN_FRAMES: &str = "SELECT id, day, digest, size, held_fr
 pub(crate) const PARTS_IN_FRAMES: &str = "SELECT part.id, part.frame, part.at, part.size, (SELECT MIN(copy_part.copy) FROM copy_part WHERE copy_part.part = part.id) FROM part WHERE part.tenant = $1 AND part.frame >= $2 AND part.frame <= $3";
 pub(crate) const INSTANCES_IN_FRAMES: &str =
     "SELECT copy FROM instance WHERE tenant = $1 AND frame >= $2 AND frame <= $3 LIMIT 1";
-pub(crate) const USES_OF_FRAMES: &str = "SELECT id FROM copy WHERE tenant = $1 AND frame >= $2 AND frame <= $3 UNION ALL SELECT id FROM part WHERE tenant = $1 AND frame >= $2 AND frame <= $3 UNION ALL SELECT copy FROM instance WHERE tenant = $1 AND frame >= $2 AND frame <= $3 LIMIT 1";
+pub(crate) const USES_OF_FRAMES: &str = "SELECT id FROM copy WHERE tenant = $1 AND frame >= $2 AND frame <= $3 UNION ALL SELECT id FROM part WHERE tenant = $1 AND frame >= $2 AND frame <= $3 UNION ALL SELECT copy FROM instance WHERE tenant = $1 AND frame >= $2 AND frame <= $3 UNION ALL SELECT id FROM part_text WHERE tenant = $1 AND length > 0 AND frame >= $2 AND frame <= $3 LIMIT 1";
 pub(crate) const MOVE_COPIES: Batch = Batch {
     before: "WITH wanted (tenant, id, old, frame, at) AS (VALUES",
     columns: 5,

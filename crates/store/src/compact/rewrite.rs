@@ -5,17 +5,17 @@ use std::collections::{BTreeMap, HashMap};
 use bytes::Bytes;
 use everpost_domain::digest::{Digest, Hasher};
 use object_store::ObjectStoreExt;
-use sqlx::AnyConnection;
 
 use super::CompactOptions;
 use super::plan::PackRow;
 use super::window::{Item, Window};
 use crate::catalog::sql::{self, Value, values};
-use crate::catalog::{Counter, statements, take_ids};
-use crate::clock::now_us;
+use crate::catalog::statements;
 use crate::error::{Result, StoreError};
 use crate::tenant::Tenant;
-use crate::vault::{FrameKind, FrameRow, PIECE, PackWriter, Run, WrittenPack, object_path};
+use crate::vault::{
+    FrameKind, FrameRow, PIECE, PackWriter, Run, WrittenPack, list_pack, object_path,
+};
 
 /// Where a run was and where it lies in the new pack.
 struct Moved {
@@ -196,7 +196,9 @@ impl Tenant {
     pub(super) async fn swap(&self, packs: &[PackRow], written: Option<Written>) -> Result<()> {
         let mut tx = self.store.catalog.begin().await?;
         if let Some(written) = &written {
-            let first = self.insert_pack(&mut tx, packs, written).await?;
+            let bucket = packs.first().map_or(self.state.bucket, |pack| pack.bucket);
+            let (id, pack) = (self.id(), &written.pack);
+            let first = list_pack(&mut tx, id, bucket, pack, written.level).await?;
             for (kind, statement) in [
                 (FrameKind::Skeleton, &statements::MOVE_COPIES),
                 (FrameKind::Part, &statements::MOVE_PARTS),
@@ -238,46 +240,5 @@ impl Tenant {
         }
         tx.commit().await?;
         Ok(())
-    }
-
-    /// Rows of the new pack and its frames; returns the id of the first frame.
-    async fn insert_pack(
-        &self,
-        db: &mut AnyConnection,
-        packs: &[PackRow],
-        written: &Written,
-    ) -> Result<i64> {
-        let pack = &written.pack;
-        let bucket = packs.first().map_or(self.state.bucket, |pack| pack.bucket);
-        let id = take_ids(db, Counter::Pack, 1).await?;
-        let first = take_ids(db, Counter::Frame, pack.frames.len()).await?;
-        let signed = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
-        let row = values![
-            id,
-            self.id(),
-            bucket,
-            pack.name.to_vec(),
-            signed(pack.size),
-            now_us(),
-            written.level
-        ];
-        sql::execute(db, statements::INSERT_PACK, row).await?;
-        let rows = (0i64..).zip(&pack.frames).map(|(number, frame)| {
-            values![
-                first + number,
-                self.id(),
-                id,
-                number,
-                signed(frame.place.at),
-                i64::from(frame.place.sealed),
-                i64::from(frame.place.plain),
-                frame.kind as i64,
-                frame.key.clone(),
-            ]
-        });
-        statements::INSERT_FRAMES
-            .execute(db, rows.collect())
-            .await?;
-        Ok(first)
     }
 }

@@ -266,13 +266,16 @@ impl Tenant {
         .await?;
         let head = row.head(&self.state.keys)?;
         let held = row.held_from.div_euclid(1_000_000);
-        blocking(move || FreshDoc {
+        let mut doc = blocking(move || FreshDoc {
             size: raw.len() as u64,
             held,
             head,
             content: Content::read(&raw, &scan(&raw)),
         })
-        .await
+        .await?;
+        // Attachments that were read once are never read again for the index.
+        self.fill_texts(db, copy, &mut doc.content).await?;
+        Ok(doc)
     }
 
     /// What can be found of a copy whose bytes are damaged: its head, text unknown.

@@ -1,6 +1,7 @@
 //! Followers of `seq`: work that is derived from admitted events, done in their order,
 //! each with a cursor of its own. None of them can refuse mail.
 
+mod extract;
 mod index;
 mod log;
 mod prove;
@@ -9,6 +10,7 @@ mod splits;
 #[cfg(test)]
 mod tests;
 
+pub use extract::{ExtractProgress, TextStatus};
 pub use index::IndexProgress;
 pub(crate) use index::{Building, Content, FreshDoc, blocking};
 pub use log::LogHead;
@@ -20,4 +22,5 @@ pub(crate) use splits::{SplitRow, split_path};
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Follower {
     Index = 1,
+    Extract = 2,
 }

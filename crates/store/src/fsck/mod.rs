@@ -75,6 +75,7 @@ impl Tenant {
         report.checked += audit.size;
         report.bad.extend(audit.bad);
         self.fsck_packs(report, progress).await?;
+        self.fsck_texts(repair, report).await?;
         self.fsck_rows(report).await?;
         let copies = self.check_all_copies(progress).await?;
         report.checked += copies.checked;

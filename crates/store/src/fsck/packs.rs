@@ -9,10 +9,15 @@ use super::FsckReport;
 use crate::catalog::sql::{self, Columns, values};
 use crate::catalog::statements;
 use crate::error::Result;
+use crate::follow::Follower;
 use crate::tenant::Tenant;
 use crate::vault::pack::{self, Name, Survey};
 use crate::vault::{FrameRow, frame_label, object_path, read_frame_row};
 use crate::verify::{Bad, Stage, VerifyProgress};
+
+/// Classes of buckets.
+const MAIL: i64 = 0;
+const TEXTS: i64 = 1;
 
 impl Tenant {
     /// Reads every pack whole.
@@ -22,7 +27,7 @@ impl Tenant {
         progress: &mut (impl FnMut(VerifyProgress) + Send),
     ) -> Result<()> {
         let mut db = self.store.catalog.read().await?;
-        let packs = sql::fetch(&mut db, statements::PACKS, values![self.id()]).await?;
+        let packs = sql::fetch(&mut db, statements::PACKS, values![self.id(), MAIL]).await?;
         let total = packs.len() as u64;
         for (done, row) in (1..).zip(&packs) {
             report.checked += 1;
@@ -39,6 +44,44 @@ impl Tenant {
                 done,
                 total,
             });
+        }
+        Ok(())
+    }
+
+    /// Reads every pack of attachments' texts whole. These are derived: with `repair`, what is
+    /// damaged is forgotten, and read again from the mail by the next `everpost extract`.
+    pub(super) async fn fsck_texts(&self, repair: bool, report: &mut FsckReport) -> Result<()> {
+        let mut db = self.store.catalog.read().await?;
+        let packs = sql::fetch(&mut db, statements::PACKS, values![self.id(), TEXTS]).await?;
+        for row in packs {
+            report.checked += 1;
+            let (id, name) = (row.int(0)?, row.array(1)?);
+            let mut bad = Vec::new();
+            self.fsck_pack(&mut db, id, &name, row.int(2)?, &mut bad)
+                .await?;
+            if bad.is_empty() || !repair {
+                report.bad.extend(bad);
+                continue;
+            }
+            let mut tx = self.store.catalog.begin().await?;
+            let pack = values![self.id(), id];
+            for statement in [
+                statements::DELETE_COPY_TEXTS_OF_PACK,
+                statements::DELETE_TEXTS_OF_PACK,
+                statements::DELETE_FRAMES_OF_PACK,
+                statements::DELETE_PACK,
+            ] {
+                sql::execute(&mut tx, statement, pack.clone()).await?;
+            }
+            // All copies are looked at again; texts that are still there are found.
+            let start = values![self.id(), Follower::Extract as i64, 0];
+            sql::execute(&mut tx, statements::SET_FOLLOWER, start).await?;
+            tx.commit().await?;
+            self.store.vault.forget();
+            let path = object_path("packs", &name);
+            report.repaired.push(format!(
+                "{path}: its texts are forgotten, `everpost extract` reads them again"
+            ));
         }
         Ok(())
     }

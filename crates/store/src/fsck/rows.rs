@@ -113,6 +113,21 @@ const CHECKS: &[(&str, &str, &str)] = &[
         "its copy or tag does not exist",
     ),
     (
+        statements::TEXTS_DOUBLED,
+        "text row",
+        "another row has the same address",
+    ),
+    (
+        statements::TEXTS_WITHOUT_FRAME,
+        "text row",
+        "its text lies in no frame",
+    ),
+    (
+        statements::COPY_TEXTS_DANGLING,
+        "texts of copy row",
+        "the copy or the text does not exist",
+    ),
+    (
         statements::PINS_WITHOUT_COPY,
         "pin row",
         "its copy does not exist",

@@ -13,7 +13,8 @@ use sqlx::AnyConnection;
 
 use crate::cache::Cache;
 use crate::catalog::sql::{self, Columns, values};
-use crate::catalog::statements;
+use crate::catalog::{Counter, statements, take_ids};
+use crate::clock::now_us;
 use crate::error::{Result, StoreError};
 use crate::keys::TenantKeys;
 use crate::seal::Key;
@@ -166,6 +167,39 @@ pub(crate) fn read_frame_row(row: &sqlx::any::AnyRow) -> Result<FrameRow> {
         },
         key: row.blob(6)?,
     })
+}
+
+/// Rows of a durable pack and its frames; returns the id of the first frame.
+pub(crate) async fn list_pack(
+    db: &mut AnyConnection,
+    tenant: i64,
+    bucket: i64,
+    pack: &WrittenPack,
+    generation: i64,
+) -> Result<i64> {
+    let id = take_ids(db, Counter::Pack, 1).await?;
+    let first = take_ids(db, Counter::Frame, pack.frames.len()).await?;
+    let signed = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+    let (name, size) = (pack.name.to_vec(), signed(pack.size));
+    let row = values![id, tenant, bucket, name, size, now_us(), generation];
+    sql::execute(db, statements::INSERT_PACK, row).await?;
+    let rows = (0i64..).zip(&pack.frames).map(|(number, frame)| {
+        values![
+            first + number,
+            tenant,
+            id,
+            number,
+            signed(frame.place.at),
+            i64::from(frame.place.sealed),
+            i64::from(frame.place.plain),
+            frame.kind as i64,
+            frame.key.clone(),
+        ]
+    });
+    statements::INSERT_FRAMES
+        .execute(db, rows.collect())
+        .await?;
+    Ok(first)
 }
 
 /// Wraps a frame's key for its row.
