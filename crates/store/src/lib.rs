@@ -9,6 +9,7 @@
 //! The public face is [`Store`] (the operator's) and [`Tenant`] (the only way to mail):
 //! admit, read, search, verify, follow, back up.
 
+mod access;
 mod admit;
 mod backup;
 mod cache;
@@ -39,6 +40,9 @@ mod trial;
 mod vault;
 mod verify;
 
+pub use access::{
+    Accessed, Account, AccountChange, Case, NewAccount, NewCase, Token, TokenGrant,
+};
 pub use admit::{Envelope, Incoming, Outcome, Placement, Prepared, Progress};
 pub use backup::{
     BackupFault, BackupKeys, BackupProgress, BackupReport, BackupSigner, BackupVerified, Pruned,

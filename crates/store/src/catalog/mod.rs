@@ -35,6 +35,9 @@ pub(crate) enum Counter {
     Split = 10,
     Job = 11,
     Tenant = 12,
+    Account = 13,
+    Token = 14,
+    Case = 15,
 }
 
 /// An open catalog.
