@@ -300,9 +300,10 @@ fn every_hit_can_be_reached_and_exported() {
         let mut request = SearchRequest {
             query: parse("subject:number").unwrap(),
             by: By::Message,
-            order: Order::OldestFirst,
+            order: Order::Oldest,
             after: None,
             limit: 400,
+            scope: everpost_store::Scope::Everything,
         };
         let mut seen = 0;
         loop {

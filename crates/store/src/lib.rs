@@ -61,7 +61,11 @@ pub use job::{Counts, JobInfo, JobState};
 pub use keys::{KeySource, MasterKey, RecoveryKey};
 pub use read::{CopyInfo, Place};
 pub use rekey::{KeyState, Rekeyed, check_recovery, recover_key};
-pub use search::{By, Cursor, Order, SearchHit, SearchPage, SearchRequest};
+pub use search::{
+    Area, By, Conversation, ConversationItem, Cursor, FacetCount, Facets, Group, HitSnippet,
+    MonthCount, Months, Order, Reason, ReasonPlace, SavedSearch, Scope, SearchHit, SearchPage,
+    SearchRequest, SnippetPlace, Suggestion, Tag, Tagged,
+};
 pub use status::{Status, Usage};
 pub use store::{Opened, Options, Store};
 pub use tenant::Tenant;

@@ -27,7 +27,7 @@ impl Target {
 }
 
 /// Every field of the language, in the order messages list them.
-pub(super) const FIELDS: [(&str, Target); 17] = [
+pub(super) const FIELDS: [(&str, Target); 19] = [
     ("from", Target::Words(Field::From)),
     ("to", Target::Recipients),
     ("to-only", Target::Words(Field::To)),
@@ -37,6 +37,8 @@ pub(super) const FIELDS: [(&str, Target); 17] = [
     ("subject", Target::Words(Field::Subject)),
     ("body", Target::Words(Field::Body)),
     ("filename", Target::Words(Field::Filename)),
+    ("attachment", Target::Words(Field::Attachment)),
+    ("list", Target::Words(Field::List)),
     ("has", Target::Has),
     ("mailbox", Target::Mailbox),
     ("in", Target::Folder),

@@ -4,6 +4,7 @@
 //! `parse(print(q)) == q` for every query that `parse` gives. `docs/query.md` is the
 //! language as people meet it; [`highlight()`] and [`snippet`] show why a text matched.
 
+mod age;
 mod ast;
 mod date;
 mod error;
@@ -21,7 +22,7 @@ mod props;
 #[cfg(test)]
 mod tests;
 
-pub use ast::{Field, Query, Test};
+pub use ast::{Field, Flag, Operand, Query, Test};
 pub use error::QueryError;
 pub use highlight::{Snippet, highlight, highlight_field, snippet};
 pub use parse::parse;

@@ -70,8 +70,11 @@ pub(super) fn in_field(test: &Test, to: Field) -> Test {
     match &mut test {
         Test::Words { field, .. }
         | Test::Prefix { field, .. }
+        | Test::Stem { field, .. }
+        | Test::Near { field, .. }
         | Test::Address { field, .. }
-        | Test::Domain { field, .. } => *field = to,
+        | Test::Domain { field, .. }
+        | Test::Group { field, .. } => *field = to,
         _ => {}
     }
     test

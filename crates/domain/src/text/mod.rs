@@ -25,6 +25,7 @@
 
 mod class;
 mod fold;
+mod language;
 mod terms;
 
 #[cfg(test)]
@@ -32,6 +33,7 @@ mod tests;
 
 pub(crate) use class::is_unspaced;
 pub use fold::fold_exact;
+pub use language::Language;
 pub use terms::Terms;
 
 /// Version of the analyser: stored with every index split, because terms of two versions

@@ -133,9 +133,10 @@ async fn search(tenant: &Tenant, text: &str, rounds: usize) -> Result<Found, Fai
     let request = SearchRequest {
         query,
         by: By::Message,
-        order: Order::NewestFirst,
+        order: Order::Newest,
         after: None,
         limit: 20,
+        scope: everpost_store::Scope::Everything,
     };
     let mut total = 0;
     let mut times = Vec::with_capacity(rounds);

@@ -4,8 +4,8 @@ use std::io::IsTerminal;
 use std::time::Instant;
 
 use everpost_domain::message::{Address, format_rfc3339};
-use everpost_domain::query::parse;
-use everpost_store::{By, Cursor, Order, SearchHit, SearchRequest};
+use everpost_domain::query::{Snippet, parse};
+use everpost_store::{By, HitSnippet, Order, Scope, SearchHit, SearchRequest};
 use serde_json::{Value, json};
 
 use super::open;
@@ -40,27 +40,32 @@ pub(crate) async fn run(global: &Global, command: SearchCommand) -> Result<Exit,
             By::Message
         },
         order: if command.order == "oldest" {
-            Order::OldestFirst
+            Order::Oldest
         } else {
-            Order::NewestFirst
+            Order::Newest
         },
-        after: command.after.as_deref().map(cursor).transpose()?,
+        after: command.after.as_deref().map(str::parse).transpose()?,
         limit: command.limit,
+        scope: Scope::Everything,
     };
     let began = Instant::now();
     let page = tenant.search(&request).await?;
     let took_ms = began.elapsed().as_secs_f64() * 1000.0;
-    for hit in &page.hits {
+    let shown: Vec<_> = page.hits.iter().map(|hit| hit.copy).collect();
+    let snippets = tenant
+        .snippets(&request.query, &shown, &request.scope)
+        .await?;
+    for (hit, snippet) in page.hits.iter().zip(&snippets) {
         if global.json {
-            object(&hit_json(hit))?;
+            object(&hit_json(hit, snippet))?;
         } else {
-            print_hit(hit)?;
+            print_hit(hit, snippet)?;
         }
     }
     if global.json {
         object(&json!({
             "summary": true, "total": page.messages, "copies": page.copies, "unknown": page.unknown,
-            "took_ms": (took_ms * 10.0).round() / 10.0, "next": page.next.map(write_cursor),
+            "took_ms": (took_ms * 10.0).round() / 10.0, "next": page.next.map(|next| next.to_string()),
             "answered": ["local"], "silent": [], "index_lag": lag,
         }))?;
         return Ok(Exit::Well);
@@ -93,24 +98,6 @@ pub(crate) async fn run(global: &Global, command: SearchCommand) -> Result<Exit,
     Ok(Exit::Well)
 }
 
-fn cursor(text: &str) -> Result<Cursor, Failure> {
-    let wrong = || {
-        Failure::usage(
-            format!("`{text}` is not a cursor"),
-            "give `next` of an earlier answer",
-        )
-    };
-    let (sent, seq) = text.split_once('.').ok_or_else(wrong)?;
-    Ok(Cursor {
-        sent: sent.parse().map_err(|_| wrong())?,
-        seq: seq.parse().map_err(|_| wrong())?,
-    })
-}
-
-fn write_cursor(cursor: Cursor) -> String {
-    format!("{}.{}", cursor.sent, cursor.seq)
-}
-
 pub(crate) fn address(address: &Address) -> String {
     match (address.name.is_empty(), address.email.is_empty()) {
         (true, _) => address.email.clone(),
@@ -123,7 +110,7 @@ fn addresses(list: &[Address]) -> Vec<String> {
     list.iter().map(address).collect()
 }
 
-fn hit_json(hit: &SearchHit) -> Value {
+fn hit_json(hit: &SearchHit, snippet: &HitSnippet) -> Value {
     let head = &hit.head;
     json!({
         "id": hit.id.to_string(),
@@ -133,7 +120,7 @@ fn hit_json(hit: &SearchHit) -> Value {
         "from": addresses(&head.from),
         "to": addresses(&head.to),
         "subject": head.subject,
-        "snippet": hit.snippet.text,
+        "snippet": snippet.snippet.text,
         "size": hit.size,
         "places": hit.places.iter().map(|place| json!({
             "mailbox": place.mailbox, "folder": place.folder,
@@ -141,7 +128,7 @@ fn hit_json(hit: &SearchHit) -> Value {
     })
 }
 
-fn print_hit(hit: &SearchHit) -> Result<(), Failure> {
+fn print_hit(hit: &SearchHit, snippet: &HitSnippet) -> Result<(), Failure> {
     let id: String = hit.id.to_string().chars().take(12).collect();
     let date = hit
         .head
@@ -162,8 +149,8 @@ fn print_hit(hit: &SearchHit) -> Result<(), Failure> {
         &hit.head.subject
     };
     line(format!("{id}  {date}  {from:<24}  {}", cut(subject, 70)))?;
-    if !hit.snippet.text.is_empty() {
-        line(format!("              {}", marked(hit)))?;
+    if !snippet.snippet.text.is_empty() {
+        line(format!("              {}", marked(&snippet.snippet)))?;
     }
     let places: Vec<String> = hit
         .places
@@ -184,14 +171,14 @@ fn print_hit(hit: &SearchHit) -> Result<(), Failure> {
 }
 
 /// The snippet, found words bold on a terminal.
-fn marked(hit: &SearchHit) -> String {
-    let text = &hit.snippet.text;
+fn marked(snippet: &Snippet) -> String {
+    let text = &snippet.text;
     if !std::io::stdout().is_terminal() {
         return plain(text);
     }
     let mut out = String::new();
     let mut at = 0;
-    for found in &hit.snippet.hits {
+    for found in &snippet.hits {
         let (Some(before), Some(word)) = (text.get(at..found.start), text.get(found.clone()))
         else {
             continue;

@@ -112,6 +112,18 @@ impl Evaluator<'_> {
             Test::HasAttachment => self.split.attached.clone(),
             // The plan turned these into others.
             Test::Filename(_) | Test::Mailbox(_) | Test::Folder(_) => RoaringBitmap::new(),
+            // Not in this schema.
+            Test::Stem { .. }
+            | Test::Near { .. }
+            | Test::Held { .. }
+            | Test::Age { .. }
+            | Test::AttachmentType(_)
+            | Test::Language(_)
+            | Test::Header { .. }
+            | Test::Tag(_)
+            | Test::Server(_)
+            | Test::Flag(_)
+            | Test::Group { .. } => RoaringBitmap::new(),
         };
         Ok(Truth::known(known))
     }
@@ -129,6 +141,7 @@ impl Evaluator<'_> {
             Field::Bcc => &[f.bcc],
             Field::Body => &[f.body],
             Field::Filename => &[f.filename],
+            Field::Attachment | Field::List => &[],
         };
         let mut holds = RoaringBitmap::new();
         for &handle in handles {
@@ -149,7 +162,7 @@ impl Evaluator<'_> {
             Field::Cc => &[f.cc_x],
             Field::Bcc => &[f.bcc_x],
             // Subjects, texts and file names have no addresses.
-            Field::Subject | Field::Body | Field::Filename => &[],
+            Field::Subject | Field::Body | Field::Filename | Field::Attachment | Field::List => &[],
         };
         let mut holds = RoaringBitmap::new();
         for &handle in handles {

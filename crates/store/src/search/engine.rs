@@ -4,81 +4,18 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use everpost_domain::digest::Digest;
-use everpost_domain::message::{Head, SearchText, scan};
-use everpost_domain::query::{Query, Snippet, Test, snippet};
+use everpost_domain::query::{Query, Test};
 use roaring::RoaringTreemap;
 use sqlx::AnyConnection;
 
+use super::{By, Cursor, Order, SearchHit, SearchPage, SearchRequest};
 use crate::catalog::sql::{self, Columns, values};
 use crate::catalog::statements;
 use crate::copy::CopyRow;
 use crate::error::{Result, StoreError};
 use crate::follow::blocking;
-use crate::index::{Page, Request, Searcher};
-use crate::read::Place;
+use crate::index::{self, Page, Request, Searcher};
 use crate::tenant::{Tenant, mailbox_key};
-
-pub use crate::index::{Cursor, Order};
-
-/// What a hit is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum By {
-    /// A message: one hit, however many of its copies match.
-    Message,
-    /// Each copy.
-    Copy,
-}
-
-/// A question to a tenant's index.
-#[derive(Debug, Clone)]
-pub struct SearchRequest {
-    /// The query.
-    pub query: Query,
-    /// Messages or copies.
-    pub by: By,
-    /// Which hits come first.
-    pub order: Order,
-    /// Hits after this one.
-    pub after: Option<Cursor>,
-    /// At most so many hits on this page; counts are of all.
-    pub limit: usize,
-}
-
-/// One page of an answer, with counts of the whole.
-#[derive(Debug, Clone)]
-pub struct SearchPage {
-    /// Hits in order.
-    pub hits: Vec<SearchHit>,
-    /// Messages for which the query holds.
-    pub messages: u64,
-    /// Copies for which it holds.
-    pub copies: u64,
-    /// Messages for which it cannot be told, because some of their text was not read.
-    pub unknown: u64,
-    /// Where the next page goes on; `None` on the last.
-    pub next: Option<Cursor>,
-}
-
-/// A hit.
-#[derive(Debug, Clone)]
-pub struct SearchHit {
-    /// The id of the message: that of its first copy.
-    pub id: Digest,
-    /// The copy that is shown: one for which the query holds.
-    pub copy: Digest,
-    /// Copies of the message.
-    pub copies: u64,
-    /// Raw size of the shown copy in bytes.
-    pub size: u64,
-    /// What its header says.
-    pub head: Head,
-    /// Where it lies.
-    pub places: Vec<Place>,
-    /// The text around the words that were looked for.
-    pub snippet: Snippet,
-    /// Its place in the order.
-    pub cursor: Cursor,
-}
 
 /// Copies whose message has others, by seq: the message each belongs to.
 struct Multi {
@@ -111,10 +48,10 @@ impl Multi {
                 (_, None) => {
                     shown.insert(*message, seq);
                 }
-                (Order::OldestFirst, Some(_)) => {
+                (Order::Oldest, Some(_)) => {
                     repeats.insert(seq);
                 }
-                (Order::NewestFirst, Some(before)) => {
+                (Order::Newest | Order::Score, Some(before)) => {
                     repeats.insert(before);
                     shown.insert(*message, seq);
                 }
@@ -166,8 +103,13 @@ impl Tenant {
         let next = page
             .hits
             .get(request.limit.saturating_sub(1))
-            .map(|hit| hit.cursor());
-        let hits = self.describe(&page, &multi, &request.query).await?;
+            .map(|hit| Cursor {
+                sent: hit.sent,
+                seq: hit.seq,
+                score: None,
+                horizon: u64::MAX,
+            });
+        let hits = self.describe(&page, &multi).await?;
         Ok(SearchPage {
             hits,
             messages: multi.messages(&matched),
@@ -183,11 +125,11 @@ impl Tenant {
         let mut found = Vec::new();
         loop {
             let request = SearchRequest {
-                query: query.clone(),
                 by: By::Copy,
-                order: Order::OldestFirst,
+                order: Order::Oldest,
                 after,
                 limit: 10_000,
+                ..SearchRequest::new(query.clone())
             };
             let mut db = self.store.catalog.read().await?;
             let rows = self.split_rows(&mut db).await?;
@@ -202,13 +144,20 @@ impl Tenant {
                     .filter_map(|seq| copies.get(seq).map(|copy| copy.digest)),
             );
             match page.hits.last() {
-                Some(last) if page.hits.len() == request.limit => after = Some(last.cursor()),
+                Some(last) if page.hits.len() == request.limit => {
+                    after = Some(Cursor {
+                        sent: last.sent,
+                        seq: last.seq,
+                        score: None,
+                        horizon: u64::MAX,
+                    })
+                }
                 _ => return Ok(found),
             }
         }
     }
 
-    async fn describe(&self, page: &Page, multi: &Multi, query: &Query) -> Result<Vec<SearchHit>> {
+    async fn describe(&self, page: &Page, multi: &Multi) -> Result<Vec<SearchHit>> {
         let mut db = self.store.catalog.read().await?;
         let seqs: Vec<u64> = page.hits.iter().map(|hit| hit.seq).collect();
         let mut copies = self.copies_at(&mut db, &seqs).await?;
@@ -237,50 +186,22 @@ impl Tenant {
                 copy: row.digest,
                 copies: count,
                 size: row.size,
-                head: row.head(&self.state.keys)?,
+                head: Arc::new(row.head(&self.state.keys)?),
                 places: self.places_of(&mut db, row.id).await?,
-                snippet: self.snippet(&mut db, &row, query).await,
-                cursor: hit.cursor(),
+                score: None,
             });
         }
         Ok(hits)
-    }
-
-    /// The text around the words; empty for a copy whose bytes are damaged.
-    async fn snippet(&self, db: &mut AnyConnection, row: &CopyRow, query: &Query) -> Snippet {
-        /// Characters of a snippet.
-        const WIDTH: usize = 160;
-        /// Larger copies are not opened for a snippet.
-        const LIMIT: u64 = 4 << 20;
-        if row.size > LIMIT {
-            return nothing();
-        }
-        let mut raw = Vec::new();
-        let read = self.read_copy(db, row, |bytes| {
-            raw.extend_from_slice(bytes);
-            Ok(())
-        });
-        if read.await.is_err() {
-            return nothing();
-        }
-        let query = query.clone();
-        let made = blocking(move || {
-            let structure = scan(&raw);
-            let text = SearchText::read(&raw, &structure);
-            snippet(&text.body, &query, WIDTH)
-        });
-        made.await.unwrap_or_else(|_| nothing())
     }
 
     /// The seqs of every copy for which a query holds, and of those for which it cannot be
     /// told because their text was not read.
     pub(crate) async fn matched(&self, query: &Query) -> Result<(RoaringTreemap, RoaringTreemap)> {
         let request = SearchRequest {
-            query: query.clone(),
             by: By::Copy,
-            order: Order::OldestFirst,
-            after: None,
+            order: Order::Oldest,
             limit: 0,
+            ..SearchRequest::new(query.clone())
         };
         let mut db = self.store.catalog.read().await?;
         let rows = self.split_rows(&mut db).await?;
@@ -371,13 +292,6 @@ impl Tenant {
     }
 }
 
-fn nothing() -> Snippet {
-    Snippet {
-        text: String::new(),
-        hits: Vec::new(),
-    }
-}
-
 struct Sets(Vec<(Test, Arc<RoaringTreemap>)>);
 
 impl Sets {
@@ -407,8 +321,14 @@ async fn run(
             sets: &|test| sets.get(test),
             visible: None,
             hidden: Some(&hidden),
-            order: request.order,
-            after: request.after,
+            order: match request.order {
+                Order::Oldest => index::Order::OldestFirst,
+                Order::Newest | Order::Score => index::Order::NewestFirst,
+            },
+            after: request.after.map(|after| index::Cursor {
+                sent: after.sent,
+                seq: after.seq,
+            }),
             limit: request.limit,
         })?)
     })
