@@ -32,6 +32,7 @@ mod record;
 mod rekey;
 mod seal;
 mod search;
+mod spool;
 mod status;
 mod store;
 mod tenant;
@@ -66,6 +67,7 @@ pub use search::{
     MonthCount, Months, Order, Reason, ReasonPlace, SavedSearch, Scope, SearchHit, SearchPage,
     SearchRequest, SnippetPlace, Suggestion, Tag, Tagged,
 };
+pub use spool::{SpoolReader, SpoolWriter, Spooled};
 pub use status::{Status, Usage};
 pub use store::{Opened, Options, Store};
 pub use tenant::Tenant;

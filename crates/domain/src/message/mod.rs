@@ -20,7 +20,7 @@ mod structure;
 mod transfer;
 mod words;
 
-pub use body::BodyPart;
+pub use body::{BodyPart, attachments};
 pub use date::{Sent, civil, day, format_rfc3339, mbox_from_date, parse_date};
 pub use decode::{decode, text_of};
 pub use head::{Address, Head};

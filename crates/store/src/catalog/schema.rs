@@ -92,6 +92,8 @@ const ACCESS: &[&str] = &[
     "CREATE TABLE casefile (id BIGINT PRIMARY KEY, tenant BIGINT NOT NULL, name BLOB NOT NULL, reason BLOB NOT NULL, officer BIGINT NOT NULL, since BIGINT NOT NULL, until BIGINT NOT NULL, opened BIGINT NOT NULL, closed BIGINT NOT NULL)",
     "CREATE INDEX casefile_of_tenant ON casefile (tenant)",
     "CREATE TABLE casefile_person (tenant BIGINT NOT NULL, casefile BIGINT NOT NULL, hash BIGINT NOT NULL, address BLOB NOT NULL, PRIMARY KEY (tenant, casefile, hash))",
+    // Work that a service took on and will go on with when it starts again; what: sealed.
+    "CREATE TABLE task (tenant BIGINT NOT NULL, job BIGINT NOT NULL, what BLOB NOT NULL, PRIMARY KEY (tenant, job))",
     "CREATE TABLE casefile_reviewer (tenant BIGINT NOT NULL, casefile BIGINT NOT NULL, account BIGINT NOT NULL, PRIMARY KEY (tenant, casefile, account))",
 ];
 

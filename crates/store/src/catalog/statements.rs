@@ -286,6 +286,10 @@ pub(crate) const MOVE_PARTS: Batch = Batch {
 pub(crate) const DELETE_FRAMES_OF_PACK: &str = "DELETE FROM frame WHERE tenant = $1 AND pack = $2";
 pub(crate) const DELETE_PACK: &str = "DELETE FROM pack WHERE tenant = $1 AND id = $2";
 
+pub(crate) const TASKS: &str = "SELECT job, what FROM task WHERE tenant = $1 ORDER BY job";
+pub(crate) const INSERT_TASK: &str = "INSERT INTO task (tenant, job, what) VALUES ($1, $2, $3) ON CONFLICT (tenant, job) DO UPDATE SET what = excluded.what";
+pub(crate) const DELETE_TASK: &str = "DELETE FROM task WHERE tenant = $1 AND job = $2";
+
 // -- access --------------------------------------------------------------------------------
 
 /// Columns as `read_account` reads them.
