@@ -82,7 +82,7 @@ pub(crate) fn page(raw: &[u8], structure: &Structure, index: usize) -> String {
     let mut html = text_of(raw, structure, index);
     html.truncate(html.floor_char_boundary(LONGEST));
     let pictures = pictures(raw, structure);
-    let clean = sanitise(&html, &pictures);
+    let clean = sanitise(&html, pictures);
     format!(
         "<!doctype html><html><head><meta charset=\"utf-8\"></head><body>{clean}</body></html>"
     )
@@ -110,7 +110,7 @@ fn pictures(raw: &[u8], structure: &Structure) -> HashMap<String, String> {
     found
 }
 
-fn sanitise(html: &str, pictures: &HashMap<String, String>) -> String {
+fn sanitise(html: &str, pictures: HashMap<String, String>) -> String {
     let mut builder = Builder::default();
     builder
         .add_tags(["center", "font"])
@@ -124,7 +124,7 @@ fn sanitise(html: &str, pictures: &HashMap<String, String>) -> String {
         .url_schemes(HashSet::from(["http", "https", "mailto", "cid"]))
         .url_relative(UrlRelative::Deny)
         .link_rel(Some("noopener noreferrer nofollow"))
-        .attribute_filter(|tag, name, value| match (tag, name) {
+        .attribute_filter(move |tag, name, value| match (tag, name) {
             ("img", "src") => {
                 let id = value.strip_prefix("cid:")?;
                 pictures.get(id).map(|data| Cow::Owned(data.clone()))

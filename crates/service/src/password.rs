@@ -3,6 +3,7 @@
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use ring::rand::{SecureRandom, SystemRandom};
 
 /// Fewer characters are guessed; it is what NIST SP 800-63B asks of a password alone.
 pub const SHORTEST: usize = 15;
@@ -41,6 +42,18 @@ fn hash_any(password: &str) -> Result<String, Unfit> {
         .map_err(|error| Unfit::Hash(error.to_string()))
 }
 
+/// A password of 125 random bits that can be read aloud.
+pub fn generate() -> Result<String, Unfit> {
+    const LETTERS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+    let mut random = [0u8; 25];
+    SystemRandom::new()
+        .fill(&mut random)
+        .map_err(|_| Unfit::Hash("the system gives no random bytes".into()))?;
+    let letters = random.map(|byte| char::from(*LETTERS.get(usize::from(byte & 31)).unwrap_or(&b'0')));
+    let groups: Vec<String> = letters.chunks(5).map(|group| group.iter().collect()).collect();
+    Ok(groups.join("-"))
+}
+
 /// True if `password` is the one that `hash` was made of.
 pub(crate) fn is(password: &str, hash: &str) -> bool {
     let Ok(hash) = PasswordHash::new(hash) else {
@@ -74,5 +87,8 @@ mod tests {
         assert_eq!(hash("short"), Err(Unfit::Short));
         assert_eq!(hash(&"x".repeat(2000)), Err(Unfit::Long));
         assert!(!is("nobody", &of_nobody()));
+        let made = generate().unwrap();
+        assert_eq!(made.len(), 29);
+        assert!(made != generate().unwrap() && hash(&made).is_ok());
     }
 }

@@ -2,14 +2,20 @@
 
 pub(crate) mod backup;
 pub(crate) mod bench;
+pub(crate) mod case;
 pub(crate) mod compact;
 pub(crate) mod export;
 pub(crate) mod fsck;
 pub(crate) mod import;
 pub(crate) mod key;
+pub(crate) mod remote;
 pub(crate) mod search;
+pub(crate) mod service;
 pub(crate) mod show;
 pub(crate) mod status;
+pub(crate) mod token;
+pub(crate) mod up;
+pub(crate) mod user;
 pub(crate) mod verify;
 
 use everpost_store::{KeySource, Options, RecoveryKey, Store, Tenant};

@@ -14,6 +14,9 @@ use crate::failure::{Exit, Failure};
 use crate::output::{count, cut, line, object, plain};
 
 pub(crate) async fn run(global: &Global, command: SearchCommand) -> Result<Exit, Failure> {
+    if let Some(service) = super::remote::service(global).await {
+        return super::remote::search(global, &service, &command).await;
+    }
     let query = parse(&command.query).map_err(|error| {
         Failure::usage(
             format!("the query is wrong\n{}", error.pretty(&command.query)),

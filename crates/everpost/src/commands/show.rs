@@ -14,6 +14,11 @@ use crate::failure::{Exit, Failure};
 use crate::output::{count, line, object, plain};
 
 pub(crate) async fn run(global: &Global, command: ShowCommand) -> Result<Exit, Failure> {
+    if let Some(service) = super::remote::service(global).await
+        && !command.matches
+    {
+        return super::remote::show(global, &service, &command).await;
+    }
     let (_store, tenant) = open(global, false).await?;
     let id = tenant.resolve(&command.id).await?;
     if command.raw {

@@ -8,6 +8,9 @@ use crate::failure::{Exit, Failure};
 use crate::output::{count, line, object, plain, size};
 
 pub(crate) async fn run(global: &Global, command: StatusCommand) -> Result<Exit, Failure> {
+    if let Some(service) = super::remote::service(global).await {
+        return super::remote::status(global, &service).await;
+    }
     let (store, tenant) = open(global, false).await?;
     let status = tenant.status().await?;
     let usage = if command.mailboxes {

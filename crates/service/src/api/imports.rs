@@ -170,7 +170,7 @@ pub(crate) struct ImportAsk {
     /// The uploaded file's name.
     name: Option<String>,
     /// For the operator: a file or directory of the machine, instead of an upload.
-    path: Option<PathBuf>,
+    path: Option<String>,
     /// Of the demo: how many messages.
     messages: Option<usize>,
 }
@@ -270,7 +270,7 @@ pub(crate) async fn start(
         mailbox,
         folder: ask.folder,
         spooled: None,
-        path: ask.path,
+        path: ask.path.map(PathBuf::from),
         messages: ask.messages,
     };
     if !demo && task.path.is_none() {

@@ -12,7 +12,7 @@ use everpost_domain::message::{
     SearchText, Structure, attachments, decode, format_rfc3339, scan, text_of,
 };
 use everpost_domain::query::{Query, highlight, parse};
-use everpost_store::{CopyInfo, Delivery};
+use everpost_store::{CopyInfo, Delivery, Scope};
 use serde::{Deserialize, Serialize};
 use tokio::sync::SemaphorePermit;
 use utoipa::{IntoParams, ToSchema};
@@ -50,7 +50,12 @@ async fn find(
     case: Option<i64>,
 ) -> Result<(CopyInfo, Reach), Problem> {
     let reach = app.reach(caller, Action::Read, case).await?;
-    let info = app.tenant.show_within(&id(text)?, &reach.scope).await?;
+    let id = match reach.scope {
+        // The operator may give the first digits; to others they would tell what is there.
+        Scope::Everything => app.tenant.resolve(text).await?,
+        _ => id(text)?,
+    };
+    let info = app.tenant.show_within(&id, &reach.scope).await?;
     Ok((info, reach))
 }
 
@@ -186,7 +191,7 @@ pub(crate) async fn show(
     let (info, structure) = (&opened.info, &opened.structure);
     let head = &info.head;
     let deliveries = match opened.reach.scope {
-        everpost_store::Scope::Everything => Some(
+        Scope::Everything => Some(
             app.tenant
                 .deliveries(&info.id)
                 .await?
