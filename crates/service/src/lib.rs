@@ -72,7 +72,8 @@ pub async fn run(
     }
     let ready = Ready {
         listeners: listeners.iter().filter_map(Listener::address).collect(),
-        ca: identity.ca,
+        // Whoever reads it may stand in another directory.
+        ca: identity.ca.map(|ca| std::path::absolute(&ca).unwrap_or(ca)),
         pid: std::process::id(),
     };
     match Listener::local(&store.data().join(SOCKET)) {

@@ -11,7 +11,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::api::{
-    cases, health, imports, messages, saved, search, session, storage, tokens, users, verify,
+    cases, health, help, imports, messages, saved, search, session, storage, tokens, users, verify,
 };
 use crate::app::App;
 use crate::caller::COOKIE;
@@ -54,7 +54,7 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(search::timeline))
         .routes(routes!(search::why))
         .routes(routes!(search::understand))
-        .routes(routes!(search::help))
+        .routes(routes!(help::help))
         .routes(routes!(search::suggest))
         .routes(routes!(saved::list, saved::save))
         .routes(routes!(saved::forget))

@@ -23,6 +23,7 @@ mod explain;
 mod export;
 mod follow;
 mod fsck;
+mod holdings;
 pub mod index;
 mod job;
 mod keys;
@@ -42,7 +43,7 @@ mod vault;
 mod verify;
 
 pub use access::{
-    Accessed, Account, AccountChange, Case, NewAccount, NewCase, Token, TokenGrant,
+    Accessed, Account, ActionEvent, AccountChange, Case, NewAccount, NewCase, Token, TokenGrant,
 };
 pub use admit::{Envelope, Incoming, Outcome, Placement, Prepared, Progress};
 pub use backup::{
@@ -58,6 +59,7 @@ pub use explain::MatchExplanation;
 pub use export::{Held, Missed, Walk};
 pub use follow::{IndexProgress, LogHead, Prover};
 pub use fsck::FsckReport;
+pub use holdings::{Age, Collected, Usage};
 pub use job::{Counts, JobInfo, JobState};
 pub use keys::{KeySource, MasterKey, RecoveryKey};
 pub use read::{CopyInfo, Place};
@@ -65,10 +67,10 @@ pub use rekey::{KeyState, Rekeyed, check_recovery, recover_key};
 pub use search::{
     Area, By, Conversation, ConversationItem, Cursor, FacetCount, Facets, Group, HitSnippet,
     MonthCount, Months, Order, Reason, ReasonPlace, SavedSearch, Scope, SearchHit, SearchPage,
-    SearchRequest, SnippetPlace, Suggestion, Tag, Tagged,
+    SearchRequest, SnippetPlace, Suggestion, Tag, Tagged, Tagging,
 };
 pub use spool::{SpoolReader, SpoolWriter, Spooled};
-pub use status::{Status, Usage};
+pub use status::Status;
 pub use store::{Opened, Options, Store};
 pub use tenant::Tenant;
 pub use verify::{Bad, Stage, Verification, Verified, VerifyProgress};

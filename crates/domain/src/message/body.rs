@@ -126,7 +126,7 @@ pub(super) fn is_attachment(structure: &Structure, index: usize) -> bool {
 
 /// The parts that are attachments of the message itself, in their order: what
 /// [`Head::attachments`](super::Head::attachments) counts and `Head::filenames` names.
-pub fn attachments(structure: &Structure) -> Vec<usize> {
+pub fn attachment_parts(structure: &Structure) -> Vec<usize> {
     (0..structure.parts.len())
         .filter(|index| is_attachment(structure, *index) && !is_nested(structure, *index))
         .collect()

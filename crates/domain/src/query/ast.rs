@@ -58,7 +58,7 @@ pub enum Test {
         /// Folded terms; the last one is open.
         terms: Vec<String>,
     },
-    /// A word with the same stem and the same first two characters.
+    /// A word with the same [stem](crate::text::Stem).
     Stem {
         /// Where.
         field: Field,

@@ -98,7 +98,8 @@ fn write_test(test: &Test, out: &mut String) {
         Test::Words { field, .. }
         | Test::Prefix { field, .. }
         | Test::Stem { field, .. }
-        | Test::Near { field, .. } => field::name(*field),
+        | Test::Near { field, .. }
+        | Test::Group { field, .. } => field::name(*field),
         Test::Address { field, .. } | Test::Domain { field, .. } => {
             Some(field::name(*field).unwrap_or("any"))
         }
@@ -117,7 +118,6 @@ fn write_test(test: &Test, out: &mut String) {
         Test::Tag(_) => Some("tag"),
         Test::Server(_) => Some("server"),
         Test::Flag(_) => Some("is"),
-        Test::Group { .. } => Some("group"),
     };
     write_value(name, test, out);
 }
@@ -156,8 +156,11 @@ fn write_value(name: Option<&str>, test: &Test, out: &mut String) {
         | Test::AttachmentType(text)
         | Test::Language(text)
         | Test::Tag(text)
-        | Test::Server(text)
-        | Test::Group { name: text, .. } => write_text(text, out),
+        | Test::Server(text) => write_text(text, out),
+        Test::Group { name, .. } => {
+            out.push_str("group:");
+            write_text(name, out);
+        }
         Test::Sent { from, until } | Test::Held { from, until } => {
             out.push_str(&date::print((*from, *until)));
         }

@@ -111,7 +111,7 @@ pub(crate) async fn search(
     service: &Service,
     command: &SearchCommand,
 ) -> Result<Exit, Failure> {
-    let after = command.after.as_deref().unwrap_or_default();
+    let after = command.cursor.as_deref().unwrap_or_default();
     let mut path = format!(
         "/search?q={}&by={}&order={}&limit={}",
         escape(&command.query),

@@ -54,7 +54,7 @@ async fn demo_accounts(global: &Global, tenant: &Tenant) -> Result<(), Failure> 
         .usage()
         .await?
         .into_iter()
-        .map(|usage| usage.mailbox)
+        .map(|usage| usage.name)
         .collect();
     let known = mailboxes.iter().find(|one| one.starts_with(DEMO_USER));
     let Some(user) = known.or(mailboxes.first()) else {

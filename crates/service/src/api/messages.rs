@@ -9,7 +9,7 @@ use everpost_domain::access::Action;
 use everpost_domain::digest::Digest;
 use everpost_domain::identity::Origin;
 use everpost_domain::message::{
-    SearchText, Structure, attachments, decode, format_rfc3339, scan, text_of,
+    SearchText, Structure, attachment_parts, attachments, decode, format_rfc3339, scan,
 };
 use everpost_domain::query::{Query, highlight, parse};
 use everpost_store::{CopyInfo, Delivery, Scope};
@@ -150,18 +150,28 @@ pub(crate) struct DeliveryView {
     recipients: Vec<String>,
 }
 
-fn attachment(raw: &[u8], structure: &Structure, at: (usize, usize)) -> Option<AttachmentView> {
-    let (index, part) = at;
-    let part = structure.parts.get(part)?;
-    let text = part.content_type.starts_with("text/");
-    Some(AttachmentView {
-        index,
-        name: part.filename.clone().unwrap_or_default(),
-        r#type: part.content_type.clone(),
-        size: decode(raw, part).len() as u64,
-        text: if text { "read" } else { "unknown" },
-        reason: (!text).then(|| "the text of this type is not read".into()),
-    })
+/// The attachments of a message, numbered as the API numbers them.
+fn listed(raw: &[u8], structure: &Structure) -> Vec<AttachmentView> {
+    let texts = attachments(raw, structure);
+    let view = |(index, at): (usize, usize)| {
+        let part = structure.parts.get(at)?;
+        let text = texts.iter().find(|one| one.part == at);
+        let text = match text.and_then(|one| one.text.as_deref()) {
+            Some("") => "none",
+            Some(_) => "read",
+            None => "unknown",
+        };
+        Some(AttachmentView {
+            index,
+            name: part.filename.clone().unwrap_or_default(),
+            r#type: part.content_type.clone(),
+            size: decode(raw, part).len() as u64,
+            text,
+            reason: (text == "unknown").then(|| "text of this type is not read".into()),
+        })
+    };
+    let parts = attachment_parts(structure).into_iter().enumerate();
+    parts.filter_map(view).collect()
 }
 
 fn delivery(one: Delivery) -> DeliveryView {
@@ -227,11 +237,7 @@ pub(crate) async fn show(
             .as_ref()
             .map(|id| String::from_utf8_lossy(id).into_owned()),
         places: places(&info.places),
-        attachments: attachments(structure)
-            .into_iter()
-            .enumerate()
-            .filter_map(|at| attachment(&opened.raw, structure, at))
-            .collect(),
+        attachments: listed(&opened.raw, structure),
         has_html: html::body(structure).is_some(),
         deliveries,
     }))
@@ -404,7 +410,7 @@ pub(crate) async fn attached(
     let index = number(&index)?;
     let what = format!("attachment {index}");
     let opened = open(&app, &caller, &id, ask.case, &what).await?;
-    let part = attachments(&opened.structure)
+    let part = attachment_parts(&opened.structure)
         .get(index)
         .and_then(|part| opened.structure.parts.get(*part))
         .ok_or_else(|| Problem::not_found(&what))?;
@@ -429,30 +435,20 @@ pub(crate) async fn attached_text(
     let index = number(&index)?;
     let what = format!("attachment {index} text");
     let opened = open(&app, &caller, &id, ask.case, &what).await?;
-    let part = attachments(&opened.structure)
-        .get(index)
-        .copied()
-        .filter(|part| {
-            let part = opened.structure.parts.get(*part);
-            part.is_some_and(|part| part.content_type.starts_with("text/"))
-        })
-        .ok_or_else(|| Problem::not_found(&what))?;
+    let part = attachment_parts(&opened.structure).get(index).copied();
     let (raw, structure) = (opened.raw, opened.structure);
     let answer = app
         .apart(move || {
-            let text = text_of(&raw, &structure, part);
-            let html = structure
-                .parts
-                .get(part)
-                .is_some_and(|part| part.content_type == "text/html");
-            let text = match html {
-                true => everpost_domain::message::html_to_text(&text),
-                false => text,
-            };
-            marked(text, query.as_ref())
+            let found = attachments(&raw, &structure)
+                .into_iter()
+                .find(|one| Some(one.part) == part);
+            let text = found.and_then(|one| one.text)?;
+            Some(marked(text, query.as_ref()))
         })
         .await?;
-    Ok(Json(answer))
+    answer
+        .map(Json)
+        .ok_or_else(|| Problem::not_found(&what))
 }
 
 /// A message of a conversation.

@@ -2,6 +2,7 @@
 
 pub(crate) mod cases;
 pub(crate) mod health;
+pub(crate) mod help;
 pub(crate) mod imports;
 pub(crate) mod jobs;
 pub(crate) mod messages;

@@ -67,7 +67,8 @@ pub(crate) struct MailboxView {
 /// What is held from a year.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct AgeView {
-    year: i32,
+    year: i64,
+    /// Copies.
     messages: u64,
     bytes: u64,
 }
@@ -97,6 +98,7 @@ pub(crate) async fn storage(
     caller.check(Action::Observe, Object::Organization)?;
     let status = app.tenant.status().await?;
     let usage = app.tenant.usage().await?;
+    let ages = app.tenant.ages().await?;
     let catalog_bytes = app.store.catalog_bytes();
     let log_bytes = log_bytes(status.log_size);
     Ok(Json(StorageView {
@@ -123,12 +125,19 @@ pub(crate) async fn storage(
         mailboxes: usage
             .into_iter()
             .map(|one| MailboxView {
-                address: one.mailbox,
+                address: one.name,
                 messages: one.copies,
                 bytes: one.bytes,
             })
             .collect(),
-        ages: Vec::new(),
+        ages: ages
+            .into_iter()
+            .map(|one| AgeView {
+                year: one.year,
+                messages: one.copies,
+                bytes: one.bytes,
+            })
+            .collect(),
         extraction: ExtractionView::default(),
     }))
 }

@@ -11,9 +11,11 @@ mod session;
 mod tests;
 mod token;
 
-use everpost_domain::log::{ActionRecord, EventKind};
+use everpost_domain::log::{ActionRecord, EventKind, SALT_BYTES};
 use sqlx::AnyConnection;
 
+use crate::catalog::sql::{self, Columns, values};
+use crate::catalog::statements;
 use crate::error::{Result, StoreError};
 use crate::seal::random;
 use crate::tenant::{Tenant, mailbox_key};
@@ -38,7 +40,48 @@ pub struct Accessed<'a> {
     pub reason: &'a str,
 }
 
+/// An event of the log that somebody caused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActionEvent {
+    /// Its place in the log.
+    pub seq: u64,
+    /// What happened.
+    pub kind: EventKind,
+    /// When, µs since 1970.
+    pub at: i64,
+    /// Who, to what, why.
+    pub record: ActionRecord,
+}
+
 impl Tenant {
+    /// What people did, from a place in the log on: at most 1,000 events, in order.
+    pub async fn actions(&self, from: u64) -> Result<Vec<ActionEvent>> {
+        let mut db = self.store.catalog.read().await?;
+        let ask = values![self.id(), i64::try_from(from).unwrap_or(i64::MAX)];
+        let rows = sql::fetch(&mut db, statements::ACTIONS, ask).await?;
+        let mut events = Vec::with_capacity(rows.len());
+        for row in rows {
+            let seq = row.int(0)?.unsigned_abs();
+            let damaged = |what: &str| StoreError::damaged(format!("event {seq}"), what);
+            let kind = u8::try_from(row.int(1)?)
+                .ok()
+                .and_then(EventKind::from_code)
+                .ok_or_else(|| damaged("its kind is unknown"))?;
+            let note = self.state.keys.names.open(b"event", &row.blob(3)?);
+            let note = note.ok_or_else(|| damaged("its note does not open"))?;
+            let record = note
+                .get(SALT_BYTES..)
+                .ok_or_else(|| damaged("its note is too short"))?;
+            events.push(ActionEvent {
+                seq,
+                kind,
+                at: row.int(2)?,
+                record: ActionRecord::decode(record)?,
+            });
+        }
+        Ok(events)
+    }
+
     /// Writes down that somebody looks at another's mail. When this returned, it is durable
     /// and will be a leaf of the log; only then may the mail be handed out.
     pub async fn record_access(&self, what: &Accessed<'_>) -> Result<()> {

@@ -168,6 +168,10 @@ async fn what_was_looked_at_is_a_leaf_of_the_log() {
         reason: "case 1",
     };
     tenant.record_access(&what).await.unwrap();
+    let actions = tenant.actions(1).await.unwrap();
+    assert_eq!(actions.len(), 1);
+    assert_eq!(actions[0].record.subject, b"message 00");
+    assert_eq!(tenant.actions(0).await.unwrap().len(), 2);
     let leaves = tenant.advance_log().await.unwrap();
     assert_eq!(leaves, 2);
     let found = tenant.verify_all(|_| ()).await.unwrap();

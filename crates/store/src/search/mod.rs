@@ -9,17 +9,22 @@
 //! **Invariant.** A [`Scope`] is ANDed before anything is counted: no hit, count, place,
 //! facet, suggestion, conversation or id tells of a copy that lies outside of it.
 
+mod ask;
 mod conversation;
 mod cursor;
-mod engine;
 mod facet;
+mod fold;
 mod group;
+mod known;
+mod page;
 mod reason;
 mod saved;
 mod scope;
 mod snippet;
 mod suggest;
 mod tag;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -37,7 +42,12 @@ pub use saved::SavedSearch;
 pub use scope::{Area, Scope};
 pub use snippet::{HitSnippet, SnippetPlace};
 pub use suggest::Suggestion;
-pub use tag::{Tag, Tagged};
+pub use tag::{Tag, Tagged, Tagging};
+
+pub(crate) use ask::Ask;
+pub(crate) use known::Known;
+pub(crate) use page::{Ranked, Shown};
+pub(crate) use saved::name_of;
 
 /// What a hit is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -124,7 +124,7 @@ fn words(copy: &Copy, field: Field, terms: &[String], open: bool) -> Value {
     }
     if texts.iter().any(|text| holds(text, terms, open)) {
         Value::Yes
-    } else if copy.text.unread && matches!(field, Field::Any | Field::Body) {
+    } else if copy.text.body_unread && matches!(field, Field::Any | Field::Body) {
         Value::Unknown
     } else {
         Value::No
