@@ -11,7 +11,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::api::{
-    cases, health, help, imports, messages, saved, search, session, storage, tokens, users, verify,
+    cases, exports, health, help, imports, messages, saved, search, session, storage, tokens, users, verify,
 };
 use crate::app::App;
 use crate::caller::COOKIE;
@@ -70,6 +70,9 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(imports::one))
         .routes(routes!(imports::events))
         .routes(routes!(imports::withdraw))
+        .routes(routes!(exports::start))
+        .routes(routes!(exports::one))
+        .routes(routes!(exports::download))
         .routes(routes!(storage::storage))
         .routes(routes!(verify::start))
         .routes(routes!(verify::one))

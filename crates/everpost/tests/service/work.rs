@@ -129,3 +129,50 @@ fn up_makes_everything_from_nothing() {
     assert!(service.said.is_empty(), "{:?}", service.said);
     service.stop();
 }
+
+#[test]
+fn an_export_holds_what_its_owner_may_see_and_proves_it() {
+    let (folder, data) = demo();
+    let owner = crate::door::owners(&data).remove(0);
+    account(&data, &owner, &[]);
+    account(&data, "eve@example.org", &[]);
+    let service = Service::start(&data, &["service"]);
+    let who = service.sign_in(&owner, PASSWORD);
+    let eve = service.sign_in("eve@example.org", PASSWORD);
+    let total = service.get(&who, "/search?by=copy&limit=0").well()["copies"].clone();
+    let wrong = service.send(&who, "POST", "/exports", &json!({"format": "pst"}));
+    assert_eq!(wrong.code(), "E-INVALID");
+    let export = service.send(&who, "POST", "/exports", &json!({"q": "", "format": "eml"}));
+    assert_eq!(export.status, 202);
+    let path = format!("/exports/{}", export.json()["id"]);
+    assert_eq!(service.get(&eve, &path).code(), "E-NOT-FOUND");
+    let done = loop {
+        let export = service.get(&who, &path).well();
+        if export["state"] != "running" {
+            break export;
+        }
+    };
+    assert_eq!(done["state"], "done", "{done}");
+    assert_eq!((&done["done"], &done["failed"]), (&total, &json!(0)));
+    let download = format!("{path}/download");
+    assert_eq!(service.get(&eve, &download).code(), "E-NOT-FOUND");
+    let answer = service.get(&who, &download);
+    assert_eq!(answer.status, 200);
+    service.stop();
+
+    let out = folder.path().join("out");
+    let packed = std::io::Cursor::new(&answer.body);
+    zip::ZipArchive::new(packed).unwrap().extract(&out).unwrap();
+    let out = out.join("export");
+    let key = lines(&data, &["log", "head"]).pop().unwrap()["key"].clone();
+    let checked = lines(
+        &data,
+        &["verify", "--export", out.to_str().unwrap(), "--key", key.as_str().unwrap()],
+    );
+    assert_eq!(checked.last().unwrap()["bad"], json!([]));
+    let manifest = std::fs::read_to_string(out.join("manifest.ndjson")).unwrap();
+    for line in manifest.lines() {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert!(line["mailbox"].is_null() || line["mailbox"] == owner.as_str(), "{line}");
+    }
+}

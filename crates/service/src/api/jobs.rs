@@ -27,6 +27,7 @@ pub(crate) struct Running {
 pub(crate) struct Jobs {
     imports: Mutex<BTreeMap<i64, Arc<watch::Sender<Running>>>>,
     pub(crate) checks: Board<super::verify::Check>,
+    pub(crate) exports: Board<super::exports::Export>,
 }
 
 impl Jobs {
