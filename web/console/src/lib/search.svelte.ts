@@ -6,7 +6,7 @@ import type { Facets, Hit, Months, Order, SearchPage, Snippet } from './types';
 
 const PAGE = 50;
 
-class Search {
+export class Search {
   q = $state('');
   order = $state<Order>('newest');
   case = $state<string | null>(null);
@@ -77,6 +77,12 @@ class Search {
       this.problem = asProblem(error);
     }
     this.loading = false;
+  }
+
+  /** Asks for the next page again after an error. */
+  async retry(): Promise<void> {
+    this.problem = null;
+    await this.more();
   }
 
   /** Whether an error stands in place of the list, not below it. */
