@@ -7,7 +7,7 @@ export default defineConfig({
   plugins: [svelte()],
   server: {
     proxy: {
-      '/api': { target: process.env.EVERPOST_API ?? 'http://localhost:8470', secure: false },
+      '/api': { target: process.env.EVERPOST_API ?? 'http://127.0.0.1:8470', secure: false },
     },
   },
   build: {
