@@ -122,8 +122,10 @@ function take(form: Form, item: string): boolean {
 
 function takeDates(form: Form, name: string, value: string): boolean {
   if (form.since || form.until) return false;
-  const [since, until] =
-    name === 'after' ? [value, ''] : value.includes('..') ? value.split('..', 2) : [value, value];
+  const ends = value.split('..');
+  if (ends.length > (name === 'after' ? 1 : 2)) return false;
+  const since = ends[0];
+  const until = name === 'after' ? '' : (ends[1] ?? since);
   const fits = (date: string | undefined) => date === '' || (date !== undefined && DATE.test(date));
   if (!fits(since) || !fits(until) || !(since || until)) return false;
   form.since = since ?? '';

@@ -72,7 +72,6 @@ async function answer(request, response, dist, state) {
       return parts[1] === 'help' ? json(help) : json({ canonical: q });
     case 'GET /search ':
       return search(url, q, json, problem);
-    case 'GET /search/facets':
     case 'GET /search facets':
       return json(facets);
     case 'GET /search timeline':
