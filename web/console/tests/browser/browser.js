@@ -89,6 +89,12 @@ export async function violations(page) {
     nodes.map((node) => `${id}: ${node.target.join(' ')} ${node.failureSummary?.split('\n')[1]?.trim() ?? ''}`));
 }
 
+/** Until nothing loads any more; while an import runs, the network is never idle. */
+export async function settled(page) {
+  await page.locator('main .page').waitFor();
+  await page.waitForFunction(() => !document.body.textContent.includes('Loading…'));
+}
+
 /** By how many pixels the page is wider than the screen. */
 export const overflow = (page) =>
   page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
