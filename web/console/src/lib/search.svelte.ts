@@ -100,7 +100,7 @@ export class Search {
 
   async #snippets(hits: Hit[], signal: AbortSignal): Promise<void> {
     if (hits.length === 0) return;
-    const ask = { q: this.q, ids: hits.map((hit) => hit.id), case: this.case };
+    const ask = { q: this.q, ids: hits.map((hit) => hit.id), case: this.case ? Number(this.case) : null };
     try {
       const found = await send<{ snippets: Snippet[] }>('POST', '/search/snippets', ask, {}, signal);
       for (const snippet of found.snippets) this.snippets.set(snippet.id, snippet);

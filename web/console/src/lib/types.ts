@@ -10,7 +10,7 @@ export interface Me {
   name: string | null;
   roles: string[];
   owns: string[];
-  cases: { id: string; name: string }[];
+  cases: { id: number; name: string }[];
 }
 
 export type Order = 'newest' | 'oldest' | 'score';
@@ -92,7 +92,7 @@ export interface Suggestion {
 }
 
 export interface SavedSearch {
-  id: string;
+  id: number;
   name: string;
   q: string;
   created: string;
@@ -110,7 +110,7 @@ export interface Attachment {
 export interface Message {
   id: string;
   sha256: string;
-  copies: unknown[];
+  copies: string[];
   size: number;
   date: string | null;
   held_from: string | null;
@@ -137,7 +137,7 @@ export interface Marked {
 export interface Turn {
   id: string;
   date: string | null;
-  from: Person | null;
+  from: Person[];
   subject: string | null;
   depth: number;
 }
@@ -146,20 +146,21 @@ export interface Proof {
   verified: boolean;
   reason?: string | null;
   kind: string;
-  time: string;
-  seq: number;
+  /** What is not known yet, because the log has not come so far, is null. */
+  time: string | null;
+  seq: number | null;
   size: number;
-  leaf: string;
+  leaf: string | null;
   path: string[];
-  root: string;
-  checkpoint: string;
-  key: string;
+  root: string | null;
+  checkpoint: string | null;
+  key: string | null;
 }
 
 export type JobState = 'running' | 'done' | 'stopped' | 'withdrawn' | 'failed';
 
 export interface Job {
-  id: string | number;
+  id: number;
   kind: string;
   source: string;
   state: JobState;
@@ -175,7 +176,7 @@ export interface Job {
   total_bytes?: number | null;
   rate: number | null;
   eta_seconds?: number | null;
-  errors: (string | { item?: string; what?: string; code?: string; detail?: string })[];
+  errors: string[];
 }
 
 export interface Storage {

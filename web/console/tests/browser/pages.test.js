@@ -23,6 +23,7 @@ test('a message shows its text with the hits, and why it was found', async () =>
   assert.deepEqual(await page.locator('.body mark').allTextContents(), ['invoice', 'invoice']);
   await page.getByRole('heading', { name: 'Why did this match?' }).waitFor();
   await page.getByRole('button', { name: 'Show text' }).click();
+  await page.locator('.text mark').first().waitFor();
   assert.deepEqual(await page.locator('.text mark').allTextContents(), ['Invoice', 'invoice']);
   await page.getByText('Text could not be read: encrypted').waitFor();
   await page.getByRole('button', { name: 'Source' }).click();

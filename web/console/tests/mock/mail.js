@@ -78,7 +78,7 @@ export function message(n) {
   const head = hit(n);
   return {
     ...head,
-    copies: Array.from({ length: head.copies }, (_, copy) => ({ id: `m${n}-${copy}` })),
+    copies: Array.from({ length: head.copies }, (_, copy) => `m${n}-${copy}`),
     held_from: '2024-11-21T08:00:00Z',
     held_source: 'Received',
     origin: 'import of ann.mbox',

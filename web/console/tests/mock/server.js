@@ -101,12 +101,12 @@ async function answer(request, response, dist, state) {
     case 'GET /saved-searches':
       return json({ items: state.saved });
     case 'POST /saved-searches': {
-      const item = { id: String(state.saved.length + 1), ...JSON.parse(body), created: '2024-11-21T09:00:00Z' };
+      const item = { id: state.saved.length + 1, ...JSON.parse(body), created: '2024-11-21T09:00:00Z' };
       state.saved.push(item);
       return json(item, 201);
     }
     case 'DELETE /saved-searches':
-      state.saved = state.saved.filter((item) => item.id !== parts[1]);
+      state.saved = state.saved.filter((item) => String(item.id) !== parts[1]);
       return response.writeHead(204).end();
     case 'GET /messages ':
       return n === 404 ? problem(404, 'E-NOT-FOUND', 'There is no such message, or you may not read it.') : json(message(n));
@@ -118,7 +118,7 @@ async function answer(request, response, dist, state) {
     case 'GET /messages raw':
       return response.writeHead(200, { 'content-type': 'message/rfc822' }).end(`From: Ann <ann@example.org>\r\nSubject: ${'x'.repeat(300)}\r\n\r\n${'A line of the source.\r\n'.repeat(20_000)}`);
     case 'GET /messages conversation':
-      return json({ items: [0, 1, 2].map((at) => ({ ...hit(n + 2 - at), depth: at })).map(({ id, date, from, subject, depth }) => ({ id, date, from, subject, depth })) });
+      return json({ items: [0, 1, 2].map((at) => ({ ...hit(n + 2 - at), depth: at })).map(({ id, date, from, subject, depth }) => ({ id, date, from: [from], subject, depth })) });
     case 'GET /messages proof':
       return json(proof(1000 + n, 1413));
     case 'GET /messages attachments/N/text': {
@@ -129,14 +129,14 @@ async function answer(request, response, dist, state) {
       return json(storage);
     case 'GET /imports':
       if (parts.length === 1) return json({ items: state.jobs });
-      return parts[2] === 'events' ? events(response, state.jobs, parts[1]) : json(state.jobs.find((job) => job.id === parts[1]) ?? state.jobs[0]);
+      return parts[2] === 'events' ? events(response, state.jobs, parts[1]) : json(state.jobs.find((job) => String(job.id) === parts[1]) ?? state.jobs[0]);
     case 'POST /imports': {
       if (parts[2] === 'withdraw') {
-        const job = state.jobs.find((known) => known.id === parts[1]);
+        const job = state.jobs.find((known) => String(known.id) === parts[1]);
         job.state = 'withdrawn';
         return json(job);
       }
-      const job = { ...state.jobs[0], id: String(state.jobs.length + 1), source: url.searchParams.get('name') };
+      const job = { ...state.jobs[0], id: state.jobs.length + 1, source: url.searchParams.get('name') };
       state.jobs.unshift(job);
       return json(job, 202);
     }
@@ -170,22 +170,22 @@ function me() {
     name: 'Ann Example',
     roles: ['user', 'reviewer'],
     owns: ['ann@example.org'],
-    cases: [{ id: '7', name: 'Hamburg invoices 2024' }],
+    cases: [{ id: 7, name: 'Hamburg invoices 2024' }],
   };
 }
 
 function jobs() {
   const base = { kind: 'mbox', updated: '2024-11-21T08:05:00Z', rejected: 0, failed: 0, outside: 0, errors: [], rate: null };
   return [
-    { ...base, id: '3', source: 'sales-2019-to-2024.mbox', state: 'running', started: '2024-11-21T08:04:00Z', seen: 6_000, stored: 5_600, duplicate: 400, bytes: 310_000_000, total_bytes: 880_000_000, rate: 2_210, eta_seconds: 41 },
-    { ...base, id: '2', source: 'ann.mbox', state: 'done', started: '2024-11-20T10:00:00Z', seen: 12_345, stored: 11_902, duplicate: 431, outside: 7, rejected: 3, failed: 2, bytes: 1_204_000_000, errors: ['item 811 at byte 90,112,004: larger than 256 MiB; export it alone', 'item 4,022 at byte 311,870,220: the file ends inside of the message'] },
-    { ...base, id: '1', source: 'a folder with a name that goes on and on/backup of the old server/export-0001.tar.zst', state: 'withdrawn', started: '2024-11-19T09:00:00Z', seen: 90, stored: 90, duplicate: 0, bytes: 4_000_000 },
+    { ...base, id: 3, source: 'sales-2019-to-2024.mbox', state: 'running', started: '2024-11-21T08:04:00Z', seen: 6_000, stored: 5_600, duplicate: 400, bytes: 310_000_000, total_bytes: 880_000_000, rate: 2_210, eta_seconds: 41 },
+    { ...base, id: 2, source: 'ann.mbox', state: 'done', started: '2024-11-20T10:00:00Z', seen: 12_345, stored: 11_902, duplicate: 431, outside: 7, rejected: 3, failed: 2, bytes: 1_204_000_000, errors: ['item 811 at byte 90,112,004: larger than 256 MiB; export it alone', 'item 4,022 at byte 311,870,220: the file ends inside of the message'] },
+    { ...base, id: 1, source: 'a folder with a name that goes on and on/backup of the old server/export-0001.tar.zst', state: 'withdrawn', started: '2024-11-19T09:00:00Z', seen: 90, stored: 90, duplicate: 0, bytes: 4_000_000 },
   ];
 }
 
 /** Two steps of progress, then the end. */
 function events(response, all, id) {
-  const job = all.find((known) => known.id === id) ?? all[0];
+  const job = all.find((known) => String(known.id) === id) ?? all[0];
   response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
   const tell = () => response.write(`data: ${JSON.stringify(job)}\n\n`);
   Object.assign(job, { seen: 12_000, stored: 11_000, duplicate: 1_000, bytes: 700_000_000 });
