@@ -1,6 +1,7 @@
 // Who reads, and in which case.
 import { get, send, whenSignedOut } from './api';
 import { go, href, router } from './router.svelte';
+import { rights, type Rights } from './rights';
 import type { Me } from './types';
 
 export const session = $state<{ me: Me | null; known: boolean; ended: boolean }>({
@@ -40,6 +41,9 @@ export function openCase(): Me['cases'][number] | null {
   const id = router.route.params.get('case');
   return session.me?.cases.find((known) => String(known.id) === id) ?? null;
 }
+
+/** What the reader's roles open. */
+export const open = (): Rights => rights(session.me ?? { roles: [], cases: [] });
 
 /** What every request about mail carries. */
 export const scope = (): { case: string | null } => ({ case: router.route.params.get('case') });

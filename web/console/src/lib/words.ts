@@ -47,6 +47,7 @@ export const words = {
     banner: (name: string) => `You are reading in the case “${name}”.`,
     logged: 'Every message that you open is recorded in the log with your name.',
     leave: 'Leave the case',
+    choose: 'Choose the case to read in',
   },
   search: {
     title: 'Search',

@@ -65,9 +65,9 @@ export async function visit({ browser, server }, { size = SIZES.desk, scheme = '
 }
 
 /** Through the sign-in page, as a reader does it. */
-export async function signIn({ page, open }) {
+export async function signIn({ page, open }, address = 'ann@example.org') {
   await open('/');
-  await page.getByLabel('Address').fill('ann@example.org');
+  await page.getByLabel('Address').fill(address);
   await page.getByLabel('Password').fill(PASSWORD);
   await page.getByRole('button', { name: 'Sign in' }).click();
   await page.getByRole('navigation').waitFor();

@@ -79,3 +79,25 @@ test('colours are chosen and kept', async () => {
   await open('/storage');
   assert.equal(await paper(), dark);
 });
+
+test('what a role may not do is not offered', async () => {
+  const offered = async (address) => {
+    const other = await visit(site);
+    await signIn(other, address);
+    const names = await other.page.getByRole('navigation').getByRole('link').allTextContents();
+    assert.deepEqual(other.errors, []);
+    return { ...other, names };
+  };
+  const reader = await offered('reader@example.org');
+  assert.deepEqual(reader.names, ['Search']);
+  assert.equal(await reader.page.getByLabel('Reading as').count(), 0);
+  const admin = await offered('admin@example.org');
+  assert.deepEqual(admin.names, ['Imports', 'Storage']);
+  await admin.page.getByRole('heading', { name: 'Storage' }).waitFor();
+  const officer = await offered('officer@example.org');
+  assert.deepEqual(officer.names, ['Search', 'Imports', 'Storage']);
+  await officer.page.getByRole('button', { name: 'Hamburg invoices 2024' }).click();
+  await officer.page.getByText('120 messages').waitFor();
+  await officer.open('/imports');
+  assert.equal(await officer.page.getByText('New import').count(), 0);
+});

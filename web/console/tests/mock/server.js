@@ -15,7 +15,7 @@ export const PASSWORD = 'correct horse battery staple';
 
 /** Starts the mock on a free port (or the given one) and says where. */
 export async function mock(dist, port = 0) {
-  const state = { saved: [], jobs: jobs(), sessions: new Set(), log: [] };
+  const state = { saved: [], jobs: jobs(), sessions: new Map(), log: [] };
   const server = createServer((request, response) => {
     state.log.push(`${request.method} ${request.url}`);
     answer(request, response, dist, state).catch((error) => {
@@ -44,11 +44,11 @@ async function answer(request, response, dist, state) {
       .end(JSON.stringify({ type: 'about:blank', title: detail, status, code, detail, ...more }));
   const body = await read(request);
   if (route === 'POST /session') {
-    const { password } = JSON.parse(body);
+    const { address, password } = JSON.parse(body);
     if (password !== PASSWORD) return problem(401, 'E-SIGN-IN', 'Address or password is wrong.');
     const key = String(state.sessions.size + 1);
-    state.sessions.add(key);
-    return json(me(), 200, { 'set-cookie': `session=${key}; HttpOnly; Secure; SameSite=Strict; Path=/` });
+    state.sessions.set(key, address);
+    return json(me(address), 200, { 'set-cookie': `session=${key}; HttpOnly; Secure; SameSite=Strict; Path=/` });
   }
   const key = /session=(\d+)/.exec(request.headers.cookie ?? '')?.[1];
   if (!state.sessions.has(key)) return problem(401, 'E-SESSION', 'Sign in first.');
@@ -67,7 +67,7 @@ async function answer(request, response, dist, state) {
   }
   switch (parts[0] === 'search' || parts[0] === 'messages' ? `${route} ${parts.slice(parts[0] === 'search' ? 1 : 2).join('/').replace(/\/\d+/, '/N')}` : route) {
     case 'GET /me':
-      return json(me());
+      return json(me(state.sessions.get(key)));
     case 'GET /query':
       return parts[1] === 'help' ? json(help) : json({ canonical: q });
     case 'GET /search ':
@@ -164,13 +164,16 @@ async function search(url, q, json, problem) {
   });
 }
 
-function me() {
+/** `reader@` reads their own mail, `officer@` in cases only, `admin@` none; others do everything. */
+function me(address) {
+  const [name] = address.split('@');
+  const roles = { reader: ['user'], officer: ['officer'], admin: ['admin'] }[name] ?? ['user', 'reviewer', 'admin'];
   return {
-    address: 'ann@example.org',
-    name: 'Ann Example',
-    roles: ['user', 'reviewer'],
-    owns: ['ann@example.org'],
-    cases: [{ id: 7, name: 'Hamburg invoices 2024' }],
+    address,
+    name: name === 'ann' ? 'Ann Example' : '',
+    roles,
+    owns: roles.includes('user') ? [address] : [],
+    cases: ['reader', 'admin'].includes(name) ? [] : [{ id: 7, name: 'Hamburg invoices 2024' }],
   };
 }
 
