@@ -11,15 +11,20 @@ const PROGRAMS = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-
 /** Phone and desk. */
 export const SIZES = { phone: { width: 360, height: 740 }, desk: { width: 1280, height: 800 } };
 
-/** A browser and a server, with what ends both. */
-export async function start() {
+/** Chromium without anything that it does by itself. */
+export function chrome() {
   const executablePath = PROGRAMS.find((path) => path && existsSync(path));
   if (!executablePath) throw new Error('there is no Chromium; install it or name it in CHROMIUM');
-  const browser = await chromium.launch({
+  return chromium.launch({
     executablePath,
     args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-dev-shm-usage',
       '--disable-background-networking', '--disable-component-update', '--disable-sync'],
   });
+}
+
+/** A browser and the mock, with what ends both. */
+export async function start() {
+  const browser = await chrome();
   const server = await mock(DIST);
   return {
     browser,
@@ -40,6 +45,8 @@ export async function visit({ browser, server }, { size = SIZES.desk, scheme = '
     locale: 'en-GB',
     timezoneId: 'Europe/Berlin',
     reducedMotion: 'reduce',
+    // The program's certificate is its own authority's.
+    ignoreHTTPSErrors: true,
   });
   const page = await context.newPage();
   const outside = [];
@@ -65,10 +72,10 @@ export async function visit({ browser, server }, { size = SIZES.desk, scheme = '
 }
 
 /** Through the sign-in page, as a reader does it. */
-export async function signIn({ page, open }, address = 'ann@example.org') {
+export async function signIn({ page, open }, address = 'ann@example.org', password = PASSWORD) {
   await open('/');
   await page.getByLabel('Address').fill(address);
-  await page.getByLabel('Password').fill(PASSWORD);
+  await page.getByLabel('Password').fill(password);
   await page.getByRole('button', { name: 'Sign in' }).click();
   await page.getByRole('navigation').waitFor();
   await page.waitForLoadState('networkidle');
