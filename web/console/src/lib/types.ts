@@ -182,7 +182,9 @@ export interface Job {
 export interface Storage {
   messages: number;
   copies: number;
+  /** Distinct copies as they came in. */
   raw_bytes: number;
+  /** All that lies on disk: mail, index, log and catalog. */
   stored_bytes: number;
   saved_by_deduplication: number;
   saved_by_compression: number;

@@ -66,7 +66,7 @@ export async function visit({ browser, server }, { size = SIZES.desk, scheme = '
   });
   const open = async (path) => {
     await page.goto(server.address + path);
-    await page.waitForLoadState('networkidle');
+    await settled(page);
   };
   return { page, context, outside, errors, open };
 }
@@ -78,7 +78,7 @@ export async function signIn({ page, open }, address = 'ann@example.org', passwo
   await page.getByLabel('Password').fill(password);
   await page.getByRole('button', { name: 'Sign in' }).click();
   await page.getByRole('navigation').waitFor();
-  await page.waitForLoadState('networkidle');
+  await settled(page);
 }
 
 /** What axe finds against WCAG 2.2 A and AA, one line each. */
@@ -96,9 +96,9 @@ export async function violations(page) {
     nodes.map((node) => `${id}: ${node.target.join(' ')} ${node.failureSummary?.split('\n')[1]?.trim() ?? ''}`));
 }
 
-/** Until nothing loads any more; while an import runs, the network is never idle. */
+/** Until the page stands and nothing loads any more. */
 export async function settled(page) {
-  await page.locator('main .page').waitFor();
+  await page.locator('main').waitFor();
   await page.waitForFunction(() => !document.body.textContent.includes('Loading…'));
 }
 

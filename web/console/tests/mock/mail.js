@@ -154,7 +154,7 @@ export const storage = {
   messages: 128_411,
   copies: 131_902,
   raw_bytes: 9_812_440_113,
-  stored_bytes: 2_104_998_230,
+  stored_bytes: 2_634_636_230,
   saved_by_deduplication: 3_880_120_000,
   saved_by_compression: 3_827_321_883,
   index_bytes: 402_118_000,
