@@ -8,6 +8,7 @@ mod licences;
 mod source;
 mod steps;
 mod tidy;
+mod web;
 mod workspace;
 
 use std::process::ExitCode;
@@ -23,6 +24,7 @@ usage: cargo xtask COMMAND
   tidy    house rules over the text of the sources
   lint    clippy, warnings are errors
   doc     documentation builds, every link resolves
+  web     the console: types, lint, tests, and that its committed build is its sources'
   test    all tests
   soak    all tests, those of the soak tier with their full number of repetitions";
 
@@ -35,6 +37,7 @@ const CI: &[Step] = &[
     ("tidy", tidy::check),
     ("lint", steps::lint),
     ("doc", steps::doc),
+    ("web", web::check),
     ("test", steps::test),
 ];
 

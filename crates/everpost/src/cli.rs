@@ -1,8 +1,13 @@
 //! The command line as data: what can be asked, with examples.
 
+mod service;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+
+pub(crate) use service::{CaseCommand, ServiceCommand, TokenCommand, UpCommand, UserCommand};
+use service::{CASE_EXAMPLES, SERVICE_EXAMPLES, UP_EXAMPLES, USER_EXAMPLES};
 
 /// Keeps an organization's email kept, findable and flowing.
 #[derive(Parser)]
@@ -97,6 +102,21 @@ pub(crate) enum Command {
     /// Back the archive up, verify the backups, restore one
     #[command(after_help = BACKUP_EXAMPLES)]
     Backup(BackupCommand),
+    /// Run the service: HTTP API and console over the archive
+    #[command(after_help = SERVICE_EXAMPLES)]
+    Service(ServiceCommand),
+    /// Run everything on this machine; makes the archive and a first administrator if needed
+    #[command(after_help = UP_EXAMPLES)]
+    Up(UpCommand),
+    /// Accounts of people
+    #[command(subcommand, after_help = USER_EXAMPLES)]
+    User(UserCommand),
+    /// Tokens of programs
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// Cases: by which people look at another's mail
+    #[command(subcommand, after_help = CASE_EXAMPLES)]
+    Case(CaseCommand),
     /// Measure import, sizes and search on this machine, in a temporary archive
     #[command(after_help = BENCH_EXAMPLES)]
     Bench(BenchCommand),
@@ -453,6 +473,12 @@ pub(crate) struct CompactCommand {
 
 #[derive(Subcommand)]
 pub(crate) enum LogCommand {
+    /// What people did: mail of others that was looked at, exports, accounts and cases changed
+    Actions {
+        /// From this place in the log on
+        #[arg(long, value_name = "SEQ", default_value_t = 0)]
+        from: u64,
+    },
     /// The newest signed checkpoint and the key that verifies it
     Head {
         /// Write the checkpoint to this file

@@ -49,6 +49,11 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Fsck(command) => commands::fsck::run(&global, command).await,
         Command::Compact(command) => commands::compact::run(&global, command).await,
         Command::Log(command) => commands::verify::log(&global, command).await,
+        Command::Service(command) => commands::service::run(&global, command).await,
+        Command::Up(command) => commands::up::run(&global, command).await,
+        Command::User(command) => commands::user::run(&global, command).await,
+        Command::Token(command) => commands::token::run(&global, command).await,
+        Command::Case(command) => commands::case::run(&global, command).await,
         Command::Bench(command) => commands::bench::run(&global, command).await,
         Command::ExtractWorker { .. } => Ok(Exit::Well),
     }

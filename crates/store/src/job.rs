@@ -225,6 +225,38 @@ impl Tenant {
             .collect()
     }
 
+    /// Remembers how to go on with a job after a restart; `what` is the caller's own language.
+    pub async fn keep_task(&self, job: i64, what: &[u8]) -> Result<()> {
+        let sealed = self.state.keys.names.seal(b"task", what)?;
+        let mut tx = self.store.catalog.begin().await?;
+        let row = values![self.id(), job, sealed];
+        sql::execute(&mut tx, statements::INSERT_TASK, row).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Jobs that were kept and not dropped.
+    pub async fn tasks(&self) -> Result<Vec<(i64, Vec<u8>)>> {
+        let mut db = self.store.catalog.read().await?;
+        let rows = sql::fetch(&mut db, statements::TASKS, values![self.id()]).await?;
+        rows.iter()
+            .map(|row| {
+                let job = row.int(0)?;
+                let what = self.state.keys.names.open(b"task", &row.blob(1)?);
+                let what = what.ok_or_else(|| {
+                    StoreError::damaged(format!("task of job {job}"), "it does not open")
+                })?;
+                Ok((job, what))
+            })
+            .collect()
+    }
+
+    /// Forgets how to go on with a job.
+    pub async fn drop_task(&self, job: i64) -> Result<()> {
+        let mut tx = self.store.catalog.begin().await?;
+        sql::execute(&mut tx, statements::DELETE_TASK, values![self.id(), job]).await?;
+        Ok(tx.commit().await?)
+    }
+
     /// Undoes an import: its deliveries and placements no longer count, and copies that
     /// came by no other way are hidden from search. Nothing is destroyed: that takes a
     /// purge plan. One event in the log says who did it and why.

@@ -9,6 +9,7 @@
 //! The public face is [`Store`] (the operator's) and [`Tenant`] (the only way to mail):
 //! admit, read, search, verify, follow, back up.
 
+mod access;
 mod admit;
 mod backup;
 mod cache;
@@ -32,6 +33,7 @@ mod record;
 mod rekey;
 mod seal;
 mod search;
+mod spool;
 mod status;
 mod store;
 mod tenant;
@@ -41,6 +43,9 @@ mod trial;
 mod vault;
 mod verify;
 
+pub use access::{
+    Accessed, Account, ActionEvent, AccountChange, Case, NewAccount, NewCase, Token, TokenGrant,
+};
 pub use admit::{Envelope, Incoming, Outcome, Placement, Prepared, Progress};
 pub use backup::{
     BackupFault, BackupKeys, BackupProgress, BackupReport, BackupSigner, BackupVerified, Pruned,
@@ -65,6 +70,7 @@ pub use search::{
     MonthCount, Months, Order, Reason, ReasonPlace, SavedSearch, Scope, SearchHit, SearchPage,
     SearchRequest, SnippetPlace, Suggestion, Tag, Tagged, Tagging,
 };
+pub use spool::{SpoolReader, SpoolWriter, Spooled};
 pub use status::Status;
 pub use store::{Opened, Options, Store};
 pub use tenant::Tenant;

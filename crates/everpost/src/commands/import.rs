@@ -177,6 +177,9 @@ fn state(job: &JobInfo) -> &'static str {
 }
 
 async fn list(global: &Global) -> Result<Exit, Failure> {
+    if let Some(service) = super::remote::service(global).await {
+        return super::remote::imports(global, &service).await;
+    }
     let (_store, tenant) = open(global, false).await?;
     let jobs = tenant.jobs().await?;
     for job in &jobs {

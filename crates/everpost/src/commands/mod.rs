@@ -2,6 +2,7 @@
 
 pub(crate) mod backup;
 pub(crate) mod bench;
+pub(crate) mod case;
 pub(crate) mod bench_search;
 pub(crate) mod compact;
 pub(crate) mod export;
@@ -10,9 +11,14 @@ pub(crate) mod fsck;
 pub(crate) mod group;
 pub(crate) mod import;
 pub(crate) mod key;
+pub(crate) mod remote;
 pub(crate) mod search;
+pub(crate) mod service;
 pub(crate) mod show;
 pub(crate) mod status;
+pub(crate) mod token;
+pub(crate) mod up;
+pub(crate) mod user;
 pub(crate) mod tag;
 pub(crate) mod verify;
 

@@ -22,6 +22,14 @@ const OWNER: &str = "";
 const FACETS: usize = 10;
 
 pub(crate) async fn run(global: &Global, command: SearchCommand) -> Result<Exit, Failure> {
+    let plain = !command.facets && !command.months && command.explain.is_none();
+    if plain
+        && command.save.is_none()
+        && command.saved.is_none()
+        && let Some(service) = super::remote::service(global).await
+    {
+        return super::remote::search(global, &service, &command).await;
+    }
     let (_store, tenant) = open(global, false).await?;
     if command.saved.as_deref() == Some("") {
         return list_saved(global, &tenant).await;

@@ -15,6 +15,12 @@ use crate::failure::{Exit, Failure};
 use crate::output::{count, cut, line, object, plain};
 
 pub(crate) async fn run(global: &Global, command: ShowCommand) -> Result<Exit, Failure> {
+    if !command.matches
+        && !command.conversation
+        && let Some(service) = super::remote::service(global).await
+    {
+        return super::remote::show(global, &service, &command).await;
+    }
     let (_store, tenant) = open(global, false).await?;
     let id = tenant.resolve(&command.id).await?;
     if command.raw {

@@ -9,6 +9,10 @@ use crate::failure::{Exit, Failure};
 use crate::output::{count, line, object, plain, size};
 
 pub(crate) async fn run(global: &Global, command: StatusCommand) -> Result<Exit, Failure> {
+    let lists = command.mailboxes || command.ages || command.collected || command.csv;
+    if !lists && let Some(service) = super::remote::service(global).await {
+        return super::remote::status(global, &service).await;
+    }
     let (store, tenant) = open(global, false).await?;
     let status = tenant.status().await?;
     let lists = Lists::read(&tenant, &command).await?;

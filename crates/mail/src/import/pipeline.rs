@@ -184,6 +184,15 @@ async fn admit_all(
     Ok(())
 }
 
+/// Starts, or finds unfinished, the job that [`import`] of the same source goes on with.
+pub async fn begin(
+    tenant: &Tenant,
+    source: &Source,
+    options: &ImportOptions,
+) -> Result<Option<everpost_store::JobInfo>, ImportError> {
+    Ok(open_job(tenant, source, options).await?.0)
+}
+
 async fn open_job(
     tenant: &Tenant,
     source: &Source,
@@ -205,6 +214,7 @@ async fn open_job(
             })?
             .display()
             .to_string(),
+        Source::Upload { file, .. } => file.name().to_string(),
         Source::Demo { seed, messages } => format!("{seed} {messages}"),
     };
     let mut identity = format!(

@@ -39,7 +39,9 @@ pub(crate) enum Counter {
     Split = 10,
     Job = 11,
     Tenant = 12,
-    // 13 to 15: accounts, tokens, cases.
+    Account = 13,
+    Token = 14,
+    Case = 15,
     SavedSearch = 20,
     Tag = 21,
     Group = 22,

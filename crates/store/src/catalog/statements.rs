@@ -373,6 +373,69 @@ pub(crate) const MOVE_PARTS: Batch = Batch {
 pub(crate) const DELETE_FRAMES_OF_PACK: &str = "DELETE FROM frame WHERE tenant = $1 AND pack = $2";
 pub(crate) const DELETE_PACK: &str = "DELETE FROM pack WHERE tenant = $1 AND id = $2";
 
+pub(crate) const TASKS: &str = "SELECT job, what FROM task WHERE tenant = $1 ORDER BY job";
+pub(crate) const INSERT_TASK: &str = "INSERT INTO task (tenant, job, what) VALUES ($1, $2, $3) ON CONFLICT (tenant, job) DO UPDATE SET what = excluded.what";
+pub(crate) const DELETE_TASK: &str = "DELETE FROM task WHERE tenant = $1 AND job = $2";
+
+// -- access --------------------------------------------------------------------------------
+
+pub(crate) const ACTIONS: &str = "SELECT seq, kind, at, note FROM event WHERE tenant = $1 AND kind IN (3, 5, 6, 7) AND seq >= $2 ORDER BY seq LIMIT 1000";
+/// Columns as `read_account` reads them.
+pub(crate) const ACCOUNTS: &str = "SELECT id, address, name, roles, disabled, created, password FROM account WHERE tenant = $1 ORDER BY id";
+pub(crate) const ACCOUNT: &str = "SELECT id, address, name, roles, disabled, created, password FROM account WHERE tenant = $1 AND id = $2";
+pub(crate) const ACCOUNT_BY_HASH: &str = "SELECT id, address, name, roles, disabled, created, password FROM account WHERE tenant = $1 AND hash = $2";
+pub(crate) const INSERT_ACCOUNT: &str = "INSERT INTO account (id, tenant, hash, address, name, roles, password, disabled, created) VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8)";
+pub(crate) const CHANGE_ACCOUNT: &str = "UPDATE account SET name = $3, roles = $4, password = $5, disabled = $6 WHERE tenant = $1 AND id = $2";
+pub(crate) const ADDRESSES_OF_ACCOUNTS: &str =
+    "SELECT account, address FROM account_address WHERE tenant = $1";
+pub(crate) const ADDRESSES_OF_ACCOUNT: &str =
+    "SELECT account, address FROM account_address WHERE tenant = $1 AND account = $2";
+pub(crate) const INSERT_ACCOUNT_ADDRESSES: Batch = Batch {
+    before: "INSERT INTO account_address (tenant, account, hash, address) VALUES",
+    columns: 4,
+    after: " ON CONFLICT (tenant, account, hash) DO NOTHING",
+};
+pub(crate) const DELETE_ACCOUNT_ADDRESSES: &str =
+    "DELETE FROM account_address WHERE tenant = $1 AND account = $2";
+pub(crate) const SESSION: &str =
+    "SELECT tag, account, created, used FROM session WHERE tenant = $1 AND prefix = $2";
+pub(crate) const INSERT_SESSION: &str = "INSERT INTO session (tenant, prefix, tag, account, created, used) VALUES ($1, $2, $3, $4, $5, $5)";
+pub(crate) const TOUCH_SESSION: &str =
+    "UPDATE session SET used = $3 WHERE tenant = $1 AND prefix = $2";
+pub(crate) const DELETE_SESSION: &str = "DELETE FROM session WHERE tenant = $1 AND prefix = $2";
+pub(crate) const DELETE_SESSIONS_OF: &str =
+    "DELETE FROM session WHERE tenant = $1 AND account = $2";
+pub(crate) const DELETE_OLD_SESSIONS: &str =
+    "DELETE FROM session WHERE tenant = $1 AND (created < $2 OR used < $3)";
+/// Columns as `read_token` reads them.
+pub(crate) const TOKENS: &str = "SELECT id, account, name, shown, scopes, created, expires, used, revoked, tag FROM token WHERE tenant = $1 ORDER BY id";
+pub(crate) const TOKENS_BY_PREFIX: &str = "SELECT id, account, name, shown, scopes, created, expires, used, revoked, tag FROM token WHERE tenant = $1 AND prefix = $2";
+pub(crate) const INSERT_TOKEN: &str = "INSERT INTO token (id, tenant, account, prefix, tag, name, shown, scopes, created, expires, used, revoked) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, 0)";
+pub(crate) const TOUCH_TOKEN: &str = "UPDATE token SET used = $3 WHERE tenant = $1 AND id = $2";
+pub(crate) const REVOKE_TOKEN: &str =
+    "UPDATE token SET revoked = $3 WHERE tenant = $1 AND id = $2 AND revoked = 0";
+/// Columns as `read_case` reads them.
+pub(crate) const CASEFILES: &str = "SELECT id, name, reason, officer, since, until, opened, closed FROM casefile WHERE tenant = $1 ORDER BY id";
+pub(crate) const INSERT_CASEFILE: &str = "INSERT INTO casefile (id, tenant, name, reason, officer, since, until, opened, closed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0)";
+pub(crate) const CLOSE_CASEFILE: &str =
+    "UPDATE casefile SET closed = $3 WHERE tenant = $1 AND id = $2 AND closed = 0";
+pub(crate) const PEOPLE_OF_CASEFILES: &str =
+    "SELECT casefile, address FROM casefile_person WHERE tenant = $1 ORDER BY casefile, hash";
+pub(crate) const INSERT_CASEFILE_PEOPLE: Batch = Batch {
+    before: "INSERT INTO casefile_person (tenant, casefile, hash, address) VALUES",
+    columns: 4,
+    after: " ON CONFLICT (tenant, casefile, hash) DO NOTHING",
+};
+pub(crate) const REVIEWERS_OF_CASEFILES: &str =
+    "SELECT casefile, account FROM casefile_reviewer WHERE tenant = $1 ORDER BY casefile, account";
+pub(crate) const INSERT_CASEFILE_REVIEWERS: Batch = Batch {
+    before: "INSERT INTO casefile_reviewer (tenant, casefile, account) VALUES",
+    columns: 3,
+    after: " ON CONFLICT (tenant, casefile, account) DO NOTHING",
+};
+pub(crate) const DELETE_CASEFILE_REVIEWERS: &str =
+    "DELETE FROM casefile_reviewer WHERE tenant = $1 AND casefile = $2";
+
 #[cfg(test)]
 mod tests {
     #![allow(

@@ -55,7 +55,12 @@ impl Tenant {
         let areas = self.mailboxes_in(&mut db, scope).await?;
         drop(db);
         let areas = areas.as_ref();
-        let each = ids.iter().map(|id| self.snippet(&query, *id, areas));
+        // Made before they are run: a closure over borrowed ids would keep this future from
+        // being sent to another thread.
+        let each: Vec<_> = ids
+            .iter()
+            .map(|id| self.snippet(&query, *id, areas))
+            .collect();
         let found: Vec<Result<HitSnippet>> = stream::iter(each).buffered(ABREAST).collect().await;
         let there = found
             .into_iter()

@@ -1,0 +1,199 @@
+// What the HTTP API answers (see docs/api/openapi.json), as far as the console reads it.
+
+export interface Person {
+  name: string | null;
+  email: string;
+}
+
+export interface Me {
+  address: string;
+  name: string | null;
+  roles: string[];
+  owns: string[];
+  cases: { id: number; name: string }[];
+}
+
+export type Order = 'newest' | 'oldest' | 'score';
+
+export interface Place {
+  mailbox: string;
+  folder: string;
+  flags: string[];
+}
+
+export interface Hit {
+  id: string;
+  sha256: string;
+  copies: number;
+  date: string | null;
+  from: Person | null;
+  to: Person[];
+  subject: string | null;
+  size: number;
+  attachments: number;
+  places: Place[];
+  score: number | null;
+}
+
+export interface SearchPage {
+  total: number;
+  copies: number;
+  unknown: number;
+  took_ms: number;
+  answered: string[];
+  silent: string[];
+  next: string | null;
+  canonical: string;
+  hits: Hit[];
+}
+
+/** Start and end of a highlight, in UTF-16 units, as JavaScript counts. */
+export type Range = [number, number];
+
+export interface Snippet {
+  id: string;
+  text: string;
+  hits: Range[];
+  where: 'body' | 'subject' | 'attachment';
+  attachment: string | null;
+}
+
+export interface Bucket {
+  value: string;
+  count: number;
+}
+
+export const FACETS = ['sender', 'domain', 'year', 'type', 'mailbox', 'language'] as const;
+export type Facet = (typeof FACETS)[number];
+export type Facets = Record<Facet, Bucket[]>;
+
+export interface Months {
+  months: { month: string; count: number }[];
+  undated: number;
+}
+
+export interface Why {
+  tests: {
+    test: string;
+    holds: boolean | null;
+    where: { field: string; attachment: string | null; text: string | null }[];
+  }[];
+}
+
+export interface QueryHelp {
+  fields: { name: string; about: string; example: string }[];
+  operators: { text: string; about: string }[];
+}
+
+export interface Suggestion {
+  address: string;
+  name: string | null;
+  count: number;
+}
+
+export interface SavedSearch {
+  id: number;
+  name: string;
+  q: string;
+  created: string;
+}
+
+export interface Attachment {
+  index: number;
+  name: string | null;
+  type: string;
+  size: number;
+  text: 'read' | 'none' | 'unknown' | 'pending';
+  reason?: string | null;
+}
+
+export interface Message {
+  id: string;
+  sha256: string;
+  copies: string[];
+  size: number;
+  date: string | null;
+  held_from: string | null;
+  held_source: string | null;
+  origin: string | null;
+  seq: number | null;
+  subject: string | null;
+  from: Person[];
+  to: Person[];
+  cc: Person[];
+  bcc: Person[];
+  reply_to: Person[];
+  message_id: string | null;
+  places: (Place & { keywords: string[]; delivered: string | null })[];
+  attachments: Attachment[];
+  has_html: boolean;
+}
+
+export interface Marked {
+  text: string;
+  hits: Range[];
+}
+
+export interface Turn {
+  id: string;
+  date: string | null;
+  from: Person[];
+  subject: string | null;
+  depth: number;
+}
+
+export interface Proof {
+  verified: boolean;
+  reason?: string | null;
+  kind: string;
+  /** What is not known yet, because the log has not come so far, is null. */
+  time: string | null;
+  seq: number | null;
+  size: number;
+  leaf: string | null;
+  path: string[];
+  root: string | null;
+  checkpoint: string | null;
+  key: string | null;
+}
+
+export type JobState = 'running' | 'done' | 'stopped' | 'withdrawn' | 'failed';
+
+export interface Job {
+  id: number;
+  kind: string;
+  source: string;
+  state: JobState;
+  started: string;
+  updated: string | null;
+  seen: number;
+  stored: number;
+  duplicate: number;
+  rejected: number;
+  failed: number;
+  outside: number;
+  bytes: number;
+  total_bytes?: number | null;
+  rate: number | null;
+  eta_seconds?: number | null;
+  errors: string[];
+}
+
+export interface Storage {
+  messages: number;
+  copies: number;
+  /** Distinct copies as they came in. */
+  raw_bytes: number;
+  /** All that lies on disk: mail, index, log and catalog. */
+  stored_bytes: number;
+  saved_by_deduplication: number;
+  saved_by_compression: number;
+  index_bytes: number;
+  log_bytes: number;
+  catalog_bytes: number;
+  lag: { index: number; log: number; extraction: number };
+  checkpoint: { size: number; time: string } | null;
+  mailboxes: { address: string; messages: number; bytes: number }[];
+  ages: { year: number | null; messages: number; bytes: number }[];
+  extraction: { read: number; none: number; unknown: number; pending: number };
+}

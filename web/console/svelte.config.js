@@ -1,0 +1,2 @@
+// TypeScript inside of components needs no other preprocessor than Svelte's own.
+export default { compilerOptions: { runes: true } };

@@ -1,0 +1,155 @@
+// The console over the program itself (named in EVERPOST_PROGRAM) and its demo: that both mean
+// the same by the API. With UPDATE_SCREENS=1 it also writes docs/screens.
+import assert from 'node:assert/strict';
+import { mkdir } from 'node:fs/promises';
+import { after, before, test } from 'node:test';
+import { chrome, overflow, settled, signIn, SIZES, violations, visit } from './browser.js';
+import { program } from './program.js';
+
+const path = process.env.EVERPOST_PROGRAM;
+const only = { skip: path ? false : 'EVERPOST_PROGRAM names no program' };
+const SCREENS = new URL('../../../../docs/screens/', import.meta.url).pathname;
+
+let site;
+before(async () => {
+  if (!path) return;
+  site = { browser: await chrome(), server: await program(path) };
+});
+after(async () => {
+  await site?.browser.close();
+  await site?.server.stop();
+});
+
+/** A page on which somebody with this role has signed in. */
+async function as(role, look = {}) {
+  const visitor = await visit(site, { bypassCSP: true, ...look });
+  const { address, password } = site.server.accounts[role];
+  await signIn(visitor, address, password);
+  const show = async (to, name, act) => {
+    await visitor.page.goto(site.server.address + to);
+    await settled(visitor.page);
+    await act?.(visitor.page);
+    assert.deepEqual(await violations(visitor.page), [], to);
+    assert.equal(await overflow(visitor.page), 0, to);
+    if (process.env.UPDATE_SCREENS === '1' && name) {
+      await mkdir(SCREENS, { recursive: true });
+      await visitor.page.evaluate(() => scrollTo(0, 0));
+      await visitor.page.screenshot({ path: `${SCREENS}${name}.png` });
+    }
+  };
+  const done = async () => {
+    assert.deepEqual(visitor.outside, []);
+    assert.deepEqual(visitor.errors, []);
+    await visitor.context.close();
+  };
+  return { ...visitor, show, done };
+}
+
+const first = (page) => page.locator('main ol a').first().getAttribute('href');
+const drawn = (page) => page.getByText('This browser computed the root again').waitFor();
+
+test('somebody reads their own mail', only, async () => {
+  const { page, show, done } = await as('user');
+  await show('/?q=invoice', 'search', (found) => found.locator('main ol mark').first().waitFor());
+  const total = Number((await page.locator('.total').textContent()).replace(/\D/g, ''));
+  assert.ok(total > 0);
+  // Sums of the same hits agree.
+  const sums = await page.evaluate(async () => {
+    const read = async (at) => (await fetch(`/api/v1/search/${at}?q=invoice`)).json();
+    const { months, undated } = await read('timeline');
+    return { months: months.reduce((sum, { count }) => sum + count, undated), facets: await read('facets') };
+  });
+  assert.equal(sums.months, total);
+  assert.ok(sums.facets.sender.length > 0);
+  const message = await first(page);
+  await show(message, 'message', drawn);
+  await show('/?q=from%3Aann+(merger', 'mistake', (found) => found.locator('.mistake .bad').waitFor());
+  await show('/?q=invoice', 'form', (found) => found.getByRole('button', { name: 'Form', exact: true }).click());
+  await show('/?q=invoice', 'help', async (found) => {
+    await found.getByRole('button', { name: 'Help', exact: true }).click();
+    await found.getByRole('dialog').locator('tbody tr').first().waitFor();
+  });
+  await done();
+});
+
+test('HTML mail is shown in its frame', only, async () => {
+  const { page, show, done } = await as('user');
+  await show('/');
+  const found = await page.evaluate(async () => {
+    const { hits } = await (await fetch('/api/v1/search?q=&limit=200')).json();
+    for (const { id } of hits) {
+      const message = await (await fetch(`/api/v1/messages/${encodeURIComponent(id)}`)).json();
+      if (message.has_html) return id;
+    }
+    return null;
+  });
+  assert.ok(found, 'the demo has HTML mail');
+  await show(`/message/${encodeURIComponent(found)}`, 'message-html', async () => {
+    await page.frameLocator('iframe').locator('body').waitFor();
+  });
+  await done();
+});
+
+test('on a phone in the dark', only, async () => {
+  const { page, show, done } = await as('user', { size: SIZES.phone, scheme: 'dark' });
+  await show('/?q=invoice', 'search-phone', (found) => found.locator('main ol mark').first().waitFor());
+  await show(await first(page), 'message-phone', drawn);
+  await done();
+});
+
+test('a compliance officer reads in a case', only, async () => {
+  const { page, show, done } = await as('officer', { scheme: 'dark' });
+  await show('/');
+  await page.locator('main ul button').first().click();
+  await page.getByText('You are reading in the case').waitFor();
+  await page.locator('main ol a').first().waitFor();
+  const inCase = new URL(page.url()).searchParams.get('case');
+  await show(`/?q=contract&case=${inCase}`, 'case', (found) => found.locator('main ol mark').first().waitFor());
+  await show(await first(page), null, drawn);
+  await done();
+});
+
+test('an administrator imports a file and looks at the storage', only, async () => {
+  const { page, show, done } = await as('admin');
+  await show('/storage', 'storage');
+  await show('/imports');
+  await page.getByLabel('File', { exact: true }).setInputFiles({
+    name: 'letters.mbox',
+    mimeType: 'application/mbox',
+    buffer: Buffer.from(letters(300)),
+  });
+  await page.getByLabel('Into the mailbox of').fill(site.server.accounts.user.address);
+  await page.getByRole('button', { name: 'Import', exact: true }).click();
+  await page.getByRole('heading', { level: 1, name: 'letters.mbox' }).waitFor();
+  await page.getByText('Balanced: all 300 items accounted for.').waitFor();
+  const job = new URL(page.url()).pathname;
+  await show('/imports', 'imports');
+  await show(job, 'import', async (found) => {
+    await found.getByRole('button', { name: 'Withdraw…' }).click();
+  });
+  await page.getByLabel('Reason, for the log').fill('a test');
+  await page.getByRole('button', { name: 'Withdraw the import' }).click();
+  await page.locator('strong', { hasText: 'withdrawn' }).waitFor();
+  await done();
+});
+
+test('the sign-in page', only, async () => {
+  const visitor = await visit(site);
+  await visitor.open('/');
+  await visitor.page.getByLabel('Address').waitFor();
+  if (process.env.UPDATE_SCREENS === '1') await visitor.page.screenshot({ path: `${SCREENS}sign-in.png` });
+  // Under the service's own Content-Security-Policy nothing is refused.
+  const { address, password } = site.server.accounts.user;
+  await signIn(visitor, address, password);
+  await visitor.page.locator('main ol a').first().click();
+  await drawn(visitor.page);
+  assert.deepEqual(visitor.errors, []);
+  assert.deepEqual(visitor.outside, []);
+});
+
+/** An mbox of small letters. */
+function letters(many) {
+  return Array.from({ length: many }, (_, at) =>
+    `From ann@example.org Mon Jan  1 10:00:00 2024\nFrom: Ann <ann@example.org>\nTo: bob@example.org\n` +
+    `Date: Mon, 1 Jan 2024 10:00:00 +0000\nMessage-ID: <console-${at}@example.org>\nSubject: Letter ${at}\n\nText ${at}.\n\n`).join('');
+}
