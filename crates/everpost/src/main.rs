@@ -30,6 +30,8 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Import(command) => commands::import::run(&global, command).await,
         Command::Search(command) => commands::search::run(&global, command).await,
         Command::Show(command) => commands::show::run(&global, command).await,
+        Command::Tag(command) => commands::tag::run(&global, command).await,
+        Command::Group(command) => commands::group::run(&global, command).await,
         Command::Export(command) => commands::export::run(&global, command).await,
         Command::Status(command) => commands::status::run(&global, command).await,
         Command::Backup(command) => commands::backup::run(&global, command).await,

@@ -22,6 +22,7 @@ mod explain;
 mod export;
 mod follow;
 mod fsck;
+mod holdings;
 pub mod index;
 mod job;
 mod keys;
@@ -53,12 +54,17 @@ pub use explain::MatchExplanation;
 pub use export::{Held, Missed, Walk};
 pub use follow::{IndexProgress, LogHead, Prover};
 pub use fsck::FsckReport;
+pub use holdings::{Age, Collected, Usage};
 pub use job::{Counts, JobInfo, JobState};
 pub use keys::{KeySource, MasterKey, RecoveryKey};
 pub use read::{CopyInfo, Place};
 pub use rekey::{KeyState, Rekeyed, check_recovery, recover_key};
-pub use search::{By, Cursor, Order, SearchHit, SearchPage, SearchRequest};
-pub use status::{Status, Usage};
+pub use search::{
+    Area, By, Conversation, ConversationItem, Cursor, FacetCount, Facets, Group, HitSnippet,
+    MonthCount, Months, Order, Reason, ReasonPlace, SavedSearch, Scope, SearchHit, SearchPage,
+    SearchRequest, SnippetPlace, Suggestion, Tag, Tagged, Tagging,
+};
+pub use status::Status;
 pub use store::{Opened, Options, Store};
 pub use tenant::Tenant;
 pub use verify::{Bad, Stage, Verification, Verified, VerifyProgress};

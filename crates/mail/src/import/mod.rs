@@ -107,6 +107,8 @@ pub struct ImportOptions {
     pub since: Option<i64>,
     /// Only messages held before this instant.
     pub until: Option<i64>,
+    /// The mail server that the mail lay on, for `server:`.
+    pub server: Option<String>,
     /// Read and count, store nothing.
     pub dry_run: bool,
     /// Return without waiting for the index.
@@ -126,6 +128,7 @@ impl ImportOptions {
             folder: None,
             since: None,
             until: None,
+            server: None,
             dry_run: false,
             no_wait: false,
             max_message: MAX_MESSAGE,

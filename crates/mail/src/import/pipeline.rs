@@ -207,7 +207,7 @@ async fn open_job(
             .to_string(),
         Source::Demo { seed, messages } => format!("{seed} {messages}"),
     };
-    let identity = format!(
+    let mut identity = format!(
         "{}\n{place}\n{}\n{:?}\n{:?}\n{:?}",
         source.kind(),
         options.mailbox,
@@ -215,11 +215,16 @@ async fn open_job(
         options.since,
         options.until
     );
+    if let Some(server) = &options.server {
+        identity.push_str(&format!("\n{server}"));
+    }
     let about = match source {
         Source::Demo { .. } => source.describe(),
         _ => format!("{} → {}", source.describe(), options.mailbox),
     };
-    let job = tenant.start_job(&about, &identity).await?;
+    let job = tenant
+        .start_job(&about, &identity, options.server.as_deref())
+        .await?;
     let from = Cursor::decode(&job.cursor).map_err(StoreError::from)?;
     Ok((Some(job), from))
 }

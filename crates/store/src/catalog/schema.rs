@@ -7,7 +7,7 @@
 
 /// One step of the schema. Steps are never edited once released; new ones are appended
 /// (expand, migrate, contract), so that versions N and N-1 can run side by side.
-pub(super) const MIGRATIONS: &[&[&str]] = &[FIRST, FRAMES, SPLITS];
+pub(super) const MIGRATIONS: &[&[&str]] = &[FIRST, FRAMES, SPLITS, FINDING];
 
 /// Tables small enough to be stored in key order without an id of their own.
 const FIRST: &[&str] = &[
@@ -75,6 +75,22 @@ const FRAMES: &[&str] = &[
     "CREATE INDEX copy_of_frame ON copy (tenant, frame)",
     "DROP INDEX part_of_frame",
     "CREATE INDEX part_of_frame ON part (tenant, frame)",
+];
+
+/// What people keep of their searching: saved searches, tags on messages, groups of addresses.
+const FINDING: &[&str] = &[
+    // owner: keyed hash of the address; hash: of owner and name. about: name, query as typed, canonical form.
+    "CREATE TABLE saved_search (id BIGINT PRIMARY KEY, tenant BIGINT NOT NULL, owner BIGINT NOT NULL, hash BIGINT NOT NULL, address BLOB NOT NULL, about BLOB NOT NULL, created BIGINT NOT NULL)",
+    "CREATE UNIQUE INDEX saved_search_by_name ON saved_search (tenant, owner, hash)",
+    "CREATE TABLE tag (id BIGINT PRIMARY KEY, tenant BIGINT NOT NULL, hash BIGINT NOT NULL, name BLOB NOT NULL)",
+    "CREATE UNIQUE INDEX tag_by_hash ON tag (tenant, hash)",
+    // copy: the first of the message that has the tag.
+    "CREATE TABLE tagged (tenant BIGINT NOT NULL, tag BIGINT NOT NULL, copy BIGINT NOT NULL, PRIMARY KEY (tenant, tag, copy))",
+    "CREATE TABLE address_group (id BIGINT PRIMARY KEY, tenant BIGINT NOT NULL, hash BIGINT NOT NULL, about BLOB NOT NULL)",
+    "CREATE UNIQUE INDEX address_group_by_hash ON address_group (tenant, hash)",
+    // The server that a job's mail came from: keyed hash of its name; 0 where none was named.
+    "CREATE TABLE server (tenant BIGINT NOT NULL, hash BIGINT NOT NULL, name BLOB NOT NULL, PRIMARY KEY (tenant, hash))",
+    "ALTER TABLE job ADD COLUMN server BIGINT NOT NULL DEFAULT 0",
 ];
 
 /// Splits: the version of their fields, and documents that were replaced by one in another

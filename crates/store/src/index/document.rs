@@ -1,5 +1,6 @@
 //! A copy as the engine takes it.
 
+use super::related::answer_term;
 use super::schema::{ATTACHED, ATTACHMENTS_UNREAD, BODY_UNREAD, Fields};
 use super::tokens::NAME_END;
 use super::writer::Doc;
@@ -39,6 +40,11 @@ pub(crate) fn document(fields: &Fields, doc: &Doc<'_>) -> TantivyDocument {
         .filter(|id| id.len() <= WHOLE_LIMIT)
     {
         out.add_bytes(fields.msgid, id);
+    }
+    let named = head.references.iter().chain(&head.in_reply_to);
+    let answers: BTreeSet<[u8; 8]> = named.map(|id| answer_term(id)).collect();
+    for term in answers {
+        out.add_bytes(fields.answers, &term);
     }
     // The sender is whom a reader would name: the first author.
     if let Some(author) = head.from.iter().find(|author| !author.email.is_empty()) {

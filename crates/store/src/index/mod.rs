@@ -25,6 +25,7 @@ mod near;
 mod plan;
 mod postings;
 mod range;
+mod related;
 mod schema;
 mod score;
 mod scratch;

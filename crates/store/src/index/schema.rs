@@ -59,6 +59,8 @@ pub(crate) struct Fields {
     pub(crate) bcc_x: Field,
     /// Message-ID.
     pub(crate) msgid: Field,
+    /// Ids in References and In-Reply-To, shortened.
+    pub(crate) answers: Field,
     /// Whole folded file names, for patterns.
     pub(crate) name: Field,
     pub(crate) seq: Field,
@@ -105,7 +107,8 @@ pub(crate) fn schema() -> (Schema, Fields) {
     let [kind, language] =
         [KIND, LANGUAGE].map(|name| builder.add_text_field(name, whole().set_fast(RAW)));
     let sender = builder.add_text_field(SENDER, TextOptions::default().set_fast(RAW));
-    let msgid = builder.add_bytes_field("msgid", BytesOptions::default().set_indexed());
+    let [msgid, answers] = ["msgid", "answers"]
+        .map(|name| builder.add_bytes_field(name, BytesOptions::default().set_indexed()));
     let column = NumericOptions::default().set_fast();
     let [seq, size, flags] =
         [SEQ, SIZE, FLAGS].map(|name| builder.add_u64_field(name, column.clone()));
@@ -126,6 +129,7 @@ pub(crate) fn schema() -> (Schema, Fields) {
         cc_x,
         bcc_x,
         msgid,
+        answers,
         name,
         seq,
         sent,
