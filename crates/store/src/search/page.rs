@@ -51,8 +51,8 @@ pub(crate) struct Folded {
 }
 
 impl Folded {
-    /// Counts, and leaves out the copies that are not the shown one of their message: where
-    /// hits are messages, those after the youngest, or after the oldest in order of age.
+    /// Counts; where hits are messages, leaves out the copies that are not the shown one of
+    /// theirs: shown is the youngest, in the order of age the oldest.
     pub(super) fn new(ask: &Ask, mut matches: Matches, by: By, order: Order) -> Self {
         let folding = &ask.known.mail.folding;
         let copies = matches.count();
