@@ -9,8 +9,12 @@
 
 use std::ffi::OsString;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
+
+use base64::Engine;
+use serde_json::Value;
 
 use everpost_extract::{Extract, Extraction, Gap, Item, Pool, PoolError, PoolOptions};
 
@@ -282,4 +286,108 @@ async fn pdfs_that_point_at_themselves_end() {
         Some(Gap::Damaged)
     );
     assert_eq!(read(&pool, "a.txt", b"still here").await.text, "still here");
+}
+
+fn everpost(data: &Path, arguments: &[&str]) -> Value {
+    let output = Command::new(program())
+        .env_remove("EVERPOST_DATA")
+        .args(["--json", "--data"])
+        .arg(data)
+        .args(arguments)
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{arguments:?}: {errors}");
+    serde_json::from_str(text.lines().last().unwrap()).unwrap()
+}
+
+fn letter(number: usize, attachments: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut mail = format!(
+        "From: ann@example.org\r\nSubject: letter{number}\r\nMessage-ID: <{number}@example.org>\r\nDate: Mon, 01 Jan 2024 10:00:{number:02} +0000\r\n\
+         Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nbody of letter\r\n"
+    );
+    for (name, bytes) in attachments {
+        mail.push_str(&format!(
+            "--b\r\nContent-Type: application/octet-stream; name=\"{name}\"\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+        ));
+        let encoded = base64::engine::general_purpose::STANDARD.encode(bytes);
+        for line in encoded.as_bytes().chunks(76) {
+            mail.push_str(&format!("{}\r\n", String::from_utf8_lossy(line)));
+        }
+    }
+    mail.push_str("--b--\r\n");
+    mail.into_bytes()
+}
+
+#[test]
+fn imported_attachments_are_found_and_hostile_ones_stay_unknown() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let document = word("<w:p><w:t>the zebra clause</w:t></w:p>");
+    let bomb = zip(&[
+        ("[Content_Types].xml", b"<T/>"),
+        ("word/document.xml", &vec![b'<'; 64 << 20]),
+    ]);
+    let letters = dir.path().join("letters");
+    std::fs::create_dir(&letters).unwrap();
+    let list = [
+        letter(0, &[("contract.docx", &document)]),
+        letter(
+            1,
+            &[("same.docx", &document), ("x.pdf", b"%PDF-1.4 endless")],
+        ),
+        letter(2, &[("bomb.docx", &bomb)]),
+        letter(3, &[]),
+    ];
+    for (number, mail) in list.iter().enumerate() {
+        std::fs::write(letters.join(format!("{number}.eml")), mail).unwrap();
+    }
+    let path = letters.to_str().unwrap();
+    everpost(
+        &data,
+        &[
+            "import",
+            "eml",
+            path,
+            "--mailbox",
+            "ann@example.org",
+            "--no-extract",
+        ],
+    );
+    let search = |query: &str| {
+        let found = everpost(&data, &["search", query]);
+        (
+            found["total"].as_u64().unwrap(),
+            found["unknown"].as_u64().unwrap(),
+        )
+    };
+    assert_eq!(search("zebra"), (0, 3));
+    assert_eq!(
+        everpost(&data, &["status"])["attachments"]["pending_copies"],
+        4
+    );
+    let done = everpost(&data, &["extract"]);
+    assert_eq!(done["documents"], 3);
+    assert_eq!(search("zebra"), (2, 1));
+    assert_eq!(search("\"zebra clause\" attachment:zebra"), (2, 0));
+    assert_eq!(search("letter"), (4, 0));
+    let status = everpost(&data, &["status"]);
+    let attachments = &status["attachments"];
+    assert_eq!(
+        (&attachments["pending_copies"], &attachments["read"]),
+        (&0.into(), &1.into())
+    );
+    assert_eq!(attachments["unknown"]["damaged"], 1);
+    everpost(&data, &["reindex"]);
+    assert_eq!(search("zebra"), (2, 1));
+    assert_eq!(everpost(&data, &["extract"])["documents"], 0);
+    assert_eq!(everpost(&data, &["fsck"])["bad"], serde_json::json!([]));
+    // And with the import itself.
+    let fresh = dir.path().join("fresh");
+    everpost(
+        &fresh,
+        &["import", "eml", path, "--mailbox", "ann@example.org"],
+    );
+    assert_eq!(everpost(&fresh, &["search", "zebra"])["total"], 2);
 }

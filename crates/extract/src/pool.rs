@@ -182,11 +182,13 @@ impl Extract for Pool {
 impl Running {
     /// `None` if it died or said something that is no answer.
     async fn ask(&mut self, item: &Item<'_>) -> Option<Extraction> {
-        let job = encode_job(item);
-        self.input.write_all(&prefix(job.len())?).await.ok()?;
-        self.input.write_all(&job).await.ok()?;
+        // The document itself is not copied.
+        let head = encode_job(&Item { bytes: &[], ..*item });
+        let length = head.len().checked_add(item.bytes.len())?;
+        for bytes in [prefix(length)?.as_slice(), head.as_slice(), item.bytes] {
+            self.input.write_all(bytes).await.ok()?;
+        }
         self.input.flush().await.ok()?;
-        drop(job);
         decode_answer(&self.hear(LARGEST_ANSWER).await?)
     }
 

@@ -328,3 +328,29 @@ async fn damaged_texts_are_named_and_read_again() {
     assert_eq!(reader.count(), 3);
     is_whole(&trial).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn attachments_of_a_nested_message_are_parts_of_their_own() {
+    let inner = String::from_utf8(mail(7, &["zebra", "gnu"])).unwrap();
+    let outer = format!(
+        "From: ann@example.org\r\nSubject: outer\r\nContent-Type: multipart/mixed; boundary=o\r\n\r\n--o\r\n\r\nsee below\r\n--o\r\n\
+         Content-Type: message/rfc822\r\n\r\n{inner}\r\n--o\r\nContent-Type: application/x-test; name=last.dat\r\n\r\nokapi\r\n--o--\r\n"
+    );
+    let trial = Trial::new(vec![outer.into_bytes()], 1).await;
+    let reader = Plain::default();
+    trial
+        .tenant
+        .advance_extract(&reader, false, |_| ())
+        .await
+        .unwrap();
+    let mut names = reader.read.lock().unwrap().clone();
+    names.sort();
+    assert_eq!(names, ["f0.dat", "f1.dat", "last.dat"]);
+    let rows = "SELECT COUNT(DISTINCT part) FROM copy_text";
+    assert_eq!(trial.numbers(rows).await, [3]);
+    for word in ["zebra", "gnu", "okapi"] {
+        assert_eq!(found(&trial, word).await, (vec![0], 0), "{word}");
+    }
+    // Words of two attachments are not side by side.
+    assert_eq!(found(&trial, "\"zebra gnu\"").await, (vec![], 0));
+}
