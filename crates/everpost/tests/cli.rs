@@ -337,3 +337,231 @@ fn items_that_fail_make_exit_3_and_the_rest_goes_on() {
             && named.iter().any(|item| item.ends_with("picture.png"))
     );
 }
+
+#[test]
+fn a_backup_says_whether_its_signer_was_checked() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    demo(&data);
+    let repo = dir.path().join("backup");
+    let repo = repo.to_str().unwrap();
+    summary(&data, &["backup", "create", repo]);
+    let (code, lines) = json(&data, &["backup", "verify", repo]);
+    assert_eq!(
+        (code, &lines.last().unwrap()["signer"]),
+        (0, &"checked".into())
+    );
+
+    // Somebody who has the repository and no key.
+    let elsewhere = dir.path().join("elsewhere");
+    let (code, lines) = json(&elsewhere, &["backup", "verify", repo]);
+    assert_eq!((code, &lines.last().unwrap()["ok"]), (5, &true.into()));
+
+    let object = std::fs::read_dir(Path::new(repo).join("objects"))
+        .unwrap()
+        .flat_map(|entry| files_below(&entry.unwrap().path()))
+        .next()
+        .unwrap();
+    let mut bytes = std::fs::read(&object).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&object, bytes).unwrap();
+    let (code, lines) = json(&data, &["backup", "verify", repo]);
+    assert_eq!((code, &lines.last().unwrap()["ok"]), (4, &false.into()));
+}
+
+fn files_below(path: &Path) -> Vec<std::path::PathBuf> {
+    if path.is_file() {
+        return vec![path.to_path_buf()];
+    }
+    std::fs::read_dir(path)
+        .unwrap()
+        .flat_map(|entry| files_below(&entry.unwrap().path()))
+        .collect()
+}
+
+fn rows<'a>(lines: &'a [Value], name: &str) -> Vec<&'a Value> {
+    lines.iter().filter(|line| !line[name].is_null()).collect()
+}
+
+fn sum(rows: &[&Value], name: &str) -> u64 {
+    rows.iter().map(|row| row[name].as_u64().unwrap()).sum()
+}
+
+#[test]
+fn what_hits_have_in_common_adds_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    demo(&data);
+    let total = summary(&data, &["search", "the", "--limit", "0"])["total"]
+        .as_u64()
+        .unwrap();
+    assert!(total > 0);
+    let (_, months) = json(&data, &["search", "the", "--months"]);
+    let last = months.last().unwrap();
+    let undated = last["undated"].as_u64().unwrap();
+    assert_eq!(sum(&rows(&months, "month"), "count") + undated, total);
+    assert_eq!(last["total"].as_u64(), Some(total));
+    let (_, facets) = json(&data, &["search", "the", "--facets"]);
+    for (facet, exact) in [
+        ("year", true),
+        ("sender", false),
+        ("domain", false),
+        ("language", false),
+    ] {
+        let list: Vec<&Value> = facets
+            .iter()
+            .filter(|line| line["facet"] == facet)
+            .collect();
+        let counted = sum(&list, "count");
+        assert!(
+            !list.is_empty() && counted <= total,
+            "{facet}: {counted} of {total}"
+        );
+        assert!(
+            !exact || counted + undated == total,
+            "{facet}: {counted} of {total}"
+        );
+    }
+
+    // By score every hit comes once, the best first.
+    let (mut seen, mut last, mut cursor) = (BTreeSet::new(), 0, None::<String>);
+    loop {
+        let mut arguments = vec![
+            "search",
+            "report OR meeting",
+            "--order",
+            "score",
+            "--limit",
+            "11",
+        ];
+        if let Some(cursor) = &cursor {
+            arguments.extend(["--cursor", cursor]);
+        }
+        let (_, lines) = json(&data, &arguments);
+        let (hits, summary) = lines.split_at(lines.len() - 1);
+        assert!(hits.iter().all(|hit| seen.insert(hit["id"].to_string())));
+        last += hits.len() as u64;
+        match summary[0]["next"].as_str() {
+            Some(next) => cursor = Some(next.to_string()),
+            None => {
+                assert_eq!(summary[0]["total"].as_u64(), Some(last));
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn searches_tags_and_groups_are_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    demo(&data);
+    let total = |query: &str| summary(&data, &["search", query, "--limit", "0"])["total"].as_u64();
+    let (_, hits) = json(
+        &data,
+        &["search", "subject:re", "--limit", "1", "--save", "Replies"],
+    );
+    let id = hits[0]["id"].as_str().unwrap().to_owned();
+    let again = summary(&data, &["search", "--saved", "replies", "--limit", "0"]);
+    assert_eq!(again["total"].as_u64(), total("subject:re"));
+    let (_, saved) = json(&data, &["search", "--saved"]);
+    assert_eq!(saved[0]["name"], "Replies");
+    let output = everpost(&data, &["search", "--saved", "nothing"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(error(&output).contains("Replies"), "{}", error(&output));
+
+    let (_, why) = json(
+        &data,
+        &["search", "subject:re -nosuchword", "--explain", &id],
+    );
+    assert_eq!(
+        (&why[0]["holds"], &why[0]["where"][0]["field"]),
+        (&Value::Bool(true), &"subject".into())
+    );
+
+    assert_eq!(
+        summary(&data, &["tag", "add", "read later", &id])["changed"],
+        1
+    );
+    let all = summary(&data, &["tag", "add", "read later", "subject:re"]);
+    assert_eq!(all["messages"].as_u64(), total("subject:re"));
+    assert_eq!(total("tag:\"read later\""), total("subject:re"));
+    assert_eq!(
+        summary(&data, &["tag", "remove", "read later", &id])["changed"],
+        1
+    );
+    let (_, tags) = json(&data, &["tag", "list"]);
+    assert_eq!(
+        tags[0]["messages"].as_u64().map(|count| count + 1),
+        total("subject:re")
+    );
+    let output = everpost(&data, &["search", "tag:later"]);
+    assert!(error(&output).contains("read later"), "{}", error(&output));
+
+    let from = hits[0]["from"][0].as_str().unwrap();
+    let address = from.rsplit('<').next().unwrap().trim_end_matches('>');
+    summary(&data, &["group", "set", "writers", address]);
+    assert_eq!(
+        total("group:writers"),
+        total(&format!(
+            "from:{address} OR to:{address} OR cc:{address} OR bcc:{address}"
+        ))
+    );
+    summary(&data, &["group", "remove", "writers"]);
+    assert_eq!(
+        everpost(&data, &["search", "group:writers"]).status.code(),
+        Some(1)
+    );
+
+    let (_, talk) = json(&data, &["show", &id, "--conversation"]);
+    assert!(talk.iter().any(|item| item["id"] == id.as_str()));
+    assert_eq!(talk[0]["depth"], 0);
+    assert_eq!(talk.last().unwrap()["complete"], true);
+}
+
+#[test]
+fn what_is_held_adds_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    demo(&data);
+    demo(&data);
+    let (_, lines) = json(&data, &["status", "--mailboxes"]);
+    let first = lines[0]["mailbox"].as_str().unwrap();
+    let (_, domain) = first.split_once('@').unwrap();
+    summary(&data, &["group", "set", "everybody", domain]);
+    let arguments = ["status", "--mailboxes", "--ages", "--collected"];
+    let (_, lines) = json(&data, &arguments);
+    let status = lines.last().unwrap();
+    let number = |name: &str| status[name].as_u64().unwrap();
+    let ages = rows(&lines[..lines.len() - 1], "year");
+    assert_eq!(
+        (sum(&ages, "copies"), sum(&ages, "bytes")),
+        (number("copies"), number("raw_bytes"))
+    );
+    let months = rows(&lines, "month");
+    assert_eq!(sum(&months, "stored"), number("copies"));
+    assert_eq!(
+        sum(&months, "stored") + sum(&months, "duplicate"),
+        number("deliveries")
+    );
+    assert_eq!(
+        sum(&months, "stored_bytes") + sum(&months, "duplicate_bytes"),
+        number("delivered_bytes")
+    );
+    let mailboxes = rows(&lines, "mailbox");
+    let group = rows(&lines, "group")[0];
+    assert!(group["copies"].as_u64().unwrap() <= sum(&mailboxes, "copies"));
+    assert!(group["copies"].as_u64().unwrap() > 0);
+    assert!(sum(&mailboxes, "share") <= number("raw_bytes"));
+    let csv = String::from_utf8(everpost(&data, &["status", "--csv"]).stdout).unwrap();
+    let width = csv.lines().next().unwrap().split(',').count();
+    assert!(
+        csv.lines().count() == 1 + mailboxes.len() + 1 + ages.len() + months.len(),
+        "{csv}"
+    );
+    assert!(
+        csv.lines().all(|line| line.split(',').count() == width),
+        "{csv}"
+    );
+}

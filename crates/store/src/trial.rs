@@ -14,9 +14,11 @@ use everpost_domain::cut::{Encoder, Recipe};
 use everpost_domain::digest::Digest;
 use everpost_domain::identity::Origin;
 use everpost_domain::message::HeldEvidence;
+use everpost_domain::query::Query;
 use object_store::ObjectStore;
+use roaring::RoaringTreemap;
 
-use crate::{Incoming, Options, Placement, Prepared, Store, Tenant};
+use crate::{Incoming, Options, Placement, Prepared, Scope, Store, Tenant};
 
 /// Numbers that are the same every time for the same seed (xorshift64*).
 pub(crate) struct Dice(u64);
@@ -100,6 +102,18 @@ pub(crate) fn mails(count: usize, large: Option<usize>, seed: u64) -> Vec<Vec<u8
             mail
         })
         .collect()
+}
+
+impl Tenant {
+    /// The seqs for which a query holds, and those for which it cannot be told.
+    pub(crate) async fn matched(
+        &self,
+        query: &Query,
+    ) -> crate::Result<(RoaringTreemap, RoaringTreemap)> {
+        let ask = self.ask(query, &Scope::Everything).await?;
+        let matches = ask.matches().await?;
+        Ok((matches.seqs(None), matches.unknown_seqs(None)))
+    }
 }
 
 impl Trial {

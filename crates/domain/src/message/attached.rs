@@ -52,7 +52,7 @@ fn listed(raw: &[u8], structure: &Structure, encoded: u32) -> Vec<Attachment> {
         let (text, cut) = match content {
             Content::Attachment if is_text(kind) => attached_text(raw, structure, index),
             Content::Attachment if !is_silent(kind) => (None, false),
-            Content::Encrypted => (None, false),
+            Content::Closed => (None, false),
             Content::Nested => (nested_text(raw, structure, index, encoded), false),
             // What has no text, and what has it in the body.
             Content::Attachment | Content::Body | Content::None => (Some(String::new()), false),
@@ -105,8 +105,8 @@ pub(super) enum Content {
     Attachment,
     /// A nested message that `scan` left closed.
     Nested,
-    /// Out of reach.
-    Encrypted,
+    /// Out of reach: encrypted, or a container that `scan` left closed.
+    Closed,
 }
 
 /// What the text of part `index` is. The whole message is its body even where it has a
@@ -123,8 +123,9 @@ pub(super) fn content(structure: &Structure, index: usize) -> Content {
     let sealed = parent.is_some_and(|parent| parent.content_type == "multipart/encrypted");
     match part.content_type.as_str() {
         "message/rfc822" | "message/global" => Content::Nested,
-        "application/pkcs7-mime" | "application/x-pkcs7-mime" => Content::Encrypted,
-        "application/octet-stream" if sealed => Content::Encrypted,
+        "application/pkcs7-mime" | "application/x-pkcs7-mime" => Content::Closed,
+        "application/octet-stream" if sealed => Content::Closed,
+        kind if kind.starts_with("multipart/") => Content::Closed,
         "text/rtf" => Content::Attachment,
         kind if is_text(kind) && (index == 0 || !is_attachment(structure, index)) => Content::Body,
         _ if is_attachment(structure, index) => Content::Attachment,

@@ -61,7 +61,7 @@ impl SearchText {
             }
             match content(structure, index) {
                 Content::None => {}
-                Content::Encrypted => self.body_unread = true,
+                Content::Closed => self.body_unread = true,
                 Content::Nested => self.nested(raw, part, encoded),
                 Content::Attachment => {
                     let kind = part.content_type.as_str();

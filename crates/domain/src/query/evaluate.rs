@@ -94,8 +94,7 @@ impl std::ops::Not for Truth {
 /// is known, and unknown parts count by Kleene's logic. (`Age` and `Group`, which lowering
 /// replaces, are unknown.)
 pub fn evaluate(query: &Query, document: &Document<'_>) -> Truth {
-    let mut words = Words::new(query, document).into_iter();
-    truth(query, document, &mut words)
+    truth(query, document, &mut words(query, document).into_iter())
 }
 
 fn truth(query: &Query, document: &Document<'_>, words: &mut dyn Iterator<Item = Truth>) -> Truth {
@@ -117,38 +116,34 @@ fn truth(query: &Query, document: &Document<'_>, words: &mut dyn Iterator<Item =
 }
 
 /// The truth of each test of words, in the order of the query.
-struct Words;
-
-impl Words {
-    fn new(query: &Query, document: &Document<'_>) -> Vec<Truth> {
-        let seeker = Seeker::new(query, true, &|_| true);
-        let mut found = vec![false; seeker.needles.len()];
-        values(document, &mut |place, text| {
-            let open = || {
-                let needles = seeker.needles.iter().zip(&found);
-                needles
-                    .filter(|(needle, found)| !**found && needle.place.covers(place))
-                    .count()
-            };
-            if open() == 0 {
-                return;
+fn words(query: &Query, document: &Document<'_>) -> Vec<Truth> {
+    let seeker = Seeker::new(query, true, &|_| true);
+    let mut found = vec![false; seeker.needles.len()];
+    values(document, &mut |place, text| {
+        let mut open: Vec<_> = seeker
+            .needles
+            .iter()
+            .zip(&mut found)
+            .filter(|(needle, found)| !**found && needle.place.covers(place))
+            .collect();
+        if open.is_empty() {
+            return;
+        }
+        let scan = seeker.scan(text, usize::MAX);
+        for (needle, found) in &mut open {
+            **found = scan.meets(needle);
+        }
+    });
+    let needles = seeker.needles.iter().zip(found);
+    needles
+        .map(|(needle, found)| {
+            if !found && is_unread(needle.place, document) {
+                Truth::Unknown
+            } else {
+                found.into()
             }
-            let scan = seeker.scan(text, usize::MAX);
-            for (needle, found) in seeker.needles.iter().zip(&mut found) {
-                *found = *found || (needle.place.covers(place) && scan.meets(needle));
-            }
-        });
-        let needles = seeker.needles.iter().zip(found);
-        needles
-            .map(|(needle, found)| {
-                if !found && is_unread(needle.place, document) {
-                    Truth::Unknown
-                } else {
-                    found.into()
-                }
-            })
-            .collect()
-    }
+        })
+        .collect()
 }
 
 /// True if text that `place` covers was not read.
@@ -186,14 +181,16 @@ pub(super) fn values<'a>(document: &Document<'a>, visit: &mut dyn FnMut(Place<'a
 
 /// The addresses of a field.
 pub(super) fn addresses(head: &Head, field: Field) -> impl Iterator<Item = &Address> {
-    let on = move |one: Field| field == one || field == Field::Any;
-    let of = move |one: Field, list: &'_ [Address]| if on(one) { list.len() } else { 0 };
-    let from = head.from.iter().take(of(Field::From, &head.from));
-    let sender = head.sender.iter().take(of(Field::From, &head.sender));
-    let to = head.to.iter().take(of(Field::To, &head.to));
-    let cc = head.cc.iter().take(of(Field::Cc, &head.cc));
-    let bcc = head.bcc.iter().take(of(Field::Bcc, &head.bcc));
-    from.chain(sender).chain(to).chain(cc).chain(bcc)
+    let lists = [
+        (Field::From, &head.from),
+        (Field::From, &head.sender),
+        (Field::To, &head.to),
+        (Field::Cc, &head.cc),
+        (Field::Bcc, &head.bcc),
+    ];
+    let asked = move |one: Field| field == one || field == Field::Any;
+    let lists = lists.into_iter().filter(move |(one, _)| asked(*one));
+    lists.flat_map(|(_, list)| list)
 }
 
 /// The truth of a test that asks for no words.

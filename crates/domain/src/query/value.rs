@@ -24,6 +24,10 @@ impl Value<'_> {
     }
 }
 
+/// What may stand before a colon inside the value of a field of words.
+pub(super) const STEM: &str = "stem";
+pub(super) const GROUP: &str = "group";
+
 /// True if `head` before a colon inside a value of `target` is part of the language.
 pub(super) fn is_head(target: Target, head: &str) -> bool {
     let is = |name: &str| head.eq_ignore_ascii_case(name);
@@ -31,8 +35,8 @@ pub(super) fn is_head(target: Target, head: &str) -> bool {
         Target::Header => true,
         // Anything as short as a code, so that a wrong one is told.
         Target::Stem => head.len() <= 3,
-        Target::Words(field) => is("stem") || (is("group") && has_addresses(field)),
-        Target::Recipients => is("stem") || is("group"),
+        Target::Words(field) => is(STEM) || (is(GROUP) && has_addresses(field)),
+        Target::Recipients => is(STEM) || is(GROUP),
         _ => false,
     }
 }
@@ -295,11 +299,9 @@ fn has_addresses(field: Field) -> bool {
 fn field_value(field: Field, value: &Value<'_>) -> Result<Test, Fault> {
     let (text, span) = (value.text, value.span);
     match value.head {
-        Some(head) if head.eq_ignore_ascii_case("stem") => {
-            // The language stands in the value itself: `subject:stem:de:laufen`.
-            let parts = text.split_once(':').filter(|_| !value.quoted);
-            let (code, text) = parts.map_or((None, text), |(code, word)| (Some(code), word));
-            return stem(field, code, &Value { text, ..*value });
+        Some(head) if head.starts_with(STEM) => {
+            let code = head.split_once(':').map(|(_, code)| code);
+            return stem(field, code, value);
         }
         Some(_) => return group(field, value),
         None => {}

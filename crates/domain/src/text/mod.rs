@@ -7,10 +7,15 @@
 //!   Compatibility forms are taken apart (NFKD); `ß` is `ss`, `ı` is `i`, `æ` is `ae`,
 //!   `œ` is `oe`, `ø` is `o`, `ł` is `l`, `đ` and `ð` are `d`, `þ` is `th`. Diacritics of
 //!   Latin, Greek and Cyrillic, Hebrew points and Arabic vowel marks are dropped; marks
-//!   that are letters (Indic vowel signs and the like) stay. Decimal digits of any script
-//!   are `0` to `9`.
+//!   that are letters (Indic vowel signs and the like) stay, and so does what makes another
+//!   letter in Cyrillic (`й` is not `и`, nor `ў` `у`, but `ё` is `е`). Decimal digits of any
+//!   script are `0` to `9`.
 //! - **Words** are runs of letters, digits and kept marks. Everything else parts them, `_`
 //!   and `@` too: `ann@example.org` is the phrase `ann example org`.
+//! - **Numbers** are words like all others: `1,234.50` is `1` `234` `50`, `+49 30 1234` is
+//!   `49` `30` `1234`, `v2.10.3-rc1` is `v2` `10` `3` `rc1`, an IBAN is its groups, `№ 5` is
+//!   `no` `5` and `½` is `1` `2`. What a sign between digits means differs by country and
+//!   trade, and a phrase finds all of them.
 //! - **Scripts without spaces** (Han, Kana, Hangul, Bopomofo, Thai, Lao, Khmer, Myanmar)
 //!   become overlapping pairs, one position each: `日本語` is `日本` `本語`. A character that
 //!   stands alone is a term by itself. The last character of a longer run is also given
@@ -19,6 +24,10 @@
 //! - **Limits.** A term longer than [`LONGEST`] bytes is dropped but takes its position:
 //!   nobody types it, it is encoded data, and each one would be a new entry of the term
 //!   dictionary. Keeping the position keeps its neighbours from looking adjacent.
+//!
+//! Accents are dropped in every language, though some of them part words (`ö` and `o` in
+//! Swedish): who looks for a name often cannot type it. Stems need no accents in the index
+//! either: [`Stem`] puts back what the endings of a language need.
 //!
 //! Marks are not re-ordered as full normalisation would: those for which the order varies
 //! in practice are dropped, and it spares a buffer.

@@ -61,6 +61,30 @@ fn folding() {
 }
 
 #[test]
+fn numbers_and_codes() {
+    check("1,234.50 1.234,50 1 234 50", "1 234 50 1 234 50 1 234 50");
+    check("IBAN DE89 3704 0044", "iban de89 3704 0044");
+    check("DE89370400440532013000", "de89370400440532013000");
+    check("+49 (30) 1234-567", "49 30 1234 567");
+    check("№ 5, v2.10.3-rc1, §12 ¶3", "no 5 v2 10 3 rc1 12 3");
+    check("€1.5m 100% 10:30", "1 5m 100 10 30");
+    check("ORD-2024/0017_a", "ord 2024 0017 a");
+}
+
+#[test]
+fn letters_that_stay_letters() {
+    check("Йод йод иод", "йод йод иод");
+    check("и\u{306}од и\u{301}од", "йод иод");
+    check("ЎЗБЕК ўзбек у\u{306}збек", "ўзбек ўзбек ўзбек");
+    check("Київ киі\u{308}в", "київ київ");
+    check("Ёлка ёлка", "елка елка");
+    check("ọ̀rọ̀ Việt Nam", "oro viet nam");
+    check("åäö ÅÄÖ Øre Ærø", "aao aao ore aero");
+    check("ÉTÉ Çà œuf", "ete ca oeuf");
+    check("IŞIK ışık Işık", "isik isik isik");
+}
+
+#[test]
 fn marks_by_script() {
     check("हिन्दी में", "हिन्दी में");
     assert_ne!(terms_of("कि"), terms_of("का"));

@@ -306,6 +306,7 @@ pub(crate) const PLACEMENTS_DANGLING: &str = "SELECT placement.id FROM placement
 pub(crate) const OWNERS_DANGLING: &str = "SELECT owner.copy FROM owner LEFT JOIN copy ON copy.id = owner.copy AND copy.tenant = owner.tenant LEFT JOIN mailbox ON mailbox.id = owner.mailbox AND mailbox.tenant = owner.tenant WHERE owner.tenant = $1 AND (copy.id IS NULL OR mailbox.id IS NULL)";
 pub(crate) const FOLDERS_WITHOUT_MAILBOX: &str = "SELECT folder.id FROM folder LEFT JOIN mailbox ON mailbox.id = folder.mailbox AND mailbox.tenant = folder.tenant WHERE folder.tenant = $1 AND mailbox.id IS NULL";
 pub(crate) const LINKS_DANGLING: &str = "SELECT link.id FROM link LEFT JOIN copy ON copy.id = link.copy AND copy.tenant = link.tenant LEFT JOIN copy AS older ON older.id = link.message AND older.tenant = link.tenant WHERE link.tenant = $1 AND (copy.id IS NULL OR older.id IS NULL)";
+pub(crate) const TAGGED_DANGLING: &str = "SELECT tagged.copy FROM tagged LEFT JOIN copy ON copy.id = tagged.copy AND copy.tenant = tagged.tenant LEFT JOIN tag ON tag.id = tagged.tag AND tag.tenant = tagged.tenant WHERE tagged.tenant = $1 AND (copy.id IS NULL OR tag.id IS NULL)";
 pub(crate) const PINS_WITHOUT_COPY: &str = "SELECT pin.id FROM pin LEFT JOIN copy ON copy.id = pin.copy AND copy.tenant = pin.tenant WHERE pin.tenant = $1 AND copy.id IS NULL";
 
 // -- compaction ----------------------------------------------------------------------------

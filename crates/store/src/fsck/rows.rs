@@ -108,6 +108,11 @@ const CHECKS: &[(&str, &str, &str)] = &[
         "its copy or message does not exist",
     ),
     (
+        statements::TAGGED_DANGLING,
+        "tag of copy row",
+        "its copy or tag does not exist",
+    ),
+    (
         statements::PINS_WITHOUT_COPY,
         "pin row",
         "its copy does not exist",

@@ -248,7 +248,9 @@ impl<'s> Evaluator<'s> {
         T: PartialOrd + Copy + Debug + Send + Sync + 'static,
     {
         let mut docs = Vec::new();
-        if !range.is_empty() {
+        // Asked also because the engine takes a range below all values for their least one.
+        let meets = *range.start() <= column.max_value() && *range.end() >= column.min_value();
+        if meets && !range.is_empty() {
             column.get_docids_for_value_range(range, 0..self.split.docs, &mut docs);
         }
         docs.into_iter().collect()

@@ -33,6 +33,8 @@ pub(crate) const LANGUAGE: &str = "language";
 const WORDS: &str = "words";
 const HEADER_WORDS: &str = "header_words";
 const WHOLE: &str = "whole";
+/// The engine's own name of what leaves a column's value as it is.
+const RAW: &str = "raw";
 
 /// Handles of the fields. Words have positions; `_x` fields hold whole values: `a:` and
 /// an address, or `d:` and its domain and every domain above it.
@@ -103,8 +105,8 @@ pub(crate) fn schema() -> (Schema, Fields) {
         .map(|name| builder.add_text_field(name, whole()));
     // Found by value and counted by value.
     let [kind, language] =
-        [KIND, LANGUAGE].map(|name| builder.add_text_field(name, whole().set_fast(WHOLE)));
-    let sender = builder.add_text_field(SENDER, TextOptions::default().set_fast(WHOLE));
+        [KIND, LANGUAGE].map(|name| builder.add_text_field(name, whole().set_fast(RAW)));
+    let sender = builder.add_text_field(SENDER, TextOptions::default().set_fast(RAW));
     let [msgid, answers] = ["msgid", "answers"]
         .map(|name| builder.add_bytes_field(name, BytesOptions::default().set_indexed()));
     let column = NumericOptions::default().set_fast();

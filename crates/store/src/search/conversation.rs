@@ -159,9 +159,9 @@ fn arrange(heads: &[&Head]) -> Vec<(usize, u32)> {
             .iter()
             .take(1)
             .chain(head.references.iter().rev());
-        let found = named.filter_map(|id| by_id.get(id.as_slice()).copied());
+        let mut found = named.filter_map(|id| by_id.get(id.as_slice()).copied());
         // Whoever closes a circle begins anew.
-        let parent = found.filter(|above| !leads_to(&parents, *above, at)).next();
+        let parent = found.find(|above| !leads_to(&parents, *above, at));
         if let Some(slot) = parents.get_mut(at) {
             *slot = parent;
         }

@@ -6,6 +6,7 @@ use everpost_domain::query::{Field, Query, Snippet, snippet, snippet_field};
 use futures::stream::{self, StreamExt};
 
 use super::Scope;
+use super::scope::Areas;
 use crate::error::{Result, StoreError};
 use crate::follow::{FreshDoc, blocking};
 use crate::tenant::Tenant;
@@ -50,11 +51,15 @@ impl Tenant {
         scope: &Scope,
     ) -> Result<Vec<HitSnippet>> {
         let query = self.lower(query).await?;
+        let mut db = self.store.catalog.read().await?;
+        let areas = self.mailboxes_in(&mut db, scope).await?;
+        drop(db);
+        let areas = areas.as_ref();
         // Made before they are run: a closure over borrowed ids would keep this future from
         // being sent to another thread.
         let each: Vec<_> = ids
             .iter()
-            .map(|id| self.snippet(&query, *id, scope))
+            .map(|id| self.snippet(&query, *id, areas))
             .collect();
         let found: Vec<Result<HitSnippet>> = stream::iter(each).buffered(ABREAST).collect().await;
         let there = found
@@ -63,11 +68,16 @@ impl Tenant {
         there.collect()
     }
 
-    async fn snippet(&self, query: &Query, id: Digest, scope: &Scope) -> Result<HitSnippet> {
+    async fn snippet(
+        &self,
+        query: &Query,
+        id: Digest,
+        areas: Option<&Areas<'_>>,
+    ) -> Result<HitSnippet> {
         let mut db = self.store.catalog.read().await?;
         let row = self.find_copy(&mut db, &id).await?;
-        if let Some(areas) = self.mailboxes_in(&mut db, scope).await?
-            && !self.in_scope(&mut db, &row, &areas).await?
+        if let Some(areas) = areas
+            && !self.in_scope(&mut db, &row, areas).await?
         {
             return Err(StoreError::NotFound(format!("message {id}")));
         }

@@ -1,4 +1,4 @@
-//! The index against a naive evaluator.
+//! The index against the evaluator in memory, by operator, and against damage.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -7,11 +7,8 @@
     clippy::string_slice,
     reason = "tests may panic"
 )]
-//! The index against an evaluator that is too simple to be wrong, and against damage.
-
 mod agreement;
 mod damage;
-mod naive;
 mod operators;
 mod speed;
 
@@ -39,9 +36,8 @@ struct Copy {
 }
 
 impl Copy {
-    fn add_to(&self, writer: &mut SplitWriter) {
-        let attachments: Vec<AttachmentText<'_>> = self
-            .attachments
+    fn attachment_texts(&self) -> Vec<AttachmentText<'_>> {
+        self.attachments
             .iter()
             .map(|(kind, text)| AttachmentText {
                 name: None,
@@ -49,7 +45,11 @@ impl Copy {
                 text: text.as_deref(),
                 cut: false,
             })
-            .collect();
+            .collect()
+    }
+
+    fn add_to(&self, writer: &mut SplitWriter) {
+        let attachments = self.attachment_texts();
         writer
             .add(&Doc {
                 seq: self.seq,
