@@ -156,15 +156,17 @@ struct Accept {
 impl Accept {
     async fn run(self, listener: Listener) {
         loop {
-            let Ok(room) = self.room.clone().acquire_owned().await else {
-                return;
+            let next = async {
+                // The semaphore is never closed.
+                let room = self.room.clone().acquire_owned().await;
+                accept(&listener.kind).await.map(|(stream, peer)| (room, stream, peer))
             };
             let next = tokio::select! {
                 () = self.stop.wait() => break,
-                next = accept(&listener.kind) => next,
+                next = next => next,
             };
             match next {
-                Ok((stream, peer)) => {
+                Ok((room, stream, peer)) => {
                     let serving = self.serving(stream, peer);
                     tokio::spawn(async move {
                         serving.await;

@@ -1,9 +1,9 @@
+//! Accounts, sessions, tokens and cases in a real catalog.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
     reason = "tests may panic"
 )]
-//! Accounts, sessions, tokens and cases in a real catalog.
 
 use everpost_domain::access::{Action, Role, Roles, Scopes};
 
