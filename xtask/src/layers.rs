@@ -18,6 +18,18 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "everpost-mail",
         &["everpost-domain", "everpost-codec", "everpost-store"],
     ),
+    // Listeners and certificates; it knows nothing of mail.
+    ("everpost-node", &[]),
+    (
+        "everpost-service",
+        &[
+            "everpost-domain",
+            "everpost-codec",
+            "everpost-store",
+            "everpost-mail",
+            "everpost-node",
+        ],
+    ),
     (
         "everpost",
         &[
@@ -25,6 +37,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "everpost-codec",
             "everpost-store",
             "everpost-mail",
+            "everpost-node",
+            "everpost-service",
         ],
     ),
     ("everpost-testkit", &["everpost-domain", "everpost-codec"]),

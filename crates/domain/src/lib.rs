@@ -5,6 +5,7 @@
 //! or a map with random order; everything is a function of its arguments. Times are
 //! arguments, bytes are slices, results are values.
 
+pub mod access;
 pub mod cut;
 pub mod digest;
 pub mod identity;

@@ -1,8 +1,13 @@
 //! The command line as data: what can be asked, with examples.
 
+mod service;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+
+pub(crate) use service::{CaseCommand, ServiceCommand, TokenCommand, UpCommand, UserCommand};
+use service::{CASE_EXAMPLES, SERVICE_EXAMPLES, UP_EXAMPLES, USER_EXAMPLES};
 
 /// Keeps an organization's email kept, findable and flowing.
 #[derive(Parser)]
@@ -65,6 +70,12 @@ pub(crate) enum Command {
     Search(SearchCommand),
     /// Show one message
     Show(ShowCommand),
+    /// Put tags on messages, take them off, list them
+    #[command(after_help = TAG_EXAMPLES)]
+    Tag(TagCommand),
+    /// Named lists of addresses, for `group:`
+    #[command(after_help = GROUP_EXAMPLES)]
+    Group(GroupCommand),
     /// Write mail out as files that mail programs read, with proofs
     #[command(after_help = EXPORT_EXAMPLES)]
     Export(ExportCommand),
@@ -88,6 +99,21 @@ pub(crate) enum Command {
     /// Back the archive up, verify the backups, restore one
     #[command(after_help = BACKUP_EXAMPLES)]
     Backup(BackupCommand),
+    /// Run the service: HTTP API and console over the archive
+    #[command(after_help = SERVICE_EXAMPLES)]
+    Service(ServiceCommand),
+    /// Run everything on this machine; makes the archive and a first administrator if needed
+    #[command(after_help = UP_EXAMPLES)]
+    Up(UpCommand),
+    /// Accounts of people
+    #[command(subcommand, after_help = USER_EXAMPLES)]
+    User(UserCommand),
+    /// Tokens of programs
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// Cases: by which people look at another's mail
+    #[command(subcommand, after_help = CASE_EXAMPLES)]
+    Case(CaseCommand),
     /// Measure import, sizes and search on this machine, in a temporary archive
     #[command(after_help = BENCH_EXAMPLES)]
     Bench(BenchCommand),
@@ -95,7 +121,8 @@ pub(crate) enum Command {
 
 const BENCH_EXAMPLES: &str = "Examples:
   everpost bench
-  everpost bench ~/mail/archive.mbox --json";
+  everpost bench ~/mail/archive.mbox --json
+  everpost import demo --messages 100000 --data ./big; everpost bench search --data ./big";
 
 const IMPORT_EXAMPLES: &str = "Examples:
   everpost import demo
@@ -110,6 +137,11 @@ const SEARCH_EXAMPLES: &str = "Examples:
   everpost search 'subject:(merger OR acquisition) has:attachment -draft'
   everpost search '\"out of memory\"' --limit 50 --json
   everpost search ''                       everything, newest first
+  everpost search 'merger' --order score --limit 10
+  everpost search 'merger' --facets
+  everpost search 'merger' --months
+  everpost search 'merger' --save mergers; everpost search --saved mergers
+  everpost search 'merger' --explain 3f9a1c2e
 
 The language: docs/query.md";
 
@@ -224,6 +256,9 @@ pub(crate) struct ImportHow {
     /// Only messages held before this date
     #[arg(long, value_name = "DATE")]
     pub(crate) until: Option<String>,
+    /// The mail server that the mail lay on, for `server:`
+    #[arg(long, value_name = "NAME")]
+    pub(crate) server: Option<String>,
     /// Read and count, store nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -247,11 +282,26 @@ pub(crate) struct SearchCommand {
     #[arg(long, default_value = "message", value_parser = ["message", "copy"])]
     pub(crate) by: String,
     /// Which hits come first
-    #[arg(long, default_value = "newest", value_parser = ["newest", "oldest"])]
+    #[arg(long, default_value = "newest", value_parser = ["newest", "oldest", "score"])]
     pub(crate) order: String,
-    /// Go on after this cursor (`next` of the summary)
-    #[arg(long, value_name = "CURSOR", allow_hyphen_values = true)]
-    pub(crate) after: Option<String>,
+    /// Go on after this cursor (`next` of the summary); there is no end to how far
+    #[arg(long, value_name = "CURSOR", alias = "after")]
+    pub(crate) cursor: Option<String>,
+    /// What the hits have in common, instead of them: senders, domains, years, …
+    #[arg(long, conflicts_with_all = ["months", "explain"])]
+    pub(crate) facets: bool,
+    /// Hits per month, instead of them
+    #[arg(long, conflicts_with = "explain")]
+    pub(crate) months: bool,
+    /// Why the query holds, or does not, for this message
+    #[arg(long, value_name = "ID")]
+    pub(crate) explain: Option<String>,
+    /// Keep the query under a name
+    #[arg(long, value_name = "NAME")]
+    pub(crate) save: Option<String>,
+    /// Ask a query that was kept; without a NAME, list them
+    #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["query", "save"])]
+    pub(crate) saved: Option<String>,
 }
 
 #[derive(Args)]
@@ -264,13 +314,88 @@ pub(crate) struct ShowCommand {
     /// Say why the copy is, or is not, the same message as others with its Message-ID and Date
     #[arg(long, conflicts_with = "raw")]
     pub(crate) matches: bool,
+    /// List the messages that it answers and that answer it
+    #[arg(long, conflicts_with_all = ["raw", "matches"])]
+    pub(crate) conversation: bool,
 }
 
 #[derive(Args)]
+pub(crate) struct TagCommand {
+    #[command(subcommand)]
+    pub(crate) what: TagWhat,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum TagWhat {
+    /// Put a tag on a message, or on all that a query finds
+    Add {
+        /// The tag; made if there is none of that name
+        name: String,
+        /// The query, or the id of one message
+        #[arg(allow_hyphen_values = true)]
+        target: String,
+    },
+    /// Take a tag off a message, or off all that a query finds
+    Remove {
+        /// The tag
+        name: String,
+        /// The query, or the id of one message
+        #[arg(allow_hyphen_values = true)]
+        target: String,
+    },
+    /// All tags, and how many messages have each
+    List,
+}
+
+const TAG_EXAMPLES: &str = "Examples:
+  everpost tag add privileged 'from:counsel@example.org subject:advice'
+  everpost tag add privileged 3f9a1c2e
+  everpost tag remove privileged 3f9a1c2e
+  everpost search 'tag:privileged'";
+
+#[derive(Args)]
+pub(crate) struct GroupCommand {
+    #[command(subcommand)]
+    pub(crate) what: GroupWhat,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum GroupWhat {
+    /// Make a group, or give it these members instead of those it has
+    Set {
+        /// Its name
+        name: String,
+        /// Addresses (ann@example.org) and domains (example.org)
+        #[arg(required = true)]
+        members: Vec<String>,
+    },
+    /// Forget a group
+    Remove {
+        /// Its name
+        name: String,
+    },
+    /// All groups and their members
+    List,
+}
+
+const GROUP_EXAMPLES: &str = "Examples:
+  everpost group set brokers ann@example.org bob@example.org broker.example
+  everpost search 'group:brokers sent:2024'";
+
+#[derive(Args)]
 pub(crate) struct StatusCommand {
-    /// Storage by mailbox as well
+    /// Storage by mailbox, and by group of addresses
     #[arg(long)]
     pub(crate) mailboxes: bool,
+    /// Storage by the year since when mail is held
+    #[arg(long)]
+    pub(crate) ages: bool,
+    /// What was collected, by month
+    #[arg(long)]
+    pub(crate) collected: bool,
+    /// These lists, or all of them, as a table for spreadsheets
+    #[arg(long)]
+    pub(crate) csv: bool,
 }
 
 #[derive(Args)]
@@ -322,6 +447,12 @@ pub(crate) struct CompactCommand {
 
 #[derive(Subcommand)]
 pub(crate) enum LogCommand {
+    /// What people did: mail of others that was looked at, exports, accounts and cases changed
+    Actions {
+        /// From this place in the log on
+        #[arg(long, value_name = "SEQ", default_value_t = 0)]
+        from: u64,
+    },
     /// The newest signed checkpoint and the key that verifies it
     Head {
         /// Write the checkpoint to this file
@@ -436,8 +567,24 @@ pub(crate) enum BackupWhat {
     },
 }
 
+#[derive(Subcommand)]
+pub(crate) enum BenchWhat {
+    /// Measure searches of the archive that --data names: every kind of query, page by page
+    Search {
+        /// How often each query is asked
+        #[arg(long, default_value_t = 100)]
+        rounds: usize,
+        /// Heads on a page
+        #[arg(long, default_value_t = 50)]
+        limit: usize,
+    },
+}
+
 #[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct BenchCommand {
+    #[command(subcommand)]
+    pub(crate) what: Option<BenchWhat>,
     /// An mbox to import; default: the generated organization
     pub(crate) path: Option<PathBuf>,
     /// Messages to generate where no mbox is given

@@ -1,9 +1,12 @@
 //! How the program ends: exit codes and errors, as the command line promises them.
 
+use std::borrow::Cow;
 use std::process::ExitCode;
 
 use everpost_mail::export::ExportError;
 use everpost_mail::import::ImportError;
+use everpost_node::NodeError;
+use everpost_service::ServiceError;
 use everpost_store::StoreError;
 
 /// A run that did what it could.
@@ -27,7 +30,7 @@ impl Exit {
 
 /// A run that could not go on.
 pub(crate) struct Failure {
-    code: &'static str,
+    code: Cow<'static, str>,
     what: String,
     hint: String,
     exit: u8,
@@ -37,10 +40,22 @@ impl Failure {
     /// The command line asks for something that makes no sense.
     pub(crate) fn usage(what: impl Into<String>, hint: impl Into<String>) -> Self {
         Failure {
-            code: "E-USAGE",
+            code: "E-USAGE".into(),
             what: what.into(),
             hint: hint.into(),
             exit: 2,
+        }
+    }
+}
+
+impl Failure {
+    /// What a running service answered.
+    pub(crate) fn answered(code: &str, what: &str, hint: &str) -> Self {
+        Failure {
+            code: code.to_string().into(),
+            what: what.into(),
+            hint: hint.into(),
+            exit: if code == "E-QUERY" { 2 } else { 1 },
         }
     }
 }
@@ -54,9 +69,29 @@ impl From<StoreError> for Failure {
             _ => error.hint(),
         };
         Failure {
-            code: error.code(),
+            code: error.code().into(),
             what: error.to_string(),
             hint: hint.into(),
+            exit: 1,
+        }
+    }
+}
+
+impl From<ServiceError> for Failure {
+    fn from(error: ServiceError) -> Self {
+        match error {
+            ServiceError::Store(error) => error.into(),
+            ServiceError::Node(error) => error.into(),
+        }
+    }
+}
+
+impl From<NodeError> for Failure {
+    fn from(error: NodeError) -> Self {
+        Failure {
+            code: error.code().into(),
+            what: error.to_string(),
+            hint: error.hint().into(),
             exit: 1,
         }
     }
@@ -67,7 +102,7 @@ impl From<ImportError> for Failure {
         match error {
             ImportError::Store(error) => error.into(),
             ImportError::Source { .. } => Failure {
-                code: "E-SOURCE",
+                code: "E-SOURCE".into(),
                 what: error.to_string(),
                 hint: String::new(),
                 exit: 1,
@@ -93,7 +128,7 @@ impl From<ExportError> for Failure {
             ExportError::Output { .. } => ("E-FILE", ""),
         };
         Failure {
-            code,
+            code: code.into(),
             what,
             hint: hint.into(),
             exit: 1,
@@ -104,7 +139,7 @@ impl From<ExportError> for Failure {
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
         Failure {
-            code: "E-IO",
+            code: "E-IO".into(),
             what: format!("{error:#}"),
             hint: String::new(),
             exit: 1,

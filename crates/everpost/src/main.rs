@@ -30,6 +30,8 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Import(command) => commands::import::run(&global, command).await,
         Command::Search(command) => commands::search::run(&global, command).await,
         Command::Show(command) => commands::show::run(&global, command).await,
+        Command::Tag(command) => commands::tag::run(&global, command).await,
+        Command::Group(command) => commands::group::run(&global, command).await,
         Command::Export(command) => commands::export::run(&global, command).await,
         Command::Status(command) => commands::status::run(&global, command).await,
         Command::Backup(command) => commands::backup::run(&global, command).await,
@@ -39,6 +41,11 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Fsck(command) => commands::fsck::run(&global, command).await,
         Command::Compact(command) => commands::compact::run(&global, command).await,
         Command::Log(command) => commands::verify::log(&global, command).await,
+        Command::Service(command) => commands::service::run(&global, command).await,
+        Command::Up(command) => commands::up::run(&global, command).await,
+        Command::User(command) => commands::user::run(&global, command).await,
+        Command::Token(command) => commands::token::run(&global, command).await,
+        Command::Case(command) => commands::case::run(&global, command).await,
         Command::Bench(command) => commands::bench::run(&global, command).await,
     }
 }

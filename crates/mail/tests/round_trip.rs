@@ -300,9 +300,10 @@ fn every_hit_can_be_reached_and_exported() {
         let mut request = SearchRequest {
             query: parse("subject:number").unwrap(),
             by: By::Message,
-            order: Order::OldestFirst,
+            order: Order::Oldest,
             after: None,
             limit: 400,
+            scope: everpost_store::Scope::Everything,
         };
         let mut seen = 0;
         loop {
@@ -406,6 +407,7 @@ fn what_is_damaged_is_named_and_the_rest_is_exported() {
             let out = out.path().join(format.name());
             let options = everpost_mail::export::ExportOptions {
                 query: parse("").unwrap(),
+                scope: everpost_store::Scope::Everything,
                 text: String::new(),
                 format,
                 out: out.clone(),
@@ -450,6 +452,7 @@ fn a_directory_with_something_in_it_is_refused() {
         let out = tempfile::tempdir().unwrap();
         let options = |dry_run| everpost_mail::export::ExportOptions {
             query: parse("").unwrap(),
+            scope: everpost_store::Scope::Everything,
             text: String::new(),
             format: Format::Eml,
             out: out.path().to_path_buf(),

@@ -65,6 +65,11 @@ impl CopyRow {
         open_head(&self.key(keys)?, &self.digest, &self.head)
     }
 
+    /// Bytes of the sealed head.
+    pub(crate) fn sealed_size(&self) -> usize {
+        self.head.len()
+    }
+
     pub(crate) fn record(&self, keys: &TenantKeys) -> Result<Vec<u8>> {
         open_record(&self.key(keys)?, &self.digest, &self.record)
     }

@@ -29,6 +29,9 @@ pub enum StoreError {
     /// Nothing by that name.
     #[error("there is no {0}")]
     NotFound(String),
+    /// There is one already.
+    #[error("{0} is there already")]
+    Exists(String),
     /// The request itself is wrong.
     #[error("{0}")]
     Invalid(String),
@@ -74,6 +77,7 @@ impl StoreError {
             StoreError::Disk(_) => "E-DISK",
             StoreError::Damaged { .. } => "E-DAMAGED",
             StoreError::NotFound(_) => "E-NOT-FOUND",
+            StoreError::Exists(_) => "E-EXISTS",
             StoreError::Invalid(_) => "E-INVALID",
             StoreError::Version { .. } => "E-VERSION",
             StoreError::Guard => "E-GUARD",

@@ -11,8 +11,8 @@ use sqlx::AnyConnection;
 use crate::copy::CopyRow;
 use crate::error::{Result, StoreError};
 use crate::follow::Prover;
-use crate::message::messages_of;
 use crate::read::Place;
+use crate::search::{Ask, Scope};
 use crate::tenant::Tenant;
 
 /// Rows that are read at a time.
@@ -22,7 +22,7 @@ const BATCH: usize = 64;
 pub struct Held {
     /// SHA-256 of its bytes.
     pub id: Digest,
-    /// The id of its message: that of the message's first copy.
+    /// The id of its message: that of the message's first copy in scope.
     pub message: Digest,
     /// Size of the raw bytes.
     pub size: u64,
@@ -46,18 +46,21 @@ pub struct Missed {
 /// the order in which they lie in packs, and proofs share their tiles.
 pub struct Walk {
     tenant: Tenant,
+    ask: Ask,
     seqs: VecDeque<u64>,
     unknown: u64,
 }
 
 impl Tenant {
-    /// Begins a walk over all copies for which `query` holds.
-    pub async fn walk(&self, query: &Query) -> Result<Walk> {
-        let (matched, unknown) = self.matched(query).await?;
+    /// Begins a walk over all copies in `scope` for which `query` holds.
+    pub async fn walk(&self, query: &Query, scope: &Scope) -> Result<Walk> {
+        let ask = self.ask(query, scope).await?;
+        let matches = ask.matches(None).await?;
         Ok(Walk {
             tenant: self.clone(),
-            seqs: matched.iter().collect(),
-            unknown: unknown.len(),
+            ask,
+            seqs: matches.seqs(None).iter().collect(),
+            unknown: matches.unknown(),
         })
     }
 
@@ -87,16 +90,29 @@ impl Tenant {
         Ok(seq.unsigned_abs())
     }
 
-    async fn held(&self, db: &mut AnyConnection, row: CopyRow, message: i64) -> Result<Held> {
-        let first = if message == row.id {
+    async fn held(
+        &self,
+        db: &mut AnyConnection,
+        row: CopyRow,
+        seq: u64,
+        ask: &Ask,
+    ) -> Result<Held> {
+        let first = ask.first_of_message(seq);
+        let message = if first == seq {
             row.digest
         } else {
-            self.copy_row(db, message).await?.digest
+            let mut rows = self.copies_at(db, &[first]).await?;
+            rows.remove(&first).map_or(row.digest, |row| row.digest)
         };
-        let places = self.places_of(db, row.id).await?;
+        let mut places = self.places_of(db, &[row.id]).await?;
+        let places = places.remove(&row.id).unwrap_or_default();
+        let places = places
+            .into_iter()
+            .filter(|(mailbox, _)| ask.sight.sees(*mailbox));
+        let places = places.map(|(_, place)| place).collect();
         Ok(Held {
             id: row.digest,
-            message: first,
+            message,
             size: row.size,
             held_from: row.held_from,
             places,
@@ -133,8 +149,6 @@ impl Walk {
             }
             Err(error) => return Err(error),
         };
-        let ids: Vec<i64> = rows.values().map(|row| row.id).collect();
-        let messages = messages_of(&mut db, tenant.id(), &ids).await?;
         let mut found = Vec::with_capacity(seqs.len());
         for seq in seqs {
             let Some(row) = rows.remove(&seq) else {
@@ -148,8 +162,8 @@ impl Walk {
                 }));
                 continue;
             };
-            let (id, message) = (row.digest, messages.get(&row.id).copied().unwrap_or(row.id));
-            found.push(match tenant.held(&mut db, row, message).await {
+            let id = row.digest;
+            found.push(match tenant.held(&mut db, row, seq, &self.ask).await {
                 Ok(held) => Ok(held),
                 Err(error @ StoreError::Damaged { .. }) => Err(Missed {
                     id: id.to_string(),

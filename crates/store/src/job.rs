@@ -1,6 +1,7 @@
 //! Import jobs: resumable, listed, undone.
 
 use everpost_domain::log::{ActionRecord, EventKind, SALT_BYTES};
+use everpost_domain::text::fold_exact;
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
@@ -9,6 +10,7 @@ use crate::catalog::{Counter, statements, take_ids};
 use crate::clock::now_us;
 use crate::error::{Result, StoreError};
 use crate::seal::random;
+use crate::search::name_of;
 use crate::tenant::Tenant;
 
 /// What a job is doing.
@@ -117,7 +119,13 @@ fn read_job(tenant: &Tenant, row: &AnyRow) -> Result<JobInfo> {
 impl Tenant {
     /// Starts an import, or goes on with one that did not finish: one of the same
     /// `identity` (everything that makes it the same work: kind, source, mailbox, range).
-    pub async fn start_job(&self, about: &str, identity: &str) -> Result<JobInfo> {
+    /// `server` names the mail server that the mail lay on, for `server:`.
+    pub async fn start_job(
+        &self,
+        about: &str,
+        identity: &str,
+        server: Option<&str>,
+    ) -> Result<JobInfo> {
         let hash = self.state.keys.lookup(b"job", identity.as_bytes());
         let mut tx = self.store.catalog.begin().await?;
         let open =
@@ -127,6 +135,10 @@ impl Tenant {
             None => {
                 let id = take_ids(&mut tx, Counter::Job, 1).await?;
                 let about = self.state.keys.names.seal(b"job", about.as_bytes())?;
+                let server = match server {
+                    Some(name) => self.server(&mut tx, name).await?,
+                    None => 0,
+                };
                 let row = values![
                     id,
                     self.id(),
@@ -135,7 +147,8 @@ impl Tenant {
                     hash,
                     about,
                     Vec::new(),
-                    now_us()
+                    now_us(),
+                    server,
                 ];
                 sql::execute(&mut tx, statements::INSERT_JOB, row).await?;
                 id
@@ -143,6 +156,37 @@ impl Tenant {
         };
         tx.commit().await?;
         self.job(id).await
+    }
+
+    /// The keyed hash of a server's name, which is kept to be listed.
+    async fn server(&self, db: &mut AnyConnection, name: &str) -> Result<i64> {
+        let name = name_of("server", name)?;
+        let hash = self.server_hash(&fold_exact(&name));
+        let sealed = self.state.keys.names.seal(b"server", name.as_bytes())?;
+        sql::execute(
+            db,
+            statements::INSERT_SERVER,
+            values![self.id(), hash, sealed],
+        )
+        .await?;
+        Ok(hash)
+    }
+
+    /// By what a server's folded name is looked up.
+    pub(crate) fn server_hash(&self, name: &str) -> i64 {
+        self.state.keys.lookup(b"server", name.as_bytes())
+    }
+
+    /// The servers that jobs named, by name.
+    pub async fn servers(&self) -> Result<Vec<String>> {
+        let mut db = self.store.catalog.read().await?;
+        let rows = sql::fetch(&mut db, statements::SERVERS, values![self.id()]).await?;
+        let names = rows
+            .iter()
+            .map(|row| self.open_name(b"server", &row.blob(0)?));
+        let mut names = names.collect::<Result<Vec<String>>>()?;
+        names.sort();
+        Ok(names)
     }
 
     /// Marks a job as done.
@@ -179,6 +223,38 @@ impl Tenant {
                 Ok((position, self.open_name(b"job_error", &row.blob(1)?)?))
             })
             .collect()
+    }
+
+    /// Remembers how to go on with a job after a restart; `what` is the caller's own language.
+    pub async fn keep_task(&self, job: i64, what: &[u8]) -> Result<()> {
+        let sealed = self.state.keys.names.seal(b"task", what)?;
+        let mut tx = self.store.catalog.begin().await?;
+        let row = values![self.id(), job, sealed];
+        sql::execute(&mut tx, statements::INSERT_TASK, row).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Jobs that were kept and not dropped.
+    pub async fn tasks(&self) -> Result<Vec<(i64, Vec<u8>)>> {
+        let mut db = self.store.catalog.read().await?;
+        let rows = sql::fetch(&mut db, statements::TASKS, values![self.id()]).await?;
+        rows.iter()
+            .map(|row| {
+                let job = row.int(0)?;
+                let what = self.state.keys.names.open(b"task", &row.blob(1)?);
+                let what = what.ok_or_else(|| {
+                    StoreError::damaged(format!("task of job {job}"), "it does not open")
+                })?;
+                Ok((job, what))
+            })
+            .collect()
+    }
+
+    /// Forgets how to go on with a job.
+    pub async fn drop_task(&self, job: i64) -> Result<()> {
+        let mut tx = self.store.catalog.begin().await?;
+        sql::execute(&mut tx, statements::DELETE_TASK, values![self.id(), job]).await?;
+        Ok(tx.commit().await?)
     }
 
     /// Undoes an import: its deliveries and placements no longer count, and copies that

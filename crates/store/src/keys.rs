@@ -318,6 +318,18 @@ impl TenantKeys {
         if found == 0 { 1 } else { found }
     }
 
+    /// The tag that proves a secret which only its holder has.
+    pub(crate) fn tag(&self, kind: &[u8], secret: &[u8]) -> Vec<u8> {
+        hmac::sign(&self.lookup, &tagged(kind, secret))
+            .as_ref()
+            .to_vec()
+    }
+
+    /// Whether `tag` is that of `secret`, in a time that does not tell where they differ.
+    pub(crate) fn is_tag(&self, kind: &[u8], secret: &[u8], tag: &[u8]) -> bool {
+        hmac::verify(&self.lookup, &tagged(kind, secret), tag).is_ok()
+    }
+
     /// HMAC key of part addresses in a bucket.
     pub(crate) fn bucket(&self, bucket: i64) -> hmac::Key {
         let key = derive(&self.root, &[b"everpost bucket 1", &bucket.to_le_bytes()]);
@@ -328,6 +340,11 @@ impl TenantKeys {
     pub(crate) fn log_seed(&self) -> [u8; 32] {
         derive(&self.root, &[b"everpost log 1"]).0
     }
+}
+
+/// No look-up has this form: theirs begin with a kind and a zero.
+fn tagged(kind: &[u8], secret: &[u8]) -> Vec<u8> {
+    [b"tag\x01", kind, &[0], secret].concat()
 }
 
 /// The key of a delivery's envelope, bound to the copy so that it is shredded with it.

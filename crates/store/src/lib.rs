@@ -9,6 +9,7 @@
 //! The public face is [`Store`] (the operator's) and [`Tenant`] (the only way to mail):
 //! admit, read, search, verify, follow, back up.
 
+mod access;
 mod admit;
 mod backup;
 mod cache;
@@ -22,6 +23,7 @@ mod explain;
 mod export;
 mod follow;
 mod fsck;
+mod holdings;
 pub mod index;
 mod job;
 mod keys;
@@ -31,6 +33,7 @@ mod record;
 mod rekey;
 mod seal;
 mod search;
+mod spool;
 mod status;
 mod store;
 mod tenant;
@@ -39,6 +42,9 @@ mod trial;
 mod vault;
 mod verify;
 
+pub use access::{
+    Accessed, Account, ActionEvent, AccountChange, Case, NewAccount, NewCase, Token, TokenGrant,
+};
 pub use admit::{Envelope, Incoming, Outcome, Placement, Prepared, Progress};
 pub use backup::{
     BackupFault, BackupKeys, BackupProgress, BackupReport, BackupSigner, BackupVerified, Pruned,
@@ -53,12 +59,18 @@ pub use explain::MatchExplanation;
 pub use export::{Held, Missed, Walk};
 pub use follow::{IndexProgress, LogHead, Prover};
 pub use fsck::FsckReport;
+pub use holdings::{Age, Collected, Usage};
 pub use job::{Counts, JobInfo, JobState};
 pub use keys::{KeySource, MasterKey, RecoveryKey};
 pub use read::{CopyInfo, Place};
 pub use rekey::{KeyState, Rekeyed, check_recovery, recover_key};
-pub use search::{By, Cursor, Order, SearchHit, SearchPage, SearchRequest};
-pub use status::{Status, Usage};
+pub use search::{
+    Area, By, Conversation, ConversationItem, Cursor, FacetCount, Facets, Group, HitSnippet,
+    MonthCount, Months, Order, Reason, ReasonPlace, SavedSearch, Scope, SearchHit, SearchPage,
+    SearchRequest, SnippetPlace, Suggestion, Tag, Tagged, Tagging,
+};
+pub use spool::{SpoolReader, SpoolWriter, Spooled};
+pub use status::Status;
 pub use store::{Opened, Options, Store};
 pub use tenant::Tenant;
 pub use verify::{Bad, Stage, Verification, Verified, VerifyProgress};

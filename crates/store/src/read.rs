@@ -1,5 +1,7 @@
 //! Reading a copy: exact bytes, head, places.
 
+use std::collections::HashMap;
+
 use everpost_domain::cut::{Encoder, Piece, Plan};
 use everpost_domain::digest::{Digest, Hasher};
 use everpost_domain::message::Head;
@@ -10,6 +12,7 @@ use crate::catalog::statements;
 use crate::copy::CopyRow;
 use crate::error::{Result, StoreError};
 use crate::message::copies_of_message;
+use crate::search::Scope;
 use crate::tenant::Tenant;
 use crate::vault::{Run, Vault};
 
@@ -54,8 +57,18 @@ pub struct Place {
 }
 
 impl Tenant {
-    /// Finds a copy's row by its id: by probing each day that exists.
+    /// Finds a copy's row by its id: by probing each day that exists, unless a search showed
+    /// it lately.
     pub(crate) async fn find_copy(&self, db: &mut AnyConnection, id: &Digest) -> Result<CopyRow> {
+        if let Some(copy) = self.state.ids.get(id)
+            && let Some(row) =
+                sql::fetch_optional(db, statements::COPY, values![self.id(), copy]).await?
+        {
+            let row = CopyRow::read(&row)?;
+            if row.digest == *id {
+                return Ok(row);
+            }
+        }
         let days = sql::fetch(db, statements::DAYS, values![self.id()]).await?;
         let wanted = days
             .iter()
@@ -131,6 +144,41 @@ impl Tenant {
         self.info(&mut db, &row).await
     }
 
+    /// As [`Tenant::show`], for an asker who may see `scope` alone: a copy outside of it is
+    /// not found, and copies and places outside of it are left out.
+    pub async fn show_within(&self, id: &Digest, scope: &Scope) -> Result<CopyInfo> {
+        let mut db = self.store.catalog.read().await?;
+        let row = self.find_copy(&mut db, id).await?;
+        let Some(sight) = self.mailboxes_in(&mut db, scope).await? else {
+            return self.info(&mut db, &row).await;
+        };
+        if !self.in_scope(&mut db, &row, &sight).await? {
+            return Err(StoreError::NotFound(format!("message {id}")));
+        }
+        let mut copies = Vec::new();
+        for member in copies_of_message(&mut db, self.id(), row.id).await? {
+            let member = self.copy_row(&mut db, member).await?;
+            if self.in_scope(&mut db, &member, &sight).await? {
+                copies.push(member.digest);
+            }
+        }
+        let mut info = self.info_of(&mut db, &row, copies).await?;
+        let mut places = self.places_of(&mut db, &[row.id]).await?;
+        let seen = |mailbox: &i64| {
+            sight
+                .iter()
+                .any(|(mailboxes, _)| mailboxes.contains(mailbox))
+        };
+        info.places = places
+            .remove(&row.id)
+            .into_iter()
+            .flatten()
+            .filter(|(mailbox, _)| seen(mailbox))
+            .map(|(_, place)| place)
+            .collect();
+        Ok(info)
+    }
+
     pub(crate) async fn info(&self, db: &mut AnyConnection, row: &CopyRow) -> Result<CopyInfo> {
         let members = copies_of_message(db, self.id(), row.id).await?;
         let mut copies = Vec::with_capacity(members.len());
@@ -141,6 +189,18 @@ impl Tenant {
                 self.copy_row(db, member).await?.digest
             });
         }
+        let mut info = self.info_of(db, row, copies).await?;
+        info.places = self.all_places(db, row.id).await?;
+        Ok(info)
+    }
+
+    /// Everything about a copy but its places; `copies` are those of its message.
+    async fn info_of(
+        &self,
+        db: &mut AnyConnection,
+        row: &CopyRow,
+        copies: Vec<Digest>,
+    ) -> Result<CopyInfo> {
         let record = crate::record::Record::decode(&row.record(&self.state.keys)?)?;
         let event =
             sql::fetch_optional(db, statements::EVENT, values![self.id(), row.event]).await?;
@@ -155,15 +215,30 @@ impl Tenant {
             origin: record.origin,
             seq: seq.and_then(|seq| u64::try_from(seq).ok()),
             head: row.head(&self.state.keys)?,
-            places: self.places_of(db, row.id).await?,
+            places: Vec::new(),
         })
     }
 
-    pub(crate) async fn places_of(&self, db: &mut AnyConnection, copy: i64) -> Result<Vec<Place>> {
-        let rows = sql::fetch(db, statements::PLACES_OF_COPY, values![self.id(), copy]).await?;
-        let mut places = Vec::with_capacity(rows.len());
+    /// The places of one copy.
+    pub(crate) async fn all_places(&self, db: &mut AnyConnection, copy: i64) -> Result<Vec<Place>> {
+        let mut places = self.places_of(db, &[copy]).await?;
+        let places = places.remove(&copy).unwrap_or_default();
+        Ok(places.into_iter().map(|(_, place)| place).collect())
+    }
+
+    /// The places of copies, each with its mailbox; copies that lie nowhere are absent.
+    pub(crate) async fn places_of(
+        &self,
+        db: &mut AnyConnection,
+        copies: &[i64],
+    ) -> Result<HashMap<i64, Vec<(i64, Place)>>> {
+        let wanted = copies.iter().map(|copy| values![self.id(), *copy]);
+        let rows = statements::PLACES_OF_COPIES
+            .fetch(db, wanted.collect())
+            .await?;
+        let mut places: HashMap<i64, Vec<(i64, Place)>> = HashMap::new();
         for row in rows {
-            let keywords = match row.blob_or_null(2)? {
+            let keywords = match row.blob_or_null(3)? {
                 Some(sealed) => self
                     .open_name(b"keywords", &sealed)?
                     .split('\n')
@@ -171,13 +246,17 @@ impl Tenant {
                     .collect(),
                 None => Vec::new(),
             };
-            places.push(Place {
-                mailbox: self.open_name(b"mailbox", &row.blob(5)?)?,
-                folder: self.open_name(b"folder", &row.blob(4)?)?,
-                flags: u32::try_from(row.int(1)?).unwrap_or(0),
+            let place = Place {
+                mailbox: self.open_name(b"mailbox", &row.blob(6)?)?,
+                folder: self.open_name(b"folder", &row.blob(5)?)?,
+                flags: u32::try_from(row.int(2)?).unwrap_or(0),
                 keywords,
-                delivered: row.int(3)?,
-            });
+                delivered: row.int(4)?,
+            };
+            places
+                .entry(row.int(0)?)
+                .or_default()
+                .push((row.int(1)?, place));
         }
         Ok(places)
     }

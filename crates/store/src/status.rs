@@ -1,4 +1,4 @@
-//! Status: counts, sizes, lag, last checkpoint; storage by mailbox.
+//! Status: counts, sizes, lag, last checkpoint.
 
 use everpost_domain::message::format_rfc3339;
 
@@ -47,20 +47,6 @@ pub struct Status {
     pub log_key: String,
     /// Admission of the newest copy, RFC 3339; empty if there is none.
     pub last_admission: String,
-}
-
-/// What a mailbox holds.
-#[derive(Debug, Clone)]
-pub struct Usage {
-    /// The mailbox's address.
-    pub mailbox: String,
-    /// Copies it owns.
-    pub copies: u64,
-    /// Raw bytes of those copies. Copies that several mailboxes own count in each.
-    pub bytes: u64,
-    /// Raw bytes with every copy shared out evenly among its owners, rounded down: these
-    /// add up to the bytes of all owned copies (less than one byte a copy and owner).
-    pub share: u64,
 }
 
 impl Tenant {
@@ -128,30 +114,6 @@ impl Tenant {
         }
         status.log_lag = progress.events.saturating_sub(status.log_size);
         Ok(status)
-    }
-
-    /// What each mailbox holds.
-    pub async fn usage(&self) -> Result<Vec<Usage>> {
-        let mut db = self.store.catalog.read().await?;
-        let mut names = std::collections::HashMap::new();
-        for row in sql::fetch(&mut db, statements::MAILBOXES, values![self.id()]).await? {
-            names.insert(row.int(0)?, self.open_name(b"mailbox", &row.blob(2)?)?);
-        }
-        let mut usage = Vec::new();
-        for row in sql::fetch(&mut db, statements::USAGE_BY_MAILBOX, values![self.id()]).await? {
-            let natural = |column| {
-                row.int(column)
-                    .map(|value| u64::try_from(value).unwrap_or(0))
-            };
-            usage.push(Usage {
-                mailbox: names.get(&row.int(0)?).cloned().unwrap_or_default(),
-                copies: natural(1)?,
-                bytes: natural(2)?,
-                share: natural(3)?,
-            });
-        }
-        usage.sort_by(|a, b| a.mailbox.cmp(&b.mailbox));
-        Ok(usage)
     }
 }
 

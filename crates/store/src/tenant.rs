@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
+use everpost_domain::digest::Digest;
 use ring::hmac;
 
 use crate::admit::Queue;
@@ -10,6 +11,7 @@ use crate::cache::Cache;
 use crate::follow::{Building, FreshDoc};
 use crate::index::{BlockCache, Split};
 use crate::keys::TenantKeys;
+use crate::search::{Known, Ranked, Shown};
 use crate::store::Inner;
 
 /// One organization's mail in a store. Cheap to clone; everything that concerns mail is a
@@ -22,6 +24,12 @@ pub struct Tenant {
 
 /// Text of fresh copies that waits for the index, in bytes.
 const FRESH: usize = 64 << 20;
+
+/// Opened heads that are kept for the next search, in bytes.
+const SHOWN: usize = 24 << 20;
+
+/// Ids whose copies are known, in bytes.
+const IDS: usize = 4 << 20;
 
 /// What is kept of a tenant while the store is open.
 pub(crate) struct TenantState {
@@ -45,6 +53,14 @@ pub(crate) struct TenantState {
     pub(crate) fresh: Cache<i64, Arc<FreshDoc>>,
     /// Ids of mailboxes and folders that the catalog is known to hold.
     pub(crate) places: Mutex<Places>,
+    /// What searches keep between commits.
+    pub(crate) known: Mutex<Option<Arc<Known>>>,
+    /// Heads of copies by seq, as hits show them.
+    pub(crate) shown: Cache<u64, Arc<Shown>>,
+    /// Copies by digest, as far as hits showed them.
+    pub(crate) ids: Cache<Digest, i64>,
+    /// Answers in the order by score that somebody may page through.
+    pub(crate) ranked: Mutex<Ranked>,
     /// Where a test stops an admission between its decision and its commit.
     #[cfg(test)]
     pub(crate) gate: crate::admit::Gate,
@@ -78,13 +94,17 @@ impl TenantState {
             blocks,
             following: tokio::sync::Mutex::new(()),
             places: Mutex::new(Places::default()),
+            known: Mutex::default(),
+            shown: Cache::new(SHOWN),
+            ids: Cache::new(IDS),
+            ranked: Mutex::default(),
             #[cfg(test)]
             gate: crate::admit::Gate::default(),
         }
     }
 
     /// The address of a part in this tenant's bucket.
-    pub(crate) fn address(&self, digest: &everpost_domain::digest::Digest) -> [u8; 32] {
+    pub(crate) fn address(&self, digest: &Digest) -> [u8; 32] {
         let tag = hmac::sign(&self.bucket_key, &digest.0);
         tag.as_ref()
             .first_chunk::<32>()

@@ -69,9 +69,10 @@ async fn version_1_is_read_whole() {
                 let request = SearchRequest {
                     query: parse(query).unwrap(),
                     by: By::Message,
-                    order: Order::NewestFirst,
+                    order: Order::Newest,
                     after: None,
                     limit: 10,
+                    scope: everpost_store::Scope::Everything,
                 };
                 let page = tenant.search(&request).await.unwrap();
                 assert_eq!(page.messages.to_string(), total, "{query}");

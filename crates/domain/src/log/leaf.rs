@@ -26,6 +26,12 @@ pub enum EventKind {
     Restored,
     /// 5: copies were exported. Record: [`ActionRecord`](super::ActionRecord).
     Exported,
+    /// 6: somebody looked at another's mail. Record: [`ActionRecord`](super::ActionRecord),
+    /// its subject a line of text: what was asked for, and under which case.
+    Accessed,
+    /// 7: an account, token or case was made, changed or ended. Record:
+    /// [`ActionRecord`](super::ActionRecord), its subject a line of text.
+    Administered,
 }
 
 impl EventKind {
@@ -37,6 +43,8 @@ impl EventKind {
             EventKind::ImportWithdrawn => 3,
             EventKind::Restored => 4,
             EventKind::Exported => 5,
+            EventKind::Accessed => 6,
+            EventKind::Administered => 7,
         }
     }
 
@@ -48,6 +56,8 @@ impl EventKind {
             EventKind::ImportWithdrawn,
             EventKind::Restored,
             EventKind::Exported,
+            EventKind::Accessed,
+            EventKind::Administered,
         ];
         all.into_iter().find(|kind| kind.code() == code)
     }

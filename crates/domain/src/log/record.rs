@@ -106,7 +106,7 @@ impl ActionRecord {
 pub enum Record {
     /// Of [`EventKind::Admitted`] and [`EventKind::Delivered`].
     Capture(CaptureRecord),
-    /// Of [`EventKind::ImportWithdrawn`] and [`EventKind::Exported`].
+    /// Of every other kind.
     Action(ActionRecord),
     /// Of [`EventKind::Restored`].
     Fork(ForkNotice),
@@ -119,9 +119,10 @@ impl Record {
             EventKind::Admitted | EventKind::Delivered => {
                 CaptureRecord::decode(bytes).map(Record::Capture)
             }
-            EventKind::ImportWithdrawn | EventKind::Exported => {
-                ActionRecord::decode(bytes).map(Record::Action)
-            }
+            EventKind::ImportWithdrawn
+            | EventKind::Exported
+            | EventKind::Accessed
+            | EventKind::Administered => ActionRecord::decode(bytes).map(Record::Action),
             EventKind::Restored => ForkNotice::decode(bytes).map(Record::Fork),
         }
     }

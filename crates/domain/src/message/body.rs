@@ -124,6 +124,14 @@ pub(super) fn is_attachment(structure: &Structure, index: usize) -> bool {
     part.filename.is_some() || !(part.content_type.starts_with("text/"))
 }
 
+/// The parts that are attachments of the message itself, in their order: what
+/// [`Head::attachments`](super::Head::attachments) counts and `Head::filenames` names.
+pub fn attachment_parts(structure: &Structure) -> Vec<usize> {
+    (0..structure.parts.len())
+        .filter(|index| is_attachment(structure, *index) && !is_nested(structure, *index))
+        .collect()
+}
+
 /// True if the part lies inside a nested message.
 pub(super) fn is_nested(structure: &Structure, index: usize) -> bool {
     let mut at = structure.parts.get(index).and_then(|part| part.parent);

@@ -2,6 +2,7 @@
 //! without ever failing.
 
 mod address;
+mod attached;
 mod body;
 mod bytes;
 mod charset;
@@ -11,6 +12,7 @@ mod encoded;
 mod entity;
 mod fields;
 mod head;
+mod headers;
 mod held;
 mod html;
 mod ids;
@@ -20,10 +22,13 @@ mod structure;
 mod transfer;
 mod words;
 
-pub use body::BodyPart;
+pub(crate) use attached::same_type;
+pub use attached::{Attachment, attachment_type, attachments};
+pub use body::{BodyPart, attachment_parts};
 pub use date::{Sent, civil, day, format_rfc3339, mbox_from_date, parse_date};
 pub use decode::{decode, text_of};
 pub use head::{Address, Head};
+pub use headers::{HeaderLine, is_searchable, searchable_headers};
 pub use held::{HeldEvidence, HeldFromSource, held_from, received_date};
 pub use html::html_to_text;
 pub use scan::{MAX_DEPTH, MAX_PARTS, scan};

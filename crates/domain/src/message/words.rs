@@ -1,23 +1,14 @@
 //! The text of a message that search looks at.
 
-use super::body::{is_attachment, is_machinery};
+use super::attached::{Content, ENCODED, PART, content, is_silent, is_text};
+use super::body::is_attachment;
 use super::bytes::cap;
 use super::decode::text;
-use super::{Address, Head, Kind, Structure, decode, html_to_text, scan};
+use super::{Address, Head, Kind, Part, Structure, decode, html_to_text, scan};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Most decoded bytes of one text part that are read. Text that people wrote is smaller;
-/// what is larger is a log or a table, and a term index of it would outweigh the mail of
-/// a month.
-const PART: usize = 8 << 20;
 
 /// Most bytes of text of one message: the index builds a document in memory.
 const MESSAGE: usize = 64 << 20;
-
-/// Depth to which nested messages are opened that `scan` left closed, because they are
-/// encoded (base64) or beyond its depth. Each level scans its content again, so hostile
-/// nesting must end.
-const ENCODED: u32 = 3;
 
 /// Text for the index, before it becomes terms.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -25,16 +16,20 @@ pub struct SearchText {
     /// Body text: plain parts, HTML rendered, headers and text of nested messages. Parts
     /// are divided by an empty line.
     pub body: String,
-    /// True if the message has parts whose text was not read (attachments that are
-    /// neither text nor messages): what they hold is unknown to search.
-    pub unread: bool,
+    /// True if some body text is not in `body`: beyond the limits, or encrypted.
+    pub body_unread: bool,
+    /// True if the message has an attachment whose text was not read here. Who keeps the
+    /// texts of attachments knows better, see
+    /// [`attachments_unread`](crate::query::attachments_unread).
+    pub attachments_unread: bool,
 }
 
 impl SearchText {
     /// Collects the text of a message. Never fails.
     ///
-    /// - Every `text/*` part is read, attachments too (patches, tables, calendars);
-    ///   text/html is rendered; text/rtf is not text and stays unread.
+    /// - Every `text/*` part is read that is no attachment; text/html is rendered;
+    ///   text/rtf is not text and counts as an attachment. What attachments say is for
+    ///   [`attachments`](super::attachments).
     /// - HTML that has a text/plain sibling under the nearest multipart/alternative adds
     ///   only its lines that hold a word which the plain text does not, so that nothing
     ///   is unfindable and the index does not hold everything twice.
@@ -43,9 +38,9 @@ impl SearchText {
     ///   levels deep.
     /// - Of delivery reports, the machine-readable parts are read as text.
     /// - Images, audio and video hold no text (until somebody recognises it) and
-    ///   signatures none that people wrote: they do not make a message unread. Every
-    ///   other leaf does, and so do text beyond 8 MiB of a part or 64 MiB of a message
-    ///   and structure beyond the limits of `scan`.
+    ///   signatures none that people wrote: they leave nothing unread. Encrypted parts
+    ///   leave the body unread, and so do text beyond 8 MiB of a part or 64 MiB of a
+    ///   message and structure beyond the limits of `scan`.
     pub fn read(raw: &[u8], structure: &Structure) -> SearchText {
         let mut out = SearchText::default();
         out.add(raw, structure, ENCODED);
@@ -53,7 +48,7 @@ impl SearchText {
     }
 
     fn add(&mut self, raw: &[u8], structure: &Structure, encoded: u32) {
-        self.unread |= structure.parts.len() >= super::MAX_PARTS;
+        self.body_unread |= structure.parts.len() >= super::MAX_PARTS;
         let mut plain = Plain::default();
         for (index, part) in structure.parts.iter().enumerate() {
             if let Some(parent) = part.parent
@@ -64,32 +59,39 @@ impl SearchText {
             {
                 self.header_lines(raw, structure, index);
             }
-            if part.kind != Kind::Leaf {
-                continue;
-            }
-            match part.content_type.as_str() {
-                "text/html" => {
+            match content(structure, index) {
+                Content::None => {}
+                Content::Encrypted => self.body_unread = true,
+                Content::Nested => self.nested(raw, part, encoded),
+                Content::Attachment => {
+                    let kind = part.content_type.as_str();
+                    self.attachments_unread |= !is_text(kind) && !is_silent(kind);
+                }
+                Content::Body if part.content_type == "text/html" => {
                     let rendered = html_to_text(&self.part_text(raw, structure, index));
                     match nearest_alternative(structure, index) {
                         Some(group) => plain.add_new_lines(raw, structure, group, &rendered, self),
                         None => self.paragraph(&rendered),
                     }
                 }
-                "text/rtf" => self.unread = true,
-                "message/rfc822" | "message/global" if encoded > 0 => {
-                    let inner = decode(raw, part);
-                    let tree = scan(&inner);
-                    self.header_lines(&inner, &tree, 0);
-                    self.add(&inner, &tree, encoded - 1);
-                }
-                kind if is_text(kind) => {
+                Content::Body => {
                     let text = self.part_text(raw, structure, index);
                     self.paragraph(&text);
                 }
-                kind if is_silent(kind) || is_machinery(part) => {}
-                _ => self.unread = true,
             }
         }
+    }
+
+    /// A nested message that `scan` left closed.
+    fn nested(&mut self, raw: &[u8], part: &Part, encoded: u32) {
+        if encoded == 0 {
+            self.body_unread = true;
+            return;
+        }
+        let inner = decode(raw, part);
+        let tree = scan(&inner);
+        self.header_lines(&inner, &tree, 0);
+        self.add(&inner, &tree, encoded - 1);
     }
 
     /// The text of a leaf, within its limit.
@@ -98,7 +100,7 @@ impl SearchText {
             return String::new();
         };
         let bytes = decode(raw, part);
-        self.unread |= bytes.len() > PART;
+        self.body_unread |= bytes.len() > PART;
         text(cap(&bytes, PART), part.charset.as_deref())
     }
 
@@ -108,7 +110,7 @@ impl SearchText {
             return;
         }
         if self.body.len().saturating_add(text.len()) > MESSAGE {
-            self.unread = true;
+            self.body_unread = true;
             return;
         }
         if !self.body.is_empty() {
@@ -160,25 +162,6 @@ fn enclosing(structure: &Structure, index: usize) -> Option<usize> {
         at = part.parent;
     }
     None
-}
-
-fn is_text(kind: &str) -> bool {
-    kind.starts_with("text/")
-        || matches!(
-            kind,
-            "message/delivery-status"
-                | "message/global-delivery-status"
-                | "message/disposition-notification"
-                | "message/global-disposition-notification"
-                | "message/feedback-report"
-        )
-}
-
-/// Types that hold no text.
-fn is_silent(kind: &str) -> bool {
-    ["image/", "audio/", "video/"]
-        .iter()
-        .any(|major| kind.starts_with(major))
 }
 
 /// The nearest multipart/alternative around a part, within its message.

@@ -15,19 +15,33 @@ pub(super) enum Target {
     Sent,
     Before,
     After,
+    Held,
+    Age,
     Size,
     MessageId,
+    Stem,
+    AttachmentType,
+    Language,
+    /// Its value is a name, a colon and words.
+    Header,
+    Tag,
+    Server,
+    Flag,
+    Group,
 }
 
 impl Target {
     /// True where `field>value` is a way to write it.
     pub(super) fn is_compared(self) -> bool {
-        matches!(self, Target::Sent | Target::Size)
+        matches!(
+            self,
+            Target::Sent | Target::Held | Target::Age | Target::Size
+        )
     }
 }
 
 /// Every field of the language, in the order messages list them.
-pub(super) const FIELDS: [(&str, Target); 17] = [
+pub(super) const FIELDS: [(&str, Target); 29] = [
     ("from", Target::Words(Field::From)),
     ("to", Target::Recipients),
     ("to-only", Target::Words(Field::To)),
@@ -36,19 +50,37 @@ pub(super) const FIELDS: [(&str, Target); 17] = [
     ("any", Target::Words(Field::Any)),
     ("subject", Target::Words(Field::Subject)),
     ("body", Target::Words(Field::Body)),
+    ("attachment", Target::Words(Field::Attachment)),
     ("filename", Target::Words(Field::Filename)),
+    ("type", Target::AttachmentType),
     ("has", Target::Has),
+    ("list", Target::Words(Field::List)),
+    ("header", Target::Header),
+    ("stem", Target::Stem),
+    ("lang", Target::Language),
     ("mailbox", Target::Mailbox),
     ("in", Target::Folder),
+    ("is", Target::Flag),
+    ("tag", Target::Tag),
+    ("group", Target::Group),
+    ("server", Target::Server),
     ("sent", Target::Sent),
     ("before", Target::Before),
     ("after", Target::After),
+    ("held", Target::Held),
+    ("age", Target::Age),
     ("size", Target::Size),
     ("msgid", Target::MessageId),
 ];
 
 /// Other names, for people who come from other programs.
-const SYNONYMS: [(&str, Target); 1] = [("date", Target::Sent)];
+const SYNONYMS: [(&str, Target); 5] = [
+    ("date", Target::Sent),
+    ("ext", Target::AttachmentType),
+    ("folder", Target::Folder),
+    ("label", Target::Tag),
+    ("language", Target::Language),
+];
 
 /// The field of that name, in any case.
 pub(super) fn find(name: &str) -> Option<Target> {
@@ -72,14 +104,18 @@ pub(super) fn name(field: Field) -> Option<&'static str> {
 
 /// The field that was probably meant.
 pub(super) fn suggest(name: &str) -> Option<&'static str> {
-    let name = name.to_ascii_lowercase();
-    let names = FIELDS
-        .iter()
-        .chain(&SYNONYMS)
-        .map(|&(candidate, _)| candidate);
-    let (distance, best) = names
-        .map(|n| (distance(&name, n), n))
-        .min_by_key(|&(d, _)| d)?;
+    let names = FIELDS.iter().chain(&SYNONYMS);
+    closest(&name.to_ascii_lowercase(), names.map(|&(name, _)| name))
+}
+
+/// The candidate that was probably meant by `name`.
+pub(super) fn closest<'a>(
+    name: &str,
+    candidates: impl Iterator<Item = &'a str>,
+) -> Option<&'a str> {
+    let (distance, best) = candidates
+        .map(|candidate| (distance(name, candidate), candidate))
+        .min_by_key(|&(distance, _)| distance)?;
     // Two slips in a word of three letters would suggest anything.
     (distance <= if best.len() > 4 { 2 } else { 1 }).then_some(best)
 }
@@ -128,7 +164,7 @@ mod tests {
         assert_eq!(suggest("form"), Some("from"));
         assert_eq!(suggest("Subjekt"), Some("subject"));
         assert_eq!(suggest("mesgid"), Some("msgid"));
-        assert_eq!(suggest("tag"), None);
+        assert_eq!(suggest("tags"), Some("tag"));
         assert_eq!(suggest("http"), None);
     }
 }

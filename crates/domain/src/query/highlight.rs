@@ -1,19 +1,14 @@
 //! Where a text meets a query, and the piece of it worth showing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::{Field, Query, Test};
-use crate::text::{Terms, is_unspaced};
+use super::seek::{Place, Seeker};
+use super::{Field, Query};
 
-/// Matches looked at in one text. More would change no snippet, and bound the memory a
-/// hostile body can ask for.
+/// Occurrences of one term looked at in one text. More would change no snippet, and the
+/// limit bounds the memory a hostile body can ask for.
 const MOST: usize = 10_000;
-
-/// Phrases under way at once, so that time grows with the text alone. It takes a phrase of
-/// more than so many equal words, or so many phrases that begin alike, to meet it; then
-/// some matches are not marked.
-const UNDER_WAY: usize = 64;
 
 /// Bytes a snippet gives up at an edge to begin or end between words.
 const EDGE: usize = 24;
@@ -34,11 +29,11 @@ pub fn highlight(text: &str, query: &Query, max: usize) -> Vec<Range<usize>> {
 }
 
 /// Bytes of a field's text that meet the words of `query` asked of that field or of any:
-/// ascending, apart, at most `max`. What is negated marks nothing. Time grows with the
-/// text alone, and no more than 10,000 matches are looked at.
+/// ascending, apart, at most `max`. What is negated marks nothing, and of two words near
+/// one another only those that are. No more than 10,000 occurrences of each term are
+/// looked at.
 pub fn highlight_field(text: &str, query: &Query, field: Field, max: usize) -> Vec<Range<usize>> {
-    let needles = needles(query, field);
-    let mut ranges = apart(&find(text, &needles));
+    let mut ranges = apart(&find(text, query, field));
     ranges.truncate(max);
     ranges
 }
@@ -47,161 +42,36 @@ pub fn highlight_field(text: &str, query: &Query, field: Field, max: usize) -> V
 /// most different words first, then the most matches, then the earliest. The beginning of
 /// the text where nothing matches.
 pub fn snippet(text: &str, query: &Query, width: usize) -> Snippet {
-    let hits = find(text, &needles(query, Field::Body));
+    snippet_field(text, query, Field::Body, width)
+}
+
+/// As [`snippet`], of a text of another field: [`Field::Attachment`].
+pub fn snippet_field(text: &str, query: &Query, field: Field, width: usize) -> Snippet {
+    let hits = find(text, query, field);
     let window = window(text, &hits, width);
     collapse(text, window, &apart(&hits))
 }
 
-struct Needle<'a> {
-    terms: &'a [String],
-    open: bool,
-}
-
+/// A match, and what was looked for: the number of the needle and its side.
 struct Hit {
     range: Range<usize>,
-    needle: usize,
+    needle: (usize, usize),
 }
 
-fn needles(query: &Query, wanted: Field) -> Vec<Needle<'_>> {
-    let mut seen = BTreeSet::new();
-    let mut out = Vec::new();
-    let mut stack = vec![query];
-    while let Some(query) = stack.pop() {
-        let (field, terms, open) = match query {
-            Query::And(list) | Query::Or(list) => {
-                stack.extend(list.iter().rev());
-                continue;
-            }
-            Query::Test(Test::Words { field, terms }) => (*field, terms, false),
-            Query::Test(Test::Prefix { field, terms }) => (*field, terms, true),
-            Query::Not(_) | Query::Test(_) => continue,
-        };
-        let asked = field == wanted || field == Field::Any;
-        if asked && !terms.is_empty() && seen.insert((terms, open)) {
-            out.push(Needle { terms, open });
-        }
-    }
-    out
-}
-
-/// A phrase of which some terms were met.
-struct Begun {
-    needle: usize,
-    /// Terms met.
-    met: usize,
-    start: usize,
-    /// Position where the next term must stand.
-    position: u32,
-}
-
-/// All matches, by where they begin.
-fn find(text: &str, needles: &[Needle]) -> Vec<Hit> {
+/// All matches of what `query` asks of a field, by where they begin.
+fn find(text: &str, query: &Query, field: Field) -> Vec<Hit> {
+    let seeker = Seeker::new(query, false, &|place| place.covers(Place::Field(field)));
+    let scan = seeker.scan(text, MOST);
     let mut hits = Vec::new();
-    if needles.is_empty() {
-        return hits;
-    }
-    let mut closed: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    let mut open: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    for (index, needle) in needles.iter().enumerate() {
-        if let Some(first) = needle.terms.first() {
-            let is_open = needle.open && needle.terms.len() == 1;
-            let map = if is_open { &mut open } else { &mut closed };
-            map.entry(first).or_default().push(index);
-        }
-    }
-    // Most terms begin like none of the needles, and need no look at the maps.
-    let mut initials = [false; 256];
-    for initial in open
-        .keys()
-        .chain(closed.keys())
-        .filter_map(|key| key.as_bytes().first())
-    {
-        if let Some(flag) = initials.get_mut(usize::from(*initial)) {
-            *flag = true;
-        }
-    }
-    let mut begun: Vec<Begun> = Vec::new();
-    let mut next: Vec<Begun> = Vec::new();
-    let mut terms = Terms::new(text);
-    while hits.len() < MOST && terms.advance() {
-        let (term, position, range) = (terms.term(), terms.position(), terms.range());
-        begun.retain(|phrase| phrase.position >= position);
-        for phrase in begun.iter().filter(|phrase| phrase.position == position) {
-            let Some(needle) = needles.get(phrase.needle) else {
-                continue;
-            };
-            let last = phrase.met + 1 == needle.terms.len();
-            let Some(wanted) = needle.terms.get(phrase.met) else {
-                continue;
-            };
-            if last && needle.open && term.starts_with(wanted.as_str()) {
-                let end = end_of(text, term, wanted, &range);
-                hits.push(Hit {
-                    range: phrase.start..end,
-                    needle: phrase.needle,
-                });
-            } else if wanted == term && last {
-                hits.push(Hit {
-                    range: phrase.start..range.end,
-                    needle: phrase.needle,
-                });
-            } else if wanted == term {
-                next.push(Begun {
-                    met: phrase.met + 1,
-                    position: position.saturating_add(1),
-                    ..*phrase
-                });
-            }
-        }
-        begun.append(&mut next);
-        let initial = term.as_bytes().first().copied().unwrap_or_default();
-        if !initials.get(usize::from(initial)).is_some_and(|&flag| flag) {
-            continue;
-        }
-        if !open.is_empty() {
-            let prefixes = term
-                .char_indices()
-                .map(|(at, _)| at)
-                .skip(1)
-                .chain([term.len()]);
-            for prefix in prefixes.filter_map(|end| term.get(..end)) {
-                for &needle in open.get(prefix).into_iter().flatten() {
-                    let range = range.start..end_of(text, term, prefix, &range);
-                    hits.push(Hit { range, needle });
-                }
-            }
-        }
-        for &needle in closed.get(term).into_iter().flatten() {
-            if needles.get(needle).is_some_and(|n| n.terms.len() == 1) {
-                hits.push(Hit {
-                    range: range.clone(),
-                    needle,
-                });
-            } else if begun.len() < UNDER_WAY {
-                let position = position.saturating_add(1);
-                begun.push(Begun {
-                    needle,
-                    met: 1,
-                    start: range.start,
-                    position,
-                });
-            }
-        }
+    for (number, needle) in seeker.needles.iter().enumerate() {
+        let met = scan.met(needle).into_iter().map(|(side, span)| Hit {
+            range: span.range,
+            needle: (number, side),
+        });
+        hits.extend(met);
     }
     hits.sort_by_key(|hit| (hit.range.start, hit.range.end));
     hits
-}
-
-/// Where to end the mark of a prefix: at the end of a word, but after the one character
-/// of a pair that was asked for.
-fn end_of(text: &str, term: &str, prefix: &str, range: &Range<usize>) -> usize {
-    if prefix.len() == term.len() || !prefix.starts_with(is_unspaced) {
-        return range.end;
-    }
-    let first = text
-        .get(range.clone())
-        .and_then(|source| source.chars().next());
-    first.map_or(range.end, |c| range.start + c.len_utf8())
 }
 
 /// Ranges of hits, those that overlap as one.
@@ -254,7 +124,7 @@ fn window(text: &str, hits: &[Hit], width: usize) -> Range<usize> {
 fn densest(hits: &[Hit], width: usize) -> (usize, usize) {
     let mut best = (0, 0);
     let mut found = (0, 0);
-    let mut inside: BTreeMap<usize, usize> = BTreeMap::new();
+    let mut inside: BTreeMap<(usize, usize), usize> = BTreeMap::new();
     let mut oldest = hits.iter().enumerate().peekable();
     for (index, hit) in hits.iter().enumerate() {
         *inside.entry(hit.needle).or_default() += 1;

@@ -11,6 +11,8 @@ pub(super) enum Token {
     And,
     Or,
     Not,
+    /// `NEAR/5`, and what stands after the stroke: none where none does.
+    Near(Option<String>),
     Minus,
     /// A word, or the value of a field.
     Word(String),
@@ -120,7 +122,11 @@ impl<'a> Lexer<'a> {
             "AND" => Token::And,
             "OR" => Token::Or,
             "NOT" => Token::Not,
-            _ => Token::Word(word.to_owned()),
+            "NEAR" => Token::Near(None),
+            _ => match word.strip_prefix("NEAR/") {
+                Some(distance) => Token::Near(Some(distance.to_owned())),
+                None => Token::Word(word.to_owned()),
+            },
         };
         (token, span)
     }

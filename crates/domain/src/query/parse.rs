@@ -3,14 +3,15 @@
 //! ```text
 //! or      = and { "OR" and }
 //! and     = unary { [ "AND" ] unary }
-//! unary   = { "-" | "NOT" } primary
+//! unary   = { "-" | "NOT" } near
+//! near    = primary [ "NEAR/" number primary ]
 //! primary = "(" or ")" | [ field ":" ] ( word | phrase ) | field ":" "(" or ")"
 //! ```
 
 use super::error::Fault;
 use super::field::{self, Target};
 use super::lex::{Lexer, Span, Token};
-use super::{Query, QueryError, Test, limit, print, value};
+use super::{Query, QueryError, cost, limit, near, print, value};
 
 /// Reads a query. Empty text is everything. The result is in normal form.
 pub fn parse(text: &str) -> Result<Query, QueryError> {
@@ -22,7 +23,6 @@ pub fn parse(text: &str) -> Result<Query, QueryError> {
         field: None,
         depth: 0,
         tests: 0,
-        terms: 0,
     };
     parser.query(text).map_err(|fault| fault.locate(text))
 }
@@ -38,7 +38,6 @@ struct Parser<'a> {
     field: Option<Target>,
     depth: usize,
     tests: usize,
-    terms: usize,
 }
 
 /// What a limit is for, said with each.
@@ -67,7 +66,10 @@ impl Parser<'_> {
         if print(&query).len() > limit::BYTES {
             return Err(too_long());
         }
-        Ok(query)
+        match cost::over(&query) {
+            Some((what, hint)) => Err(Fault::new((0, text.len()), what).hint(hint)),
+            None => Ok(query),
+        }
     }
 
     /// Takes the next token and looks at the one after.
@@ -118,13 +120,48 @@ impl Parser<'_> {
             negative = !negative;
             self.step()?;
         }
-        let query = self.primary()?;
+        let query = self.near()?;
         self.depth = depth;
         Ok(if negative {
             Query::negate(query)
         } else {
             query
         })
+    }
+
+    /// One part, or two near one another.
+    fn near(&mut self) -> Result<Query, Fault> {
+        let start = self.start();
+        let left = self.primary()?;
+        let Some((Token::Near(distance), span)) = &self.next else {
+            return Ok(left);
+        };
+        let (distance, span) = (near::distance(distance.as_deref(), *span)?, *span);
+        self.step()?;
+        if matches!(self.peek(), Some(Token::Minus | Token::Not)) {
+            return Err(Fault::new(
+                span,
+                "`NEAR` stands between what is looked for, not between what is not",
+            )
+            .hint("negate the whole of it: `-(a NEAR/5 b)`"));
+        }
+        let right = self.primary()?;
+        let query = near::join(&left, &right, distance, (start, self.last_end))?;
+        if let Some((Token::Near(_), span)) = &self.next {
+            return Err(Fault::new(*span, "`NEAR` joins two, not three")
+                .hint("say it twice: `a NEAR/5 b` and `b NEAR/5 c`"));
+        }
+        // The tests of both sides were counted; what they became may be more.
+        self.tests += near::more(&left, &right, &query);
+        self.within(self.tests, (start, self.last_end))?;
+        Ok(query)
+    }
+
+    /// Where the next token begins.
+    fn start(&self) -> usize {
+        self.next
+            .as_ref()
+            .map_or(self.last_end, |&(_, span)| span.0)
     }
 
     /// One level down; the caller comes back up.
@@ -154,12 +191,16 @@ impl Parser<'_> {
                 self.field_value(&name, span)
             }
             Some((Token::Word(_) | Token::Phrase(_), _)) => match self.step()? {
-                Some((token, span)) => self.leaf(self.field, token, span),
+                Some((token, span)) => self.leaf(self.field, None, token, span),
                 None => Err(self.missing("something to look for is missing")),
             },
             Some((Token::Close, span)) => {
                 Err(Fault::new(span, "something is missing before this `)`")
                     .hint("empty parentheses mean nothing; leave them out"))
+            }
+            Some((Token::Near(_), span)) => {
+                Err(Fault::new(span, "`NEAR` needs something on both sides")
+                    .hint("in lower case or in quotes it is a word like any other"))
             }
             Some((Token::And | Token::Or, span)) => Err(Fault::new(
                 span,
@@ -197,14 +238,17 @@ impl Parser<'_> {
             let fault = Fault::new((span.0, span.1 + 1), unknown(name));
             return Err(fault.hint(hint_for(name)));
         };
-        if self.field.is_some() {
+        let inner = self
+            .field
+            .filter(|_| matches!(target, Target::Stem | Target::Group));
+        if self.field.is_some() && inner.is_none() {
             return Err(Fault::new(
                 (span.0, span.1 + 1),
                 format!("`{name}` stands inside the values of another field"),
             )
             .hint("close the parentheses first"));
         }
-        if self.lexer.group_follows() {
+        if self.lexer.group_follows() && inner.is_none() && target != Target::Header {
             self.next = self.lexer.token()?;
             let open = self.next.as_ref().map_or(span, |&(_, span)| span);
             self.field = Some(target);
@@ -229,17 +273,61 @@ impl Parser<'_> {
         if compared && value_span.0 == span.1 && !target.is_compared() {
             return Err(
                 Fault::new((span.0, span.1 + 1), format!("`{name}` cannot be compared")).hint(
-                    format!("write `{name}:value`; `sent` and `size` take `<` and `>`"),
+                    format!(
+                        "write `{name}:value`; `sent`, `held`, `age` and `size` take `<` and `>`"
+                    ),
                 ),
             );
         }
+        let (head, token, value_span) = self.headed(target, token, value_span)?;
         self.last_end = value_span.1;
         self.next = self.lexer.token()?;
-        self.leaf(Some(target), token, value_span)
+        // `subject:(stem:run)` is `subject:stem:run`.
+        match (inner, target) {
+            (Some(field), Target::Stem) => {
+                self.leaf(Some(field), Some("stem".into()), token, value_span)
+            }
+            (Some(field), _) => self.leaf(Some(field), Some("group".into()), token, value_span),
+            (None, _) => self.leaf(Some(target), head, token, value_span),
+        }
+    }
+
+    /// The value of a field in two: what stands before its first colon, where that is part
+    /// of the language (`header:NAME:words`, `subject:stem:run`, `stem:de:laufen`), and the
+    /// rest, which may be a phrase.
+    fn headed(
+        &mut self,
+        target: Target,
+        token: Token,
+        span: Span,
+    ) -> Result<(Option<String>, Token, Span), Fault> {
+        let Token::Word(word) = &token else {
+            return Ok((None, token, span));
+        };
+        let parts = word.split_once(':');
+        let Some((head, rest)) = parts.filter(|(head, _)| value::is_head(target, head)) else {
+            return Ok((None, token, span));
+        };
+        let head = head.to_owned();
+        if !rest.is_empty() {
+            let rest = Token::Word(rest.to_owned());
+            return Ok((Some(head), rest, span));
+        }
+        match self.lexer.value()? {
+            Some((token, (_, end))) => Ok((Some(head), token, (span.0, end))),
+            None => Err(Fault::new(span, format!("nothing follows `{head}:`"))
+                .hint("write its value at once, in quotes if it has blanks")),
+        }
     }
 
     /// One test.
-    fn leaf(&mut self, target: Option<Target>, token: Token, span: Span) -> Result<Query, Fault> {
+    fn leaf(
+        &mut self,
+        target: Option<Target>,
+        head: Option<String>,
+        token: Token,
+        span: Span,
+    ) -> Result<Query, Fault> {
         let (text, quoted) = match token {
             Token::Phrase(text) => {
                 self.after_phrase = Some(span.1);
@@ -254,55 +342,31 @@ impl Parser<'_> {
                     .hint("the star of a phrase stands inside its quotes: `\"annual rep*\"`"));
             }
             Query::And(Vec::new())
-        } else if target.is_none() && !quoted && is_near(&text) {
-            return Err(Fault::new(span, "`NEAR` is not part of the language yet")
-                .hint("in lower case or in quotes it is a word like any other"));
         } else {
-            value::read(target, &text, quoted, span)?
+            let value = value::Value {
+                head: head.as_deref(),
+                text: &text,
+                quoted,
+                span,
+            };
+            value::read(target, &value)?
         };
-        self.count(&query, span)?;
+        self.tests += near::tests(&query);
+        self.within(self.tests, span)?;
         Ok(query)
     }
 
-    fn count(&mut self, query: &Query, span: Span) -> Result<(), Fault> {
-        let (tests, terms) = match query {
-            Query::Or(list) => (list.len(), list.iter().map(terms).sum()),
-            other => (1, terms(other)),
-        };
-        self.tests += tests;
-        self.terms += terms;
-        for (have, most, what) in [
-            (self.tests, limit::TESTS, "tests"),
-            (self.terms, limit::TERMS, "words"),
-        ] {
-            if have > most {
-                return Err(
-                    Fault::new(span, format!("the query has more than {most} {what}")).hint(WHY),
-                );
-            }
+    fn within(&self, tests: usize, span: Span) -> Result<(), Fault> {
+        if tests <= limit::TESTS {
+            return Ok(());
         }
-        Ok(())
-    }
-}
-
-fn terms(query: &Query) -> usize {
-    match query {
-        Query::Test(Test::Words { terms, .. } | Test::Prefix { terms, .. }) => terms.len(),
-        _ => 0,
+        let what = format!("the query has more than {} tests", limit::TESTS);
+        Err(Fault::new(span, what).hint(WHY))
     }
 }
 
 fn never_closed(open: Span) -> Fault {
     Fault::new(open, "this `(` is never closed").hint("close it with `)`")
-}
-
-fn is_near(word: &str) -> bool {
-    word.strip_prefix("NEAR").is_some_and(|rest| {
-        rest.is_empty()
-            || rest
-                .strip_prefix('/')
-                .is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()))
-    })
 }
 
 fn unknown(name: &str) -> String {

@@ -2,8 +2,8 @@
 
 use super::lex::ends_word;
 use super::value::recipients;
-use super::{Field, Query, Test, date, field, size};
-use crate::text::is_unspaced;
+use super::{Field, Operand, Query, Test, age, date, field, size};
+use crate::text::{Language, is_unspaced};
 
 /// Canonical text of a query: what [`parse`](super::parse()) reads as the same query, for
 /// every query it gives. Of others (never made by `parse`) the meaning stays, not the tree.
@@ -29,7 +29,15 @@ fn write(query: &Query, place: Place, out: &mut String) {
         Query::Test(test) => write_test(test, out),
         Query::Not(inner) => {
             out.push('-');
-            write(inner, Place::Not, out);
+            // What is negated is plain to the eye only in parentheses.
+            let near = matches!(
+                &**inner,
+                Query::Test(Test::Near {
+                    field: Field::Any,
+                    ..
+                })
+            );
+            enclosed(near, out, |out| write(inner, Place::Not, out));
         }
         Query::And(list) if list.is_empty() => out.push('*'),
         Query::Or(list) if list.is_empty() => out.push_str("-*"),
@@ -53,8 +61,7 @@ fn write(query: &Query, place: Place, out: &mut String) {
                         out.push_str(" OR ");
                     }
                     if let Some((test, others)) = to(rest) {
-                        out.push_str("to:");
-                        write_value(test, out);
+                        write_value(Some("to"), test, out);
                         rest = others;
                     } else {
                         write(first, Place::Or, out);
@@ -82,73 +89,125 @@ fn to(list: &[Query]) -> Option<(&Test, &[Query])> {
     let [Query::Test(test), _, _] = three else {
         return None;
     };
-    let field = field_of(test)?;
+    let field = test.field()?;
     (field == Field::To && recipients(test) == Query::Or(three.to_vec())).then_some((test, rest))
 }
 
-fn field_of(test: &Test) -> Option<Field> {
-    match test {
+fn write_test(test: &Test, out: &mut String) {
+    let name = match test {
         Test::Words { field, .. }
         | Test::Prefix { field, .. }
-        | Test::Address { field, .. }
-        | Test::Domain { field, .. } => Some(*field),
-        _ => None,
-    }
-}
-
-fn write_test(test: &Test, out: &mut String) {
-    match test {
-        Test::Words { field, .. } | Test::Prefix { field, .. } => {
-            if let Some(name) = field::name(*field) {
-                out.push_str(name);
-                out.push(':');
-            }
-        }
+        | Test::Stem { field, .. }
+        | Test::Near { field, .. }
+        | Test::Group { field, .. } => field::name(*field),
         Test::Address { field, .. } | Test::Domain { field, .. } => {
-            out.push_str(field::name(*field).unwrap_or("any"));
-            out.push(':');
+            Some(field::name(*field).unwrap_or("any"))
         }
-        Test::Filename(_) => out.push_str("filename:"),
-        Test::Sent { .. } => out.push_str("sent:"),
-        Test::Size { .. } => out.push_str("size"),
-        Test::HasAttachment => out.push_str("has:attachment"),
-        Test::MessageId(_) => out.push_str("msgid:"),
-        Test::Mailbox(_) => out.push_str("mailbox:"),
-        Test::Folder(_) => out.push_str("in:"),
-    }
-    write_value(test, out);
+        Test::Filename(_) => Some("filename"),
+        Test::Sent { .. } => Some("sent"),
+        Test::Held { .. } => Some("held"),
+        // Its value brings the sign along.
+        Test::Age { .. } | Test::Size { .. } => None,
+        Test::HasAttachment => Some("has"),
+        Test::MessageId(_) => Some("msgid"),
+        Test::Mailbox(_) => Some("mailbox"),
+        Test::Folder(_) => Some("in"),
+        Test::AttachmentType(_) => Some("type"),
+        Test::Language(_) => Some("lang"),
+        Test::Header { .. } => Some("header"),
+        Test::Tag(_) => Some("tag"),
+        Test::Server(_) => Some("server"),
+        Test::Flag(_) => Some("is"),
+    };
+    write_value(name, test, out);
 }
 
-fn write_value(test: &Test, out: &mut String) {
+/// A test as a value of the field `name`.
+fn write_value(name: Option<&str>, test: &Test, out: &mut String) {
+    if let Some(name) = name {
+        out.push_str(name);
+        out.push(':');
+    }
     match test {
         Test::Words { terms, .. } => write_words(terms, false, out),
-        Test::Prefix { terms, .. } => {
-            // A single character of a script without spaces is open as it stands, and in
-            // a file name a star would make a pattern.
-            let mut letters = terms.last().map(|term| term.chars()).into_iter().flatten();
-            let lone = letters.next().is_some_and(is_unspaced) && letters.next().is_none();
-            write_words(terms, !lone, out);
-        }
+        Test::Prefix { terms, .. } => write_words(terms, true, out),
+        Test::Stem { language, word, .. } => write_stem(*language, word, out),
+        Test::Near {
+            left,
+            right,
+            distance,
+            ..
+        } => enclosed(name.is_some(), out, |out| {
+            write_operand(left, out);
+            out.push_str(" NEAR/");
+            out.push_str(&distance.to_string());
+            out.push(' ');
+            write_operand(right, out);
+        }),
         Test::Address { address, .. } => out.push_str(address),
         Test::Domain { domain, .. } => {
             out.push('@');
             out.push_str(domain);
         }
-        Test::Filename(text) | Test::MessageId(text) | Test::Mailbox(text) | Test::Folder(text) => {
-            write_text(text, out);
+        Test::Filename(text)
+        | Test::MessageId(text)
+        | Test::Mailbox(text)
+        | Test::Folder(text)
+        | Test::AttachmentType(text)
+        | Test::Language(text)
+        | Test::Tag(text)
+        | Test::Server(text) => write_text(text, out),
+        Test::Group { name, .. } => {
+            out.push_str("group:");
+            write_text(name, out);
         }
-        Test::Sent { from, until } => out.push_str(&date::print((*from, *until))),
-        Test::Size { from, until } => out.push_str(&size::print((*from, *until))),
-        Test::HasAttachment => {}
+        Test::Sent { from, until } | Test::Held { from, until } => {
+            out.push_str(&date::print((*from, *until)));
+        }
+        Test::Age { from, until } => {
+            out.push_str("age");
+            out.push_str(&age::print((*from, *until)));
+        }
+        Test::Size { from, until } => {
+            out.push_str("size");
+            out.push_str(&size::print((*from, *until)));
+        }
+        Test::HasAttachment => out.push_str("attachment"),
+        Test::Header { name, terms, open } => {
+            out.push_str(name);
+            out.push(':');
+            write_words(terms, *open, out);
+        }
+        Test::Flag(flag) => out.push_str(flag.name()),
     }
+}
+
+fn write_operand(operand: &Operand, out: &mut String) {
+    match operand {
+        Operand::Words(terms) => write_words(terms, false, out),
+        Operand::Prefix(terms) => write_words(terms, true, out),
+        Operand::Stem { language, word } => write_stem(*language, word, out),
+    }
+}
+
+fn write_stem(language: Option<Language>, word: &str, out: &mut String) {
+    out.push_str("stem:");
+    if let Some(language) = language {
+        out.push_str(language.code());
+        out.push(':');
+    }
+    out.push_str(word);
 }
 
 fn write_words(terms: &[String], open: bool, out: &mut String) {
     let quote = if terms.len() > 1 { "\"" } else { "" };
-    let star = if open { "*" } else { "" };
+    // A single character of a script without spaces is open as it stands, and in a file
+    // name a star would make a pattern.
+    let mut letters = terms.last().map(|term| term.chars()).into_iter().flatten();
+    let lone = letters.next().is_some_and(is_unspaced) && letters.next().is_none();
     out.push_str(quote);
     out.push_str(&terms.join(" "));
-    out.push_str(star);
+    out.push_str(if open && !lone { "*" } else { "" });
     out.push_str(quote);
 }
 

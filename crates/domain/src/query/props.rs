@@ -25,6 +25,44 @@ fn word() -> impl Strategy<Value = String> {
     })
 }
 
+fn name_text() -> impl Strategy<Value = String> + Clone {
+    "[ -~é“”（]{1,12}".prop_map(|s| s.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+fn date_text() -> impl Strategy<Value = String> + Clone {
+    prop_oneof![
+        "[0-9]{4}",
+        "[0-9]{4}-(0[1-9]|1[0-2])",
+        "[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])",
+        "[12][0-9]{3}-0[1-9]-1[0-9]T1[0-9]:[0-5][0-9]:[0-5][0-9](Z|\\+0[0-9]:30|-11:00)",
+    ]
+}
+
+fn stem() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "stem:[a-zé]{1,7}",
+        "stem:(de|en|fr|tr):[a-zü]{1,7}",
+        "stem:ru:[а-яй]{1,7}",
+        "stem:[α-ω]{2,5}",
+    ]
+}
+
+/// What may stand beside `NEAR`.
+fn side() -> impl Strategy<Value = String> {
+    let operand = || {
+        prop_oneof![
+            3 => word().prop_map(|w| format!("\"{w}\"")),
+            1 => "[a-z]{2,4}\\*",
+            1 => stem(),
+            1 => (word(), word()).prop_map(|(a, b)| format!("\"{a} {b}\"")),
+        ]
+    };
+    prop_oneof![
+        3 => operand(),
+        1 => (operand(), operand()).prop_map(|(a, b)| format!("({a} OR {b})")),
+    ]
+}
+
 /// Tests that can be typed, through the text of each.
 fn leaf() -> impl Strategy<Value = String> {
     let field = prop::sample::select(vec![
@@ -40,13 +78,7 @@ fn leaf() -> impl Strategy<Value = String> {
         "filename:",
     ]);
     let address = prop::sample::select(vec!["from:", "to:", "cc:", "any:"]);
-    let name = "[ -~é“”（]{1,12}".prop_map(|s| s.replace('\\', "\\\\").replace('"', "\\\""));
-    let date = prop_oneof![
-        "[0-9]{4}",
-        "[0-9]{4}-(0[1-9]|1[0-2])",
-        "[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])",
-        "[12][0-9]{3}-0[1-9]-1[0-9]T1[0-9]:[0-5][0-9]:[0-5][0-9](Z|\\+0[0-9]:30|-11:00)",
-    ];
+    let (name, date) = (name_text(), date_text());
     let size = "[0-9]{1,9}(|[.][0-9]{1,3})(|B|kB|MB|GB|KiB|MiB|GiB)";
     prop_oneof![
         4 => (field.clone(), prop::collection::vec(word(), 1..4)).prop_map(|(f, w)| format!("{f}\"{}\"", w.join(" "))),
@@ -60,6 +92,19 @@ fn leaf() -> impl Strategy<Value = String> {
         2 => (prop::sample::select(vec!["size:", "size>", "size<=", "size<", "size:>=", "size:.."]), size).prop_map(|(f, s)| f.to_owned() + &s),
         1 => (size, size).prop_map(|(a, b)| format!("size:{a}..{b}")),
         1 => Just("has:attachment".to_owned()),
+        3 => (prop::sample::select(vec!["", "subject:", "to:", "attachment:"]), stem()).prop_map(|(f, s)| f.to_owned() + &s),
+        4 => (prop::sample::select(vec!["", "subject:", "to:", "cc:", "body:"]), side(), 1u32..500, side())
+            .prop_map(|(f, a, n, b)| format!("{f}({a} NEAR/{n} {b})")),
+        2 => (prop::sample::select(vec!["held:", "held>", "held:<="]), date_text()).prop_map(|(f, d)| f.to_owned() + &d),
+        2 => "age(>|<|:>=|<=)[0-9]{1,5}[shdwy]",
+        1 => (0u32..50, 0u32..100).prop_map(|(a, b)| format!("age:{a}d..{}h", a * 24 + b)),
+        1 => "type:[a-z0-9]{1,6}",
+        1 => prop::sample::select(crate::text::language_codes()).prop_map(|c| format!("lang:{c}")),
+        2 => ("x-[a-z]{1,8}", prop::collection::vec(word(), 1..3), any::<bool>())
+            .prop_map(|(n, w, open)| format!("header:{n}:\"{}{}\"", w.join(" "), if open { " xy*" } else { "" })),
+        3 => (prop::sample::select(vec!["tag:", "server:", "group:", "from:group:", "to:group:"]), name_text())
+            .prop_map(|(f, n)| format!("{f}\"{n}\"")),
+        1 => prop::sample::select(Flag::ALL.to_vec()).prop_map(|(n, _)| format!("is:{n}")),
         1 => Just("*".to_owned()),
     ]
 }
@@ -104,6 +149,12 @@ fn soup() -> impl Strategy<Value = String> {
             "é",
             "@",
             "NEAR/3",
+            " NEAR/2 ",
+            "NEAR",
+            "stem:",
+            "header:x-a:",
+            "age>",
+            "group:",
             "filename:",
             "\u{3000}",
             "\u{301}",

@@ -11,6 +11,12 @@ use super::class::{Class, class};
 pub(super) fn fold_char(c: char, out: &mut String) {
     match c as u32 {
         code if is_folded(code) => out.push(c),
+        // Compared composed, see `join`; both cases.
+        0x0403 | 0x0453 => out.push('ѓ'),
+        0x0407 | 0x0457 => out.push('ї'),
+        0x040c | 0x045c => out.push('ќ'),
+        0x040e | 0x045e => out.push('ў'),
+        0x0419 | 0x0439 => out.push('й'),
         _ => decompose_compatible(c, |part| {
             // Upper, then lower: both cases of a letter meet, `ς` and `σ` too, and `ß` is `SS`.
             for upper in part.to_uppercase() {
@@ -99,12 +105,16 @@ fn ascii_digit(c: char) -> Option<char> {
     char::from_digit(code.checked_sub(*zero)?, 10)
 }
 
-/// `before` and `c` as one character, where `c` is of a script that is compared composed:
-/// voiced Kana, Hangul syllables, one Myanmar vowel.
+/// `before` and `c` as one character, where the two are compared composed: voiced Kana,
+/// Hangul syllables, one Myanmar vowel, and the Cyrillic letters that a mark makes another
+/// letter of (й ў ї ѓ ќ; not ё, which is written е as often).
 #[inline]
 pub(super) fn join(before: char, c: char) -> Option<char> {
-    match c as u32 {
-        0x3099 | 0x309a | 0x1161..=0x11ff | 0x102e => compose(before, c),
+    match (before, c as u32) {
+        (_, 0x3099 | 0x309a | 0x1161..=0x11ff | 0x102e)
+        | ('и' | 'у', 0x0306)
+        | ('і', 0x0308)
+        | ('г' | 'к', 0x0301) => compose(before, c),
         _ => None,
     }
 }

@@ -24,19 +24,28 @@
 //! in practice are dropped, and it spares a buffer.
 
 mod class;
+mod detect;
 mod fold;
+mod language;
+mod stem;
 mod terms;
 
+#[cfg(test)]
+mod families;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use class::is_unspaced;
+pub use detect::language_of;
+pub(crate) use detect::{language_code, language_codes};
 pub use fold::fold_exact;
+pub use language::Language;
+pub use stem::Stem;
 pub use terms::Terms;
 
 /// Version of the analyser: stored with every index split, because terms of two versions
 /// cannot be compared. Raise it with any change of what [`Terms`] gives.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// The longest term kept, in bytes after folding.
 pub const LONGEST: usize = 255;

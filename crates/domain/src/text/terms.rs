@@ -190,7 +190,7 @@ impl<'a> Terms<'a> {
                         self.term.push(unit.c);
                     }
                 }
-                Class::Dropped | Class::Voice => {}
+                Class::Dropped | Class::Voice => self.mark(unit.c),
                 Class::Unspaced => {
                     self.held = Some(unit);
                     break;
@@ -201,6 +201,15 @@ impl<'a> Terms<'a> {
         }
         self.place();
         !long
+    }
+
+    /// A mark after the last character of the term, which may make another letter of it.
+    fn mark(&mut self, mark: char) {
+        let last = self.term.chars().next_back();
+        if let Some(letter) = last.and_then(|last| join(last, mark)) {
+            self.term.pop();
+            self.term.push(letter);
+        }
     }
 
     /// Appends ASCII and what the table of alphabets knows, up to anything else. False when

@@ -9,7 +9,7 @@ use everpost_mail::import::{ImportOptions, Source, import};
 use everpost_store::{By, Options, Order, SearchRequest, Store, Tenant};
 use serde_json::json;
 
-use crate::cli::{BenchCommand, Global};
+use crate::cli::{BenchCommand, BenchWhat, Global};
 use crate::failure::{Exit, Failure};
 use crate::output::{count, line, object, size};
 
@@ -27,6 +27,9 @@ const QUERIES: [&str; 8] = [
 ];
 
 pub(crate) async fn run(global: &Global, command: BenchCommand) -> Result<Exit, Failure> {
+    if let Some(BenchWhat::Search { rounds, limit }) = command.what {
+        return super::bench_search::run(global, rounds.max(1), limit).await;
+    }
     let source = match command.path {
         Some(path) => Source::Mbox {
             path,
@@ -133,9 +136,10 @@ async fn search(tenant: &Tenant, text: &str, rounds: usize) -> Result<Found, Fai
     let request = SearchRequest {
         query,
         by: By::Message,
-        order: Order::NewestFirst,
+        order: Order::Newest,
         after: None,
         limit: 20,
+        scope: everpost_store::Scope::Everything,
     };
     let mut total = 0;
     let mut times = Vec::with_capacity(rounds);
@@ -153,7 +157,7 @@ async fn search(tenant: &Tenant, text: &str, rounds: usize) -> Result<Found, Fai
 }
 
 /// The smallest value that `percent` of all are not above. `sorted` is sorted.
-fn quantile(sorted: &[f64], percent: usize) -> f64 {
+pub(crate) fn quantile(sorted: &[f64], percent: usize) -> f64 {
     let rank = (sorted.len() * percent).div_ceil(100).max(1);
     sorted.get(rank - 1).copied().unwrap_or_default()
 }

@@ -29,6 +29,7 @@ pub(crate) async fn run(global: &Global, command: ExportCommand) -> Result<Exit,
         .map_err(|error| Failure::usage(format!("{error}"), ""))?;
     let options = ExportOptions {
         query,
+        scope: everpost_store::Scope::Everything,
         text: command.query,
         format,
         out: command.out,

@@ -33,6 +33,7 @@ pub(crate) async fn run(global: &Global, command: ImportCommand) -> Result<Exit,
         folder,
         since: how.since.as_deref().map(instant).transpose()?,
         until: how.until.as_deref().map(instant).transpose()?,
+        server: how.server,
         dry_run: how.dry_run,
         no_wait: how.no_wait,
         max_message: how.max_message.saturating_mul(1 << 20),
@@ -164,6 +165,9 @@ fn state(job: &JobInfo) -> &'static str {
 }
 
 async fn list(global: &Global) -> Result<Exit, Failure> {
+    if let Some(service) = super::remote::service(global).await {
+        return super::remote::imports(global, &service).await;
+    }
     let (_store, tenant) = open(global, false).await?;
     let jobs = tenant.jobs().await?;
     for job in &jobs {

@@ -2,14 +2,23 @@
 
 pub(crate) mod backup;
 pub(crate) mod bench;
+pub(crate) mod case;
+pub(crate) mod bench_search;
 pub(crate) mod compact;
 pub(crate) mod export;
 pub(crate) mod fsck;
+pub(crate) mod group;
 pub(crate) mod import;
 pub(crate) mod key;
+pub(crate) mod remote;
 pub(crate) mod search;
+pub(crate) mod service;
 pub(crate) mod show;
 pub(crate) mod status;
+pub(crate) mod token;
+pub(crate) mod up;
+pub(crate) mod user;
+pub(crate) mod tag;
 pub(crate) mod verify;
 
 use everpost_store::{KeySource, Options, RecoveryKey, Store, Tenant};
@@ -34,6 +43,21 @@ pub(crate) async fn open(global: &Global, create: bool) -> Result<(Store, Tenant
     }
     let tenant = opened.store.tenant(global.tenant.as_deref())?;
     Ok((opened.store, tenant))
+}
+
+/// Brings the index up to date, so that what an interrupted import left is found all the
+/// same. Where the index cannot move (a full disk, say), what it has is searched, and what is
+/// missing is said and counted.
+pub(crate) async fn indexed(tenant: &Tenant) -> Result<u64, Failure> {
+    let Err(error) = tenant.advance_index(true).await else {
+        return Ok(0);
+    };
+    eprintln!(
+        "warning[{}]: the index could not be brought up to date: {error}",
+        error.code()
+    );
+    let progress = tenant.index_progress().await?;
+    Ok(progress.events.saturating_sub(progress.indexed))
 }
 
 /// The one time a recovery key is shown. It goes to standard error, so that it is seen

@@ -2,18 +2,25 @@
 
 use std::io::Write;
 
+use everpost_domain::digest::Digest;
 use everpost_domain::identity::Origin;
 use everpost_domain::message::{SearchText, format_rfc3339, scan};
-use everpost_store::{CopyInfo, MatchExplanation};
+use everpost_store::{CopyInfo, MatchExplanation, Scope, Tenant};
 use serde_json::json;
 
 use super::search::address;
-use super::{open, time};
+use super::{indexed, open, time};
 use crate::cli::{Global, ShowCommand};
 use crate::failure::{Exit, Failure};
-use crate::output::{count, line, object, plain};
+use crate::output::{count, cut, line, object, plain};
 
 pub(crate) async fn run(global: &Global, command: ShowCommand) -> Result<Exit, Failure> {
+    if !command.matches
+        && !command.conversation
+        && let Some(service) = super::remote::service(global).await
+    {
+        return super::remote::show(global, &service, &command).await;
+    }
     let (_store, tenant) = open(global, false).await?;
     let id = tenant.resolve(&command.id).await?;
     if command.raw {
@@ -24,6 +31,9 @@ pub(crate) async fn run(global: &Global, command: ShowCommand) -> Result<Exit, F
     }
     if command.matches {
         return explain(global, &tenant.explain_match(&id).await?);
+    }
+    if command.conversation {
+        return conversation(global, &tenant, &id).await;
     }
     let info = tenant.show(&id).await?;
     if global.json {
@@ -36,6 +46,43 @@ pub(crate) async fn run(global: &Global, command: ShowCommand) -> Result<Exit, F
     line("")?;
     for text in text.body.lines() {
         line(plain(text))?;
+    }
+    Ok(Exit::Well)
+}
+
+async fn conversation(global: &Global, tenant: &Tenant, id: &Digest) -> Result<Exit, Failure> {
+    indexed(tenant).await?;
+    let found = tenant.conversation(id, &Scope::Everything).await?;
+    for item in &found.items {
+        let date = item.sent.map(format_rfc3339);
+        let from = item.from.first().map(address).unwrap_or_default();
+        if global.json {
+            object(&json!({
+                "id": item.id.to_string(), "date": date, "from": from, "subject": item.subject,
+                "depth": item.depth,
+            }))?;
+            continue;
+        }
+        let short: String = item.id.to_string().chars().take(12).collect();
+        let date: String = date
+            .unwrap_or_else(|| "no date".into())
+            .chars()
+            .take(10)
+            .collect();
+        // Deeper answers are not moved further: the line has to hold the subject too.
+        let indent = "  ".repeat(item.depth.min(12) as usize);
+        line(format!(
+            "{short}  {date}  {indent}{}: {}",
+            cut(&from, 30),
+            cut(&item.subject, 60)
+        ))?;
+    }
+    if global.json {
+        object(
+            &json!({"summary": true, "messages": found.items.len(), "complete": found.complete}),
+        )?;
+    } else if !found.complete {
+        line("… and more: the conversation is larger than what was looked at")?;
     }
     Ok(Exit::Well)
 }

@@ -1,5 +1,6 @@
 //! `everpost status` and `everpost reindex`.
 
+use everpost_store::{Age, Collected, Tenant, Usage};
 use serde_json::json;
 
 use super::open;
@@ -8,21 +9,20 @@ use crate::failure::{Exit, Failure};
 use crate::output::{count, line, object, plain, size};
 
 pub(crate) async fn run(global: &Global, command: StatusCommand) -> Result<Exit, Failure> {
+    let lists = command.mailboxes || command.ages || command.collected || command.csv;
+    if !lists && let Some(service) = super::remote::service(global).await {
+        return super::remote::status(global, &service).await;
+    }
     let (store, tenant) = open(global, false).await?;
     let status = tenant.status().await?;
-    let usage = if command.mailboxes {
-        tenant.usage().await?
-    } else {
-        Vec::new()
-    };
+    let lists = Lists::read(&tenant, &command).await?;
+    if command.csv {
+        return lists.csv();
+    }
     let catalog = store.catalog_bytes();
     let stored = status.pack_bytes + status.index_bytes + catalog;
     if global.json {
-        for usage in &usage {
-            object(
-                &json!({"mailbox": usage.mailbox, "copies": usage.copies, "bytes": usage.bytes, "share": usage.share}),
-            )?;
-        }
+        lists.json()?;
         object(&json!({
             "summary": true, "tenant": tenant.name(), "messages": status.messages, "copies": status.copies,
             "deliveries": status.deliveries, "mailboxes": status.mailboxes, "events": status.events,
@@ -83,16 +83,131 @@ pub(crate) async fn run(global: &Global, command: StatusCommand) -> Result<Exit,
             status.log_root
         ))?,
     }
-    for usage in &usage {
-        line(format!(
-            "  {:<40} {:>9} copies  {:>8}  (share {})",
-            plain(&usage.mailbox),
-            count(usage.copies),
-            size(usage.bytes),
-            size(usage.share)
-        ))?;
-    }
+    lists.print()?;
     Ok(Exit::Well)
+}
+
+/// What is told apart, as far as it was asked for.
+#[derive(Default)]
+struct Lists {
+    mailboxes: Vec<Usage>,
+    groups: Vec<Usage>,
+    ages: Vec<Age>,
+    collected: Vec<Collected>,
+}
+
+impl Lists {
+    async fn read(tenant: &Tenant, command: &StatusCommand) -> Result<Self, Failure> {
+        let none = !command.mailboxes && !command.ages && !command.collected;
+        let all = command.csv && none;
+        let mut lists = Lists::default();
+        if all || command.mailboxes {
+            lists.mailboxes = tenant.usage().await?;
+            lists.groups = tenant.usage_by_group().await?;
+        }
+        if all || command.ages {
+            lists.ages = tenant.ages().await?;
+        }
+        if all || command.collected {
+            lists.collected = tenant.collected().await?;
+        }
+        Ok(lists)
+    }
+
+    fn json(&self) -> Result<(), Failure> {
+        for (what, list) in [("mailbox", &self.mailboxes), ("group", &self.groups)] {
+            for one in list {
+                object(
+                    &json!({what: one.name, "copies": one.copies, "bytes": one.bytes, "share": one.share}),
+                )?;
+            }
+        }
+        for age in &self.ages {
+            object(&json!({"year": age.year, "copies": age.copies, "bytes": age.bytes}))?;
+        }
+        for one in &self.collected {
+            object(&json!({
+                "month": month(one), "stored": one.stored, "stored_bytes": one.stored_bytes,
+                "duplicate": one.duplicate, "duplicate_bytes": one.duplicate_bytes,
+            }))?;
+        }
+        Ok(())
+    }
+
+    fn print(&self) -> Result<(), Failure> {
+        for (what, list) in [("", &self.mailboxes), ("group ", &self.groups)] {
+            for one in list {
+                line(format!(
+                    "  {:<40} {:>9} copies  {:>8}  (share {})",
+                    format!("{what}{}", plain(&one.name)),
+                    count(one.copies),
+                    size(one.bytes),
+                    size(one.share)
+                ))?;
+            }
+        }
+        for age in &self.ages {
+            let (copies, bytes) = (count(age.copies), size(age.bytes));
+            line(format!(
+                "  held since {:<29} {copies:>9} copies  {bytes:>8}",
+                age.year
+            ))?;
+        }
+        for one in &self.collected {
+            line(format!(
+                "  collected {:<30} {:>9} copies  {:>8}  ({} again)",
+                month(one),
+                count(one.stored),
+                size(one.stored_bytes),
+                count(one.duplicate)
+            ))?;
+        }
+        Ok(())
+    }
+
+    /// One table: what a row is of, its name, and numbers.
+    fn csv(&self) -> Result<Exit, Failure> {
+        line("list,name,copies,bytes,share,duplicates,duplicate_bytes")?;
+        for (what, list) in [("mailbox", &self.mailboxes), ("group", &self.groups)] {
+            for one in list {
+                let name = quoted(&one.name);
+                line(format!(
+                    "{what},{name},{},{},{},,",
+                    one.copies, one.bytes, one.share
+                ))?;
+            }
+        }
+        for age in &self.ages {
+            line(format!("age,{},{},{},,,", age.year, age.copies, age.bytes))?;
+        }
+        for one in &self.collected {
+            line(format!(
+                "collected,{},{},{},,{},{}",
+                month(one),
+                one.stored,
+                one.stored_bytes,
+                one.duplicate,
+                one.duplicate_bytes
+            ))?;
+        }
+        Ok(Exit::Well)
+    }
+}
+
+fn month(of: &Collected) -> String {
+    format!("{:04}-{:02}", of.year, of.month)
+}
+
+/// A value of a CSV file. Spreadsheets take what begins like a formula for one; a quote mark
+/// before it makes it a text.
+fn quoted(text: &str) -> String {
+    let text = plain(text).replace('"', "\"\"");
+    let guard = if text.starts_with(['=', '+', '-', '@']) {
+        "'"
+    } else {
+        ""
+    };
+    format!("\"{guard}{text}\"")
 }
 
 pub(crate) async fn reindex(global: &Global) -> Result<Exit, Failure> {

@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 use std::path::Path;
 use std::time::Duration;
 
+use everpost_domain::log::EventKind;
 use everpost_store::{Bad, Stage, Tenant, VerifyProgress};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
@@ -163,8 +164,11 @@ pub(crate) fn show(bar: &ProgressBar, progress: VerifyProgress) {
 
 /// `everpost log head`.
 pub(crate) async fn log(global: &Global, command: LogCommand) -> Result<Exit, Failure> {
-    let LogCommand::Head { out } = command;
     let (_store, tenant) = open(global, false).await?;
+    let out = match command {
+        LogCommand::Head { out } => out,
+        LogCommand::Actions { from } => return actions(global, &tenant, from).await,
+    };
     tenant.advance_log().await?;
     let Some(head) = tenant.log_head().await? else {
         return Err(Failure::usage("the log is empty", "import mail first"));
@@ -194,4 +198,46 @@ pub(crate) async fn log(global: &Global, command: LogCommand) -> Result<Exit, Fa
     }
     line(format!("Verifier key: {}", head.key))?;
     Ok(Exit::Well)
+}
+
+async fn actions(global: &Global, tenant: &Tenant, mut from: u64) -> Result<Exit, Failure> {
+    loop {
+        let events = tenant.actions(from).await?;
+        let Some(last) = events.last() else {
+            return Ok(Exit::Well);
+        };
+        from = last.seq + 1;
+        for event in &events {
+            let kind = match event.kind {
+                EventKind::ImportWithdrawn => "withdrawn",
+                EventKind::Exported => "exported",
+                EventKind::Accessed => "accessed",
+                _ => "administered",
+            };
+            let subject = match event.kind {
+                EventKind::Accessed | EventKind::Administered => {
+                    String::from_utf8_lossy(&event.record.subject).into_owned()
+                }
+                // A job's number or a manifest's digest.
+                _ => event
+                    .record
+                    .subject
+                    .iter()
+                    .map(|byte| format!("{byte:02x}"))
+                    .collect(),
+            };
+            let (actor, reason) = (&event.record.actor, &event.record.reason);
+            match global.json {
+                true => object(&json!({
+                    "seq": event.seq, "time": time(event.at), "kind": kind, "actor": actor,
+                    "subject": subject, "reason": reason,
+                }))?,
+                false => line(plain(&format!(
+                    "{:>8}  {}  {kind:<12}  {actor}  {subject}  {reason}",
+                    event.seq,
+                    time(event.at)
+                )))?,
+            }
+        }
+    }
 }

@@ -98,7 +98,7 @@ impl Drop for Disk {
 #[test]
 fn a_full_disk_stops_with_e_disk_and_more_room_goes_on() {
     // From too small for an empty catalog to almost enough, so that the room ends at other writes.
-    let landing = [4, 330, 600, 1100, 2500, 5000, 8000, 12_000];
+    let landing = [4, 40, 330, 600, 1100, 2500, 5000, 8000, 12_000];
     let sizes: Vec<u32> = if soak() {
         (1..=60).map(|step| step * step * 5).collect()
     } else {

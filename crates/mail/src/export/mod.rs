@@ -22,7 +22,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use everpost_domain::digest::{Digest, Hasher};
 use everpost_domain::message::format_rfc3339;
 use everpost_domain::query::Query;
-use everpost_store::{Held, Missed, Place, Prover, StoreError, Tenant};
+use everpost_store::{Held, Missed, Place, Prover, Scope, StoreError, Tenant};
 
 use crate::MANIFEST;
 use crate::flags;
@@ -79,6 +79,8 @@ pub struct UnknownFormat;
 pub struct ExportOptions {
     /// Which copies.
     pub query: Query,
+    /// Which of them, at most: what the exporter may see.
+    pub scope: Scope,
     /// The query as it was typed; it goes into the manifest and the log.
     pub text: String,
     /// How they are written.
@@ -160,7 +162,7 @@ pub async fn export(
     let Some(prover) = tenant.prover().await? else {
         return Err(ExportError::Nothing);
     };
-    let mut walk = tenant.walk(&options.query).await?;
+    let mut walk = tenant.walk(&options.query, &options.scope).await?;
     let mut progress = ExportProgress {
         all: walk.left(),
         ..ExportProgress::default()

@@ -1,7 +1,7 @@
 //! ZIP and tar files of messages, Maildirs and mboxes.
 
 use std::fs::File;
-use std::io::{BufReader, Cursor as Bytes, Read};
+use std::io::{BufReader, Cursor as Bytes, Read, Seek};
 use std::path::Path;
 
 use everpost_codec::mbox::Dialect;
@@ -24,6 +24,16 @@ fn unit(index: u64) -> Vec<u8> {
 
 pub(super) fn read_zip(path: &Path, from: &Cursor, sink: &mut Sink<'_>) -> Result<(), Ended> {
     let file = File::open(path).map_err(|error| source_error(path, error))?;
+    read_zip_of(file, path, from, sink)
+}
+
+/// Reads a ZIP file; `path` is its name.
+pub(super) fn read_zip_of(
+    file: impl Read + Seek,
+    path: &Path,
+    from: &Cursor,
+    sink: &mut Sink<'_>,
+) -> Result<(), Ended> {
     let mut archive =
         zip::ZipArchive::new(BufReader::new(file)).map_err(|error| source_error(path, error))?;
     for index in 0..archive.len() {
@@ -48,11 +58,22 @@ pub(super) fn read_zip(path: &Path, from: &Cursor, sink: &mut Sink<'_>) -> Resul
 }
 
 pub(super) fn read_tar(path: &Path, from: &Cursor, sink: &mut Sink<'_>) -> Result<(), Ended> {
-    let file = BufReader::new(File::open(path).map_err(|error| source_error(path, error))?);
+    let file = File::open(path).map_err(|error| source_error(path, error))?;
+    read_tar_of(file, path, from, sink)
+}
+
+/// Reads a tar file; `path` is its name, which says how it is packed.
+pub(super) fn read_tar_of(
+    file: impl Read,
+    path: &Path,
+    from: &Cursor,
+    sink: &mut Sink<'_>,
+) -> Result<(), Ended> {
+    let file = BufReader::new(file);
     let extension = path
         .extension()
         .map(|extension| extension.to_string_lossy().to_lowercase());
-    let input: Box<dyn Read> = match extension.as_deref() {
+    let input: Box<dyn Read + '_> = match extension.as_deref() {
         Some("gz" | "tgz") => Box::new(flate2::read::MultiGzDecoder::new(file)),
         Some("zst" | "tzst") => {
             let mut decoder =
@@ -132,7 +153,7 @@ impl Read for Whole<'_> {
 }
 
 /// Reads one entry: an mbox if it begins like one, else a message.
-fn read_entry(
+pub(super) fn read_entry(
     name: &str,
     unit: Vec<u8>,
     start: u64,

@@ -15,14 +15,15 @@ mod maildir;
 mod mbox;
 mod pipeline;
 mod source;
+mod upload;
 mod walk;
 
 use std::path::PathBuf;
 
 use everpost_codec::mbox::Dialect;
-use everpost_store::{Counts, JobInfo};
+use everpost_store::{Counts, JobInfo, Spooled};
 
-pub use pipeline::import;
+pub use pipeline::{begin, import};
 
 /// Messages above this are rejected: larger ones are not sent by any server we know
 /// (Exchange stops at 150 MB), and one message must fit into the memory budget.
@@ -61,6 +62,15 @@ pub enum Source {
         /// The file.
         path: PathBuf,
     },
+    /// A file that was handed over and lies sealed in the store.
+    Upload {
+        /// What it is.
+        kind: UploadKind,
+        /// Its name where it came from.
+        name: String,
+        /// The file.
+        file: Spooled,
+    },
     /// The generated organization.
     Demo {
         /// Same seed, same mail.
@@ -68,6 +78,42 @@ pub enum Source {
         /// How many messages to generate.
         messages: usize,
     },
+}
+
+/// What a file that was handed over is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UploadKind {
+    /// An mbox.
+    Mbox,
+    /// One message.
+    Eml,
+    /// A ZIP file.
+    Zip,
+    /// A tar file, plain or packed.
+    Tar,
+}
+
+impl UploadKind {
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            UploadKind::Mbox => "mbox",
+            UploadKind::Eml => "eml",
+            UploadKind::Zip => "zip",
+            UploadKind::Tar => "tar",
+        }
+    }
+
+    /// The kind of a name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        let all = [
+            UploadKind::Mbox,
+            UploadKind::Eml,
+            UploadKind::Zip,
+            UploadKind::Tar,
+        ];
+        all.into_iter().find(|kind| kind.name() == name)
+    }
 }
 
 impl Source {
@@ -79,6 +125,7 @@ impl Source {
             Source::Eml { .. } => "eml",
             Source::Zip { .. } => "zip",
             Source::Tar { .. } => "tar",
+            Source::Upload { kind, .. } => kind.name(),
             Source::Demo { .. } => "demo",
         }
     }
@@ -91,6 +138,7 @@ impl Source {
             | Source::Eml { path }
             | Source::Zip { path }
             | Source::Tar { path } => format!("{} {}", self.kind(), path.display()),
+            Source::Upload { name, .. } => format!("{} {name}", self.kind()),
             Source::Demo { seed, messages } => format!("demo of {messages} messages, seed {seed}"),
         }
     }
@@ -107,6 +155,8 @@ pub struct ImportOptions {
     pub since: Option<i64>,
     /// Only messages held before this instant.
     pub until: Option<i64>,
+    /// The mail server that the mail lay on, for `server:`.
+    pub server: Option<String>,
     /// Read and count, store nothing.
     pub dry_run: bool,
     /// Return without waiting for the index.
@@ -126,6 +176,7 @@ impl ImportOptions {
             folder: None,
             since: None,
             until: None,
+            server: None,
             dry_run: false,
             no_wait: false,
             max_message: MAX_MESSAGE,

@@ -184,6 +184,15 @@ async fn admit_all(
     Ok(())
 }
 
+/// Starts, or finds unfinished, the job that [`import`] of the same source goes on with.
+pub async fn begin(
+    tenant: &Tenant,
+    source: &Source,
+    options: &ImportOptions,
+) -> Result<Option<everpost_store::JobInfo>, ImportError> {
+    Ok(open_job(tenant, source, options).await?.0)
+}
+
 async fn open_job(
     tenant: &Tenant,
     source: &Source,
@@ -205,9 +214,10 @@ async fn open_job(
             })?
             .display()
             .to_string(),
+        Source::Upload { file, .. } => file.name().to_string(),
         Source::Demo { seed, messages } => format!("{seed} {messages}"),
     };
-    let identity = format!(
+    let mut identity = format!(
         "{}\n{place}\n{}\n{:?}\n{:?}\n{:?}",
         source.kind(),
         options.mailbox,
@@ -215,11 +225,16 @@ async fn open_job(
         options.since,
         options.until
     );
+    if let Some(server) = &options.server {
+        identity.push_str(&format!("\n{server}"));
+    }
     let about = match source {
         Source::Demo { .. } => source.describe(),
         _ => format!("{} → {}", source.describe(), options.mailbox),
     };
-    let job = tenant.start_job(&about, &identity).await?;
+    let job = tenant
+        .start_job(&about, &identity, options.server.as_deref())
+        .await?;
     let from = Cursor::decode(&job.cursor).map_err(StoreError::from)?;
     Ok((Some(job), from))
 }

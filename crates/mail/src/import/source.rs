@@ -152,6 +152,9 @@ pub(super) fn read(source: &Source, from: &Cursor, sink: &mut Sink<'_>) -> Resul
         Source::Eml { path } => super::eml::read(path, from, sink),
         Source::Zip { path } => super::archive::read_zip(path, from, sink),
         Source::Tar { path } => super::archive::read_tar(path, from, sink),
+        Source::Upload { kind, name, file } => {
+            super::upload::read(*kind, name, file, from, sink)
+        }
         Source::Demo { seed, messages } => read_demo(*seed, *messages, from, sink),
     }
 }
@@ -167,6 +170,7 @@ pub(super) fn total_bytes(source: &Source) -> u64 {
             .filter_map(|file| std::fs::metadata(file).ok())
             .map(|meta| meta.len())
             .sum(),
+        Source::Upload { file, .. } => file.length().unwrap_or(0),
         Source::Demo { .. } => 0,
     }
 }

@@ -9,7 +9,7 @@ use everpost_domain::digest::Digest;
 use everpost_domain::query::parse;
 use everpost_mail::export::{ExportOptions, ExportReport, Format, export};
 use everpost_mail::import::{ImportError, ImportOptions, ImportReport, Source, import};
-use everpost_store::{Options, Store, Tenant};
+use everpost_store::{Options, Scope, Store, Tenant};
 
 /// The mailbox of most tests.
 pub(crate) const ANN: &str = "ann@example.org";
@@ -89,6 +89,7 @@ impl Archive {
     pub(crate) async fn export(&self, query: &str, format: Format, out: &Path) -> ExportReport {
         let options = ExportOptions {
             query: parse(query).unwrap(),
+            scope: everpost_store::Scope::Everything,
             text: query.into(),
             format,
             out: out.to_path_buf(),
@@ -115,7 +116,11 @@ impl Archive {
 
     /// Everything that lies somewhere, sorted.
     pub(crate) async fn placed(&self) -> Vec<Placed> {
-        let mut walk = self.tenant.walk(&parse("").unwrap()).await.unwrap();
+        let mut walk = self
+            .tenant
+            .walk(&parse("").unwrap(), &Scope::Everything)
+            .await
+            .unwrap();
         let mut placed = Vec::new();
         loop {
             let batch = walk.next().await.unwrap();
@@ -142,7 +147,11 @@ impl Archive {
 
     /// Hands every copy's bytes to `each`.
     pub(crate) async fn each(&self, mut each: impl FnMut(Digest, &[u8])) {
-        let mut walk = self.tenant.walk(&parse("").unwrap()).await.unwrap();
+        let mut walk = self
+            .tenant
+            .walk(&parse("").unwrap(), &Scope::Everything)
+            .await
+            .unwrap();
         while walk.left() > 0 {
             for held in walk.next().await.unwrap() {
                 let (held, mut raw) = (held.unwrap(), Vec::new());

@@ -178,11 +178,12 @@ impl Tenant {
     fn offer_fresh(&self, items: Vec<Prepared>, outcomes: &[(Outcome, i64)]) {
         for (item, (outcome, event)) in items.into_iter().zip(outcomes) {
             if let Outcome::Stored(_) = outcome {
-                let bytes = item.text.body.len() + 1024;
+                let bytes = item.content.bytes();
                 let doc = FreshDoc {
                     size: item.size(),
+                    held: item.held_from,
                     head: item.head,
-                    text: item.text,
+                    content: item.content,
                 };
                 self.state
                     .fresh

@@ -5,10 +5,11 @@ use everpost_domain::cut::{Cut, Limits, cut};
 use everpost_domain::digest::Digest;
 use everpost_domain::identity::{Facts, Origin, PartSet, part_set_of_cut};
 use everpost_domain::message::{
-    Head, HeldEvidence, HeldFromSource, SearchText, day, held_from, received_date, scan,
+    Head, HeldEvidence, HeldFromSource, day, held_from, received_date, scan,
 };
 
 use crate::copy::pack_head;
+use crate::follow::Content;
 
 /// A message on its way in.
 #[derive(Debug, Clone)]
@@ -59,7 +60,7 @@ pub struct Prepared {
     pub(crate) packed_head: Vec<u8>,
     /// Digest of the key that copies of one message share, if it has one.
     pub(crate) header_key: Option<Digest>,
-    pub(crate) text: SearchText,
+    pub(crate) content: Content,
     pub(crate) cut: Cut,
     pub(crate) parts: PartSet,
     pub(crate) held_from: i64,
@@ -84,7 +85,7 @@ impl Prepared {
         Prepared {
             digest: Digest::of(raw),
             day: day(head.sent),
-            text: SearchText::read(raw, &structure),
+            content: Content::read(raw, &structure),
             parts: part_set_of_cut(raw, &structure, incoming.origin, &cut),
             cut,
             packed_head: pack_head(&head),

@@ -153,9 +153,10 @@ async fn hits(tenant: &Tenant, query: &str) -> u64 {
     let request = SearchRequest {
         query: parse(query).unwrap(),
         by: By::Message,
-        order: Order::NewestFirst,
+        order: Order::Newest,
         after: None,
         limit: 10,
+        scope: crate::Scope::Everything,
     };
     tenant.search(&request).await.unwrap().messages
 }

@@ -6,16 +6,20 @@
 mod schema;
 pub(crate) mod sql;
 pub(crate) mod statements;
+mod transaction;
 
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use sqlx::any::{AnyPoolOptions, install_default_drivers};
 use sqlx::pool::PoolConnection;
-use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Connection, Executor, Transaction};
+use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Connection, Executor};
+use tokio::sync::Notify;
 
 use crate::error::{Result, StoreError};
 use sql::Columns;
+use transaction::{Generation, Transaction};
 
 /// The newest schema this program reads.
 pub(crate) const NEWEST: i64 = schema::VERSION;
@@ -35,6 +39,12 @@ pub(crate) enum Counter {
     Split = 10,
     Job = 11,
     Tenant = 12,
+    Account = 13,
+    Token = 14,
+    Case = 15,
+    SavedSearch = 20,
+    Tag = 21,
+    Group = 22,
 }
 
 /// An open catalog.
@@ -42,7 +52,41 @@ pub(crate) struct Catalog {
     /// One connection: on SQLite one writer at a time is what the file allows anyway.
     writer: AnyPool,
     readers: AnyPool,
+    refused: Arc<Refused>,
     postgres: bool,
+    generation: Arc<Generation>,
+}
+
+/// Why a new connection could not be made ready. The pool tries such a connection again until its
+/// time is up and then says only that; whoever waits for it is told the reason at once.
+#[derive(Default)]
+struct Refused {
+    reason: Mutex<Option<sqlx::Error>>,
+    said: Notify,
+}
+
+impl Refused {
+    fn say(&self, reason: sqlx::Error) {
+        *self.reason.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason);
+        self.said.notify_one();
+    }
+
+    /// What `work` on the pool gives, or why no connection could be made for it.
+    async fn or<T>(&self, work: impl Future<Output = sqlx::Result<T>>) -> Result<T> {
+        tokio::pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut work => return Ok(done?),
+                () = self.said.notified() => {
+                    let mut reason = self.reason.lock().unwrap_or_else(PoisonError::into_inner);
+                    if let Some(reason) = reason.take() {
+                        return Err(reason.into());
+                    }
+                }
+            }
+        }
+    }
 }
 
 const SQLITE_SETTINGS: [&str; 5] = [
@@ -66,28 +110,31 @@ impl Catalog {
 
     async fn open(address: &str, postgres: bool) -> Result<Self> {
         install_default_drivers();
+        let refused = Arc::new(Refused::default());
         let options = || {
+            let refused = refused.clone();
             AnyPoolOptions::new()
                 .acquire_timeout(Duration::from_secs(60))
                 .idle_timeout(None)
                 .max_lifetime(None)
                 .test_before_acquire(false)
                 .after_connect(move |connection, _| {
+                    let refused = refused.clone();
                     Box::pin(async move {
-                        if !postgres {
-                            for setting in SQLITE_SETTINGS {
-                                connection.execute(setting).await?;
-                            }
-                        }
-                        Ok(())
+                        let settled = settle(connection, postgres).await;
+                        settled.map_err(|reason| {
+                            refused.say(reason);
+                            sqlx::Error::PoolTimedOut
+                        })
                     })
                 })
         };
-        let writer = options().max_connections(1).connect(address).await?;
         let catalog = Catalog {
-            writer,
+            writer: options().max_connections(1).connect_lazy(address)?,
             readers: options().max_connections(4).connect_lazy(address)?,
+            refused,
             postgres,
+            generation: Arc::default(),
         };
         catalog.migrate().await?;
         Ok(catalog)
@@ -130,25 +177,36 @@ impl Catalog {
     }
 
     /// Begins a transaction that may write.
-    pub(crate) async fn begin(&self) -> Result<Transaction<'static, Any>> {
+    pub(crate) async fn begin(&self) -> Result<Transaction> {
         // A read that turns into a write cannot wait for the lock on SQLite: take it at once.
         let begin = if self.postgres {
             "BEGIN"
         } else {
             "BEGIN IMMEDIATE"
         };
-        Ok(self.writer.begin_with(begin).await?)
+        let inner = self.refused.or(self.writer.begin_with(begin)).await?;
+        Ok(Transaction::new(inner, self.generation.clone()))
+    }
+
+    /// Counts this process's commits; an embedded store has no other writer.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation.now()
     }
 
     /// A connection for reading.
     pub(crate) async fn read(&self) -> Result<PoolConnection<Any>> {
-        Ok(self.readers.acquire().await?)
+        self.refused.or(self.readers.acquire()).await
+    }
+
+    /// The connection for writing.
+    async fn write(&self) -> Result<PoolConnection<Any>> {
+        self.refused.or(self.writer.acquire()).await
     }
 
     /// Moves the write-ahead log into the database file, as after a purge or before a backup.
     pub(crate) async fn checkpoint(&self) -> Result<()> {
         if !self.postgres {
-            let mut connection = self.writer.acquire().await?;
+            let mut connection = self.write().await?;
             connection
                 .execute("PRAGMA wal_checkpoint(TRUNCATE)")
                 .await?;
@@ -158,7 +216,7 @@ impl Catalog {
 
     /// Rewrites the database file without its free pages.
     pub(crate) async fn vacuum(&self) -> Result<()> {
-        let mut connection = self.writer.acquire().await?;
+        let mut connection = self.write().await?;
         connection.execute("VACUUM").await?;
         drop(connection);
         self.checkpoint().await
@@ -169,7 +227,7 @@ impl Catalog {
         if self.postgres {
             return Ok(Vec::new());
         }
-        let mut connection = self.readers.acquire().await?;
+        let mut connection = self.read().await?;
         let rows = sqlx::query("PRAGMA integrity_check")
             .fetch_all(&mut *connection)
             .await?;
@@ -190,7 +248,7 @@ impl Catalog {
         let text = to.to_str().ok_or_else(|| {
             StoreError::Invalid(format!("the path {} is not UTF-8", to.display()))
         })?;
-        let mut connection = self.writer.acquire().await?;
+        let mut connection = self.write().await?;
         sql::execute(&mut connection, statements::SNAPSHOT, sql::values![text]).await?;
         Ok(())
     }
@@ -200,6 +258,16 @@ impl Catalog {
         self.readers.close().await;
         self.writer.close().await;
     }
+}
+
+/// Makes the settings of a new connection.
+async fn settle(connection: &mut AnyConnection, postgres: bool) -> sqlx::Result<()> {
+    if !postgres {
+        for setting in SQLITE_SETTINGS {
+            connection.execute(setting).await?;
+        }
+    }
+    Ok(())
 }
 
 /// The address of the SQLite file at `path`.

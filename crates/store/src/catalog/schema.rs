@@ -7,7 +7,7 @@
 
 /// One step of the schema. Steps are never edited once released; new ones are appended
 /// (expand, migrate, contract), so that versions N and N-1 can run side by side.
-pub(super) const MIGRATIONS: &[&[&str]] = &[FIRST, FRAMES];
+pub(super) const MIGRATIONS: &[&[&str]] = &[FIRST, FRAMES, SPLITS, FINDING, ACCESS];
 
 /// Tables small enough to be stored in key order without an id of their own.
 const FIRST: &[&str] = &[
@@ -75,6 +75,50 @@ const FRAMES: &[&str] = &[
     "CREATE INDEX copy_of_frame ON copy (tenant, frame)",
     "DROP INDEX part_of_frame",
     "CREATE INDEX part_of_frame ON part (tenant, frame)",
+];
+
+/// Who may come in, and by which case they look at whose mail.
+const ACCESS: &[&str] = &[
+    // roles: domain::access::Roles. password: sealed PHC string. disabled: when, or 0.
+    "CREATE TABLE account (id BIGINT PRIMARY KEY, tenant BIGINT NOT NULL, hash BIGINT NOT NULL, address BLOB NOT NULL, name BLOB NOT NULL, roles BIGINT NOT NULL, password BLOB NOT NULL, disabled BIGINT NOT NULL, created BIGINT NOT NULL)",
+    "CREATE UNIQUE INDEX account_by_hash ON account (tenant, hash)",
+    "CREATE TABLE account_address (tenant BIGINT NOT NULL, account BIGINT NOT NULL, hash BIGINT NOT NULL, address BLOB NOT NULL, PRIMARY KEY (tenant, account, hash))",
+    // prefix finds a secret, tag proves it: both keyed hashes. used: lately, within a minute.
+    "CREATE TABLE session (tenant BIGINT NOT NULL, prefix BIGINT NOT NULL, tag BLOB NOT NULL, account BIGINT NOT NULL, created BIGINT NOT NULL, used BIGINT NOT NULL, PRIMARY KEY (tenant, prefix))",
+    // scopes: domain::access::Scopes. shown: the secret's first letters. revoked: when, or 0.
+    "CREATE TABLE token (id BIGINT PRIMARY KEY, tenant BIGINT NOT NULL, account BIGINT NOT NULL, prefix BIGINT NOT NULL, tag BLOB NOT NULL, name BLOB NOT NULL, shown BLOB NOT NULL, scopes BIGINT NOT NULL, created BIGINT NOT NULL, expires BIGINT NOT NULL, used BIGINT NOT NULL, revoked BIGINT NOT NULL)",
+    "CREATE INDEX token_by_prefix ON token (tenant, prefix)",
+    // since and until bound when mail is held from. closed: when, or 0.
+    "CREATE TABLE casefile (id BIGINT PRIMARY KEY, tenant BIGINT NOT NULL, name BLOB NOT NULL, reason BLOB NOT NULL, officer BIGINT NOT NULL, since BIGINT NOT NULL, until BIGINT NOT NULL, opened BIGINT NOT NULL, closed BIGINT NOT NULL)",
+    "CREATE INDEX casefile_of_tenant ON casefile (tenant)",
+    "CREATE TABLE casefile_person (tenant BIGINT NOT NULL, casefile BIGINT NOT NULL, hash BIGINT NOT NULL, address BLOB NOT NULL, PRIMARY KEY (tenant, casefile, hash))",
+    // Work that a service took on and will go on with when it starts again; what: sealed.
+    "CREATE TABLE task (tenant BIGINT NOT NULL, job BIGINT NOT NULL, what BLOB NOT NULL, PRIMARY KEY (tenant, job))",
+    "CREATE TABLE casefile_reviewer (tenant BIGINT NOT NULL, casefile BIGINT NOT NULL, account BIGINT NOT NULL, PRIMARY KEY (tenant, casefile, account))",
+];
+
+/// What people keep of their searching: saved searches, tags on messages, groups of addresses.
+const FINDING: &[&str] = &[
+    // owner: keyed hash of the address; hash: of owner and name. about: name, query as typed, canonical form.
+    "CREATE TABLE saved_search (id BIGINT PRIMARY KEY, tenant BIGINT NOT NULL, owner BIGINT NOT NULL, hash BIGINT NOT NULL, address BLOB NOT NULL, about BLOB NOT NULL, created BIGINT NOT NULL)",
+    "CREATE UNIQUE INDEX saved_search_by_name ON saved_search (tenant, owner, hash)",
+    "CREATE TABLE tag (id BIGINT PRIMARY KEY, tenant BIGINT NOT NULL, hash BIGINT NOT NULL, name BLOB NOT NULL)",
+    "CREATE UNIQUE INDEX tag_by_hash ON tag (tenant, hash)",
+    // copy: the first of the message that has the tag.
+    "CREATE TABLE tagged (tenant BIGINT NOT NULL, tag BIGINT NOT NULL, copy BIGINT NOT NULL, PRIMARY KEY (tenant, tag, copy))",
+    "CREATE TABLE address_group (id BIGINT PRIMARY KEY, tenant BIGINT NOT NULL, hash BIGINT NOT NULL, about BLOB NOT NULL)",
+    "CREATE UNIQUE INDEX address_group_by_hash ON address_group (tenant, hash)",
+    // The server that a job's mail came from: keyed hash of its name; 0 where none was named.
+    "CREATE TABLE server (tenant BIGINT NOT NULL, hash BIGINT NOT NULL, name BLOB NOT NULL, PRIMARY KEY (tenant, hash))",
+    "ALTER TABLE job ADD COLUMN server BIGINT NOT NULL DEFAULT 0",
+];
+
+/// Splits: the version of their fields, and documents that were replaced by one in another
+/// split (a serialised set of seqs, and how many).
+const SPLITS: &[&str] = &[
+    "ALTER TABLE split ADD COLUMN schema BIGINT NOT NULL DEFAULT 1",
+    "ALTER TABLE split ADD COLUMN dead BLOB",
+    "ALTER TABLE split ADD COLUMN deaths BIGINT NOT NULL DEFAULT 0",
 ];
 
 /// The newest schema this program knows.

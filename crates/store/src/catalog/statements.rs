@@ -89,7 +89,6 @@ pub(crate) const IDS_BY_HEADER: Batch = Batch {
     columns: 2,
     after: ") SELECT copy.id FROM wanted CROSS JOIN copy WHERE copy.tenant = wanted.tenant AND copy.header_key = wanted.header_key AND copy.header_key <> 0",
 };
-pub(crate) const DAYS: &str = "SELECT DISTINCT day FROM copy WHERE tenant = $1";
 pub(crate) const COPIES_BETWEEN: &str =
     "SELECT digest FROM copy WHERE tenant = $1 AND day = $2 AND prefix >= $3 AND prefix <= $4";
 /// Columns of a copy as `CopyRow` reads them.
@@ -113,6 +112,11 @@ pub(crate) const LINKS_OF_MESSAGE: &str =
     "SELECT copy FROM link WHERE tenant = $1 AND message = $2 AND withdrawn = 0 ORDER BY copy";
 /// Both ends of every link in force, as seqs of their admissions.
 pub(crate) const LINKED_SEQS: &str = "SELECT mine.seq, theirs.seq FROM link JOIN copy AS young ON young.id = link.copy JOIN event AS mine ON mine.id = young.event JOIN copy AS old ON old.id = link.message JOIN event AS theirs ON theirs.id = old.event WHERE link.tenant = $1 AND link.withdrawn = 0 AND mine.seq IS NOT NULL AND theirs.seq IS NOT NULL ORDER BY link.id";
+
+/// What bitmaps over messages and places follow from: as long as it is the same, so are they.
+pub(crate) const STAMP: &str = "SELECT (SELECT COALESCE(MAX(seq), -1) FROM event WHERE tenant = $1), COUNT(*), COALESCE(MAX(id), 0), CAST(COALESCE(SUM(CASE WHEN withdrawn <> 0 THEN 1 ELSE 0 END), 0) AS BIGINT) FROM link WHERE tenant = $1";
+/// Every day that has a copy, by jumps from one to the next.
+pub(crate) const DAYS: &str = "WITH RECURSIVE days (day) AS (SELECT MIN(day) FROM copy WHERE tenant = $1 UNION ALL SELECT (SELECT MIN(copy.day) FROM copy WHERE copy.tenant = $1 AND copy.day > days.day) FROM days WHERE days.day IS NOT NULL) SELECT day FROM days WHERE day IS NOT NULL";
 
 // -- deliveries, owners, placements --------------------------------------------------------
 
@@ -139,15 +143,32 @@ pub(crate) const INSERT_PLACEMENTS: Batch = Batch {
     columns: 6,
     after: "",
 };
-/// Placements of a copy whose delivery was not withdrawn (job state 3).
-pub(crate) const PLACES_OF_COPY: &str = "SELECT placement.folder, placement.flags, placement.keywords, delivery.at, folder.name, mailbox.name FROM placement JOIN folder ON folder.id = placement.folder JOIN mailbox ON mailbox.id = folder.mailbox JOIN delivery ON delivery.tenant = placement.tenant AND delivery.copy = placement.copy AND delivery.id = placement.id LEFT JOIN job ON job.id = delivery.job WHERE placement.tenant = $1 AND placement.copy = $2 AND COALESCE(job.state, 0) <> 3 ORDER BY placement.id";
+/// Placements of copies whose delivery was not withdrawn (job state 3).
+pub(crate) const PLACES_OF_COPIES: Batch = Batch {
+    before: "WITH wanted (tenant, copy) AS (VALUES",
+    columns: 2,
+    after: ") SELECT placement.copy, folder.mailbox, placement.flags, placement.keywords, delivery.at, folder.name, mailbox.name FROM wanted CROSS JOIN placement JOIN folder ON folder.id = placement.folder JOIN mailbox ON mailbox.id = folder.mailbox JOIN delivery ON delivery.tenant = placement.tenant AND delivery.copy = placement.copy AND delivery.id = placement.id LEFT JOIN job ON job.id = delivery.job WHERE placement.tenant = wanted.tenant AND placement.copy = wanted.copy AND COALESCE(job.state, 0) <> 3 ORDER BY placement.id",
+};
+pub(crate) const OWNS: &str =
+    "SELECT 1 FROM owner WHERE tenant = $1 AND mailbox = $2 AND copy = $3";
 pub(crate) const SEQS_OF_FOLDER: &str = "SELECT DISTINCT event.seq FROM placement JOIN delivery ON delivery.tenant = placement.tenant AND delivery.copy = placement.copy AND delivery.id = placement.id LEFT JOIN job ON job.id = delivery.job JOIN copy ON copy.id = placement.copy JOIN event ON event.id = copy.event WHERE placement.tenant = $1 AND placement.folder = $2 AND COALESCE(job.state, 0) <> 3 AND event.seq IS NOT NULL";
+/// Seqs and mailboxes of placements whose flags, under the mask `$2`, are `$3`.
+pub(crate) const SEQS_BY_FLAGS: &str = "SELECT DISTINCT event.seq, folder.mailbox FROM placement JOIN folder ON folder.id = placement.folder JOIN delivery ON delivery.tenant = placement.tenant AND delivery.copy = placement.copy AND delivery.id = placement.id LEFT JOIN job ON job.id = delivery.job JOIN copy ON copy.id = placement.copy JOIN event ON event.id = copy.event WHERE placement.tenant = $1 AND (placement.flags & $2) = $3 AND COALESCE(job.state, 0) <> 3 AND event.seq IS NOT NULL";
+/// Seqs and mailboxes of what jobs brought from a server.
+pub(crate) const SEQS_BY_SERVER: &str = "SELECT DISTINCT event.seq, folder.mailbox FROM job JOIN delivery ON delivery.tenant = job.tenant AND delivery.job = job.id JOIN placement ON placement.tenant = delivery.tenant AND placement.copy = delivery.copy AND placement.id = delivery.id JOIN folder ON folder.id = placement.folder JOIN copy ON copy.id = delivery.copy JOIN event ON event.id = copy.event WHERE job.tenant = $1 AND job.server = $2 AND job.state <> 3 AND event.seq IS NOT NULL";
 pub(crate) const SEQS_OF_MAILBOX: &str = "SELECT event.seq FROM owner JOIN copy ON copy.id = owner.copy JOIN event ON event.id = copy.event WHERE owner.tenant = $1 AND owner.mailbox = $2 AND event.seq IS NOT NULL";
+/// Seqs of every mailbox.
+pub(crate) const SEQS_OF_OWNERS: &str = "SELECT event.seq, owner.mailbox FROM owner JOIN copy ON copy.id = owner.copy JOIN event ON event.id = copy.event WHERE owner.tenant = $1 AND event.seq IS NOT NULL";
 /// Copies all of whose deliveries came by withdrawn jobs.
 pub(crate) const HIDDEN_SEQS: &str = "SELECT event.seq FROM copy JOIN event ON event.id = copy.event WHERE copy.tenant = $1 AND event.seq IS NOT NULL AND copy.id IN (SELECT delivery.copy FROM delivery JOIN job ON job.id = delivery.job WHERE delivery.tenant = $1 AND job.state = 3) AND copy.id NOT IN (SELECT delivery.copy FROM delivery LEFT JOIN job ON job.id = delivery.job WHERE delivery.tenant = $1 AND COALESCE(job.state, 0) <> 3)";
 pub(crate) const WITHDRAWN_JOBS: &str =
     "SELECT id FROM job WHERE tenant = $1 AND state = 3 LIMIT 1";
 pub(crate) const USAGE_BY_MAILBOX: &str = "WITH shared (copy, owners) AS (SELECT copy, COUNT(*) FROM owner WHERE tenant = $1 GROUP BY copy) SELECT owner.mailbox, COUNT(*), CAST(SUM(copy.size) AS BIGINT), CAST(SUM(copy.size / shared.owners) AS BIGINT) FROM owner JOIN copy ON copy.id = owner.copy JOIN shared ON shared.copy = owner.copy WHERE owner.tenant = $1 GROUP BY owner.mailbox";
+/// Copies and bytes by the day (UTC) since when they are held.
+pub(crate) const AGES: &str = "SELECT (held_from - CASE WHEN held_from < 0 THEN 86399999999 ELSE 0 END) / 86400000000, COUNT(*), CAST(SUM(size) AS BIGINT) FROM copy WHERE tenant = $1 GROUP BY 1 ORDER BY 1";
+/// Admissions and repeated deliveries by the day (UTC) when they were recorded.
+pub(crate) const COLLECTED: &str = "SELECT event.at / 86400000000, event.kind, COUNT(*), CAST(SUM(copy.size) AS BIGINT) FROM event JOIN copy ON copy.id = event.copy WHERE event.tenant = $1 AND event.kind IN (1, 2) GROUP BY 1, 2 ORDER BY 1";
+pub(crate) const SIZES: &str = "SELECT event.seq, copy.size FROM copy JOIN event ON event.id = copy.event WHERE copy.tenant = $1 AND event.seq IS NOT NULL";
 pub(crate) const COUNT_COPIES: &str = "SELECT COUNT(*) FROM copy WHERE tenant = $1";
 /// Copies that are not the first of their message.
 pub(crate) const COUNT_LINKED: &str =
@@ -187,14 +208,41 @@ pub(crate) const SET_FOLLOWER: &str = "INSERT INTO follower (tenant, kind, seq) 
 
 // -- index ---------------------------------------------------------------------------------
 
-pub(crate) const SPLITS: &str = "SELECT id, name, size, docs, first, last, analyser, key FROM split WHERE tenant = $1 ORDER BY id";
-pub(crate) const INSERT_SPLIT: &str = "INSERT INTO split (id, tenant, name, size, docs, first, last, analyser, key) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
-pub(crate) const DELETE_SPLIT: &str = "DELETE FROM split WHERE tenant = $1 AND id = $2";
+pub(crate) const SPLITS: &str = "SELECT id, name, size, docs, first, last, analyser, key, schema, dead, deaths FROM split WHERE tenant = $1 ORDER BY id";
+pub(crate) const INSERT_SPLIT: &str = "INSERT INTO split (id, tenant, name, size, docs, first, last, analyser, key, schema) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+pub(crate) const DELETE_SPLIT: &str =
+    "DELETE FROM split WHERE tenant = $1 AND id = $2 AND deaths = $3";
+pub(crate) const SET_DEAD: &str =
+    "UPDATE split SET dead = $5, deaths = $4 WHERE tenant = $1 AND id = $2 AND deaths = $3";
 pub(crate) const DELETE_SPLITS: &str = "DELETE FROM split WHERE tenant = $1";
+
+// -- saved searches, tags, groups ----------------------------------------------------------
+
+pub(crate) const SAVED_SEARCHES: &str = "SELECT id, address, about, created FROM saved_search WHERE tenant = $1 AND owner = $2 ORDER BY id";
+pub(crate) const SAVE_SEARCH: &str = "INSERT INTO saved_search (id, tenant, owner, hash, address, about, created) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (tenant, owner, hash) DO UPDATE SET about = excluded.about, created = excluded.created RETURNING id";
+pub(crate) const DELETE_SEARCH: &str =
+    "DELETE FROM saved_search WHERE tenant = $1 AND owner = $2 AND id = $3";
+pub(crate) const TAGS: &str = "SELECT id, hash, name FROM tag WHERE tenant = $1";
+pub(crate) const INSERT_TAG: &str =
+    "INSERT INTO tag (id, tenant, hash, name) VALUES ($1, $2, $3, $4)";
+pub(crate) const TAGGED_SEQS: &str = "SELECT event.seq FROM tagged JOIN copy ON copy.id = tagged.copy JOIN event ON event.id = copy.event WHERE tagged.tenant = $1 AND tagged.tag = $2 AND event.seq IS NOT NULL";
+pub(crate) const INSERT_TAGGED: Batch = Batch {
+    before: "INSERT INTO tagged (tenant, tag, copy) VALUES",
+    columns: 3,
+    after: " ON CONFLICT (tenant, tag, copy) DO NOTHING",
+};
+pub(crate) const DELETE_TAGGED: &str =
+    "DELETE FROM tagged WHERE tenant = $1 AND tag = $2 AND copy = $3";
+pub(crate) const GROUPS: &str = "SELECT id, hash, about FROM address_group WHERE tenant = $1";
+pub(crate) const SET_GROUP: &str = "INSERT INTO address_group (id, tenant, hash, about) VALUES ($1, $2, $3, $4) ON CONFLICT (tenant, hash) DO UPDATE SET about = excluded.about";
+pub(crate) const DELETE_GROUP: &str = "DELETE FROM address_group WHERE tenant = $1 AND hash = $2";
+
+pub(crate) const SERVERS: &str = "SELECT name FROM server WHERE tenant = $1";
+pub(crate) const INSERT_SERVER: &str = "INSERT INTO server (tenant, hash, name) VALUES ($1, $2, $3) ON CONFLICT (tenant, hash) DO NOTHING";
 
 // -- jobs ----------------------------------------------------------------------------------
 
-pub(crate) const INSERT_JOB: &str = "INSERT INTO job (id, tenant, kind, state, source_hash, about, cursor, started, updated, seen, stored, duplicate, rejected, failed, outside, bytes) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, 0, 0, 0, 0, 0, 0, 0)";
+pub(crate) const INSERT_JOB: &str = "INSERT INTO job (id, tenant, kind, state, source_hash, about, cursor, started, updated, server, seen, stored, duplicate, rejected, failed, outside, bytes) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, 0, 0, 0, 0, 0, 0, 0)";
 pub(crate) const JOBS: &str = "SELECT id, kind, state, about, cursor, started, updated, seen, stored, duplicate, rejected, failed, outside, bytes FROM job WHERE tenant = $1 ORDER BY id";
 pub(crate) const OPEN_JOB: &str =
     "SELECT id FROM job WHERE tenant = $1 AND source_hash = $2 AND state = 1 ORDER BY id";
@@ -285,6 +333,69 @@ pub(crate) const MOVE_PARTS: Batch = Batch {
 };
 pub(crate) const DELETE_FRAMES_OF_PACK: &str = "DELETE FROM frame WHERE tenant = $1 AND pack = $2";
 pub(crate) const DELETE_PACK: &str = "DELETE FROM pack WHERE tenant = $1 AND id = $2";
+
+pub(crate) const TASKS: &str = "SELECT job, what FROM task WHERE tenant = $1 ORDER BY job";
+pub(crate) const INSERT_TASK: &str = "INSERT INTO task (tenant, job, what) VALUES ($1, $2, $3) ON CONFLICT (tenant, job) DO UPDATE SET what = excluded.what";
+pub(crate) const DELETE_TASK: &str = "DELETE FROM task WHERE tenant = $1 AND job = $2";
+
+// -- access --------------------------------------------------------------------------------
+
+pub(crate) const ACTIONS: &str = "SELECT seq, kind, at, note FROM event WHERE tenant = $1 AND kind IN (3, 5, 6, 7) AND seq >= $2 ORDER BY seq LIMIT 1000";
+/// Columns as `read_account` reads them.
+pub(crate) const ACCOUNTS: &str = "SELECT id, address, name, roles, disabled, created, password FROM account WHERE tenant = $1 ORDER BY id";
+pub(crate) const ACCOUNT: &str = "SELECT id, address, name, roles, disabled, created, password FROM account WHERE tenant = $1 AND id = $2";
+pub(crate) const ACCOUNT_BY_HASH: &str = "SELECT id, address, name, roles, disabled, created, password FROM account WHERE tenant = $1 AND hash = $2";
+pub(crate) const INSERT_ACCOUNT: &str = "INSERT INTO account (id, tenant, hash, address, name, roles, password, disabled, created) VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8)";
+pub(crate) const CHANGE_ACCOUNT: &str = "UPDATE account SET name = $3, roles = $4, password = $5, disabled = $6 WHERE tenant = $1 AND id = $2";
+pub(crate) const ADDRESSES_OF_ACCOUNTS: &str =
+    "SELECT account, address FROM account_address WHERE tenant = $1";
+pub(crate) const ADDRESSES_OF_ACCOUNT: &str =
+    "SELECT account, address FROM account_address WHERE tenant = $1 AND account = $2";
+pub(crate) const INSERT_ACCOUNT_ADDRESSES: Batch = Batch {
+    before: "INSERT INTO account_address (tenant, account, hash, address) VALUES",
+    columns: 4,
+    after: " ON CONFLICT (tenant, account, hash) DO NOTHING",
+};
+pub(crate) const DELETE_ACCOUNT_ADDRESSES: &str =
+    "DELETE FROM account_address WHERE tenant = $1 AND account = $2";
+pub(crate) const SESSION: &str =
+    "SELECT tag, account, created, used FROM session WHERE tenant = $1 AND prefix = $2";
+pub(crate) const INSERT_SESSION: &str = "INSERT INTO session (tenant, prefix, tag, account, created, used) VALUES ($1, $2, $3, $4, $5, $5)";
+pub(crate) const TOUCH_SESSION: &str =
+    "UPDATE session SET used = $3 WHERE tenant = $1 AND prefix = $2";
+pub(crate) const DELETE_SESSION: &str = "DELETE FROM session WHERE tenant = $1 AND prefix = $2";
+pub(crate) const DELETE_SESSIONS_OF: &str =
+    "DELETE FROM session WHERE tenant = $1 AND account = $2";
+pub(crate) const DELETE_OLD_SESSIONS: &str =
+    "DELETE FROM session WHERE tenant = $1 AND (created < $2 OR used < $3)";
+/// Columns as `read_token` reads them.
+pub(crate) const TOKENS: &str = "SELECT id, account, name, shown, scopes, created, expires, used, revoked, tag FROM token WHERE tenant = $1 ORDER BY id";
+pub(crate) const TOKENS_BY_PREFIX: &str = "SELECT id, account, name, shown, scopes, created, expires, used, revoked, tag FROM token WHERE tenant = $1 AND prefix = $2";
+pub(crate) const INSERT_TOKEN: &str = "INSERT INTO token (id, tenant, account, prefix, tag, name, shown, scopes, created, expires, used, revoked) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, 0)";
+pub(crate) const TOUCH_TOKEN: &str = "UPDATE token SET used = $3 WHERE tenant = $1 AND id = $2";
+pub(crate) const REVOKE_TOKEN: &str =
+    "UPDATE token SET revoked = $3 WHERE tenant = $1 AND id = $2 AND revoked = 0";
+/// Columns as `read_case` reads them.
+pub(crate) const CASEFILES: &str = "SELECT id, name, reason, officer, since, until, opened, closed FROM casefile WHERE tenant = $1 ORDER BY id";
+pub(crate) const INSERT_CASEFILE: &str = "INSERT INTO casefile (id, tenant, name, reason, officer, since, until, opened, closed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0)";
+pub(crate) const CLOSE_CASEFILE: &str =
+    "UPDATE casefile SET closed = $3 WHERE tenant = $1 AND id = $2 AND closed = 0";
+pub(crate) const PEOPLE_OF_CASEFILES: &str =
+    "SELECT casefile, address FROM casefile_person WHERE tenant = $1 ORDER BY casefile, hash";
+pub(crate) const INSERT_CASEFILE_PEOPLE: Batch = Batch {
+    before: "INSERT INTO casefile_person (tenant, casefile, hash, address) VALUES",
+    columns: 4,
+    after: " ON CONFLICT (tenant, casefile, hash) DO NOTHING",
+};
+pub(crate) const REVIEWERS_OF_CASEFILES: &str =
+    "SELECT casefile, account FROM casefile_reviewer WHERE tenant = $1 ORDER BY casefile, account";
+pub(crate) const INSERT_CASEFILE_REVIEWERS: Batch = Batch {
+    before: "INSERT INTO casefile_reviewer (tenant, casefile, account) VALUES",
+    columns: 3,
+    after: " ON CONFLICT (tenant, casefile, account) DO NOTHING",
+};
+pub(crate) const DELETE_CASEFILE_REVIEWERS: &str =
+    "DELETE FROM casefile_reviewer WHERE tenant = $1 AND casefile = $2";
 
 #[cfg(test)]
 mod tests {

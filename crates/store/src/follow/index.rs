@@ -4,27 +4,22 @@
 //! object store and one transaction has listed it and moved the cursor. What was gathered
 //! and not sealed is read again after a crash.
 
-use std::fs::File;
-use std::io::Read;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use everpost_domain::message::{Head, SearchText, scan};
-use object_store::ObjectStoreExt;
-use object_store::path::Path;
-use roaring::RoaringTreemap;
+use everpost_domain::message::{
+    Attachment, Head, HeaderLine, SearchText, Structure, attachments, scan, searchable_headers,
+};
+use everpost_domain::query::AttachmentText;
+use everpost_domain::text::language_of;
 use sqlx::AnyConnection;
 
-use super::Follower;
+use super::{Follower, SplitRow};
 use crate::catalog::sql::{self, Columns, values};
-use crate::catalog::{Counter, statements, take_ids};
+use crate::catalog::statements;
 use crate::error::{Result, StoreError};
-use crate::index::{
-    ANALYSER_VERSION, Built, Doc, FileRange, RangeRead, Sealed, Split, SplitId, SplitWriter, merge,
-};
+use crate::index::{Built, Doc, SplitWriter};
 use crate::seal::Key;
 use crate::tenant::Tenant;
-use crate::vault::{Upload, object_path};
 
 /// Events that are looked at in one step.
 const STEP: i64 = 2048;
@@ -32,16 +27,89 @@ const STEP: i64 = 2048;
 const WRITERS: usize = 2;
 /// A builder seals its split when its postings take this much memory.
 const BUDGET: usize = 40 << 20;
-/// So many splits of about one size become one.
-const MERGE: usize = 8;
-/// Splits of this many documents are merged no further: about 30 a million copies.
-const LARGE: i64 = 32_768;
 
 /// What the index needs to know of a copy, as admission left it or as it was read back.
 pub(crate) struct FreshDoc {
     pub(crate) size: u64,
+    /// When it was first held, in seconds.
+    pub(crate) held: i64,
     pub(crate) head: Head,
+    pub(crate) content: Content,
+}
+
+/// What can be searched of a copy's bytes besides its head.
+pub(crate) struct Content {
     pub(crate) text: SearchText,
+    pub(crate) headers: Vec<HeaderLine>,
+    pub(crate) attachments: Vec<Attachment>,
+    /// ISO 639-1 code.
+    pub(crate) language: Option<&'static str>,
+}
+
+impl Content {
+    /// Reads the bytes of a copy. Texts of attachments that take knowledge of a file format
+    /// are not known from that.
+    pub(crate) fn read(raw: &[u8], structure: &Structure) -> Self {
+        let text = SearchText::read(raw, structure);
+        Content {
+            headers: searchable_headers(raw, structure),
+            attachments: attachments(raw, structure),
+            language: language_of(&text.body),
+            text,
+        }
+    }
+
+    /// What is known of a copy whose bytes are damaged.
+    fn unknown() -> Self {
+        Content {
+            text: SearchText {
+                body: String::new(),
+                body_unread: true,
+                attachments_unread: true,
+            },
+            headers: Vec::new(),
+            attachments: Vec::new(),
+            language: None,
+        }
+    }
+
+    /// About how much memory it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        let headers = self
+            .headers
+            .iter()
+            .map(|line| line.name.len() + line.value.len());
+        let texts = self.attachments.iter().filter_map(|one| one.text.as_ref());
+        self.text.body.len() + headers.sum::<usize>() + texts.map(String::len).sum::<usize>() + 1024
+    }
+}
+
+impl FreshDoc {
+    /// Adds it to a split as the copy at `seq`.
+    pub(super) fn add_to(&self, writer: &mut SplitWriter, seq: u64) -> Result<()> {
+        let content = &self.content;
+        let attachments: Vec<AttachmentText<'_>> = content
+            .attachments
+            .iter()
+            .map(|one| AttachmentText {
+                name: one.name.as_deref(),
+                kind: &one.kind,
+                text: one.text.as_deref(),
+                cut: one.cut,
+            })
+            .collect();
+        writer.add(&Doc {
+            seq,
+            size: self.size,
+            head: &self.head,
+            text: &content.text,
+            held: self.held,
+            headers: &content.headers,
+            attachments: &attachments,
+            language: content.language,
+        })?;
+        Ok(())
+    }
 }
 
 /// Splits under construction.
@@ -63,24 +131,6 @@ pub struct IndexProgress {
     pub events: u64,
 }
 
-/// A split's row.
-pub(crate) struct SplitRow {
-    pub(crate) row: i64,
-    pub(crate) id: SplitId,
-    pub(crate) size: i64,
-    pub(crate) docs: i64,
-    pub(crate) analyser: i64,
-    key: Vec<u8>,
-}
-
-pub(crate) fn split_path(id: &SplitId) -> Path {
-    object_path("splits", &id.0)
-}
-
-fn split_label(id: &SplitId) -> Vec<u8> {
-    [b"split".as_slice(), &id.0].concat()
-}
-
 /// Runs work that computes or waits for disks where it does not hold up other tasks.
 pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
@@ -92,9 +142,33 @@ pub(crate) async fn blocking<T: Send + 'static>(
 
 impl Tenant {
     /// Gathers what was admitted and not yet indexed, sealing splits as they fill. With
-    /// `flush`, everything gathered is sealed: when this returns, it can be found.
+    /// `flush`, everything gathered is sealed: when this returns, it can be found. An index
+    /// that another version made is thrown away first and built again.
     pub async fn advance_index(&self, flush: bool) -> Result<IndexProgress> {
         let mut building = self.state.building.lock().await;
+        if building.next.is_none() && self.has_stale_splits().await? {
+            self.discard_index(&mut building).await?;
+        }
+        self.gather_all(&mut building).await?;
+        if flush {
+            self.seal(&mut building).await?;
+            self.merge_small().await?;
+        }
+        drop(building);
+        self.index_progress().await
+    }
+
+    async fn has_stale_splits(&self) -> Result<bool> {
+        let mut db = self.store.catalog.read().await?;
+        Ok(self
+            .split_rows(&mut db)
+            .await?
+            .iter()
+            .any(SplitRow::is_stale))
+    }
+
+    /// Gathers the documents of all events there are.
+    pub(super) async fn gather_all(&self, building: &mut Building) -> Result<()> {
         loop {
             let mut db = self.store.catalog.read().await?;
             let next = match building.next {
@@ -105,7 +179,7 @@ impl Tenant {
             let (docs, last) = self.gather(&mut db, next).await?;
             drop(db);
             if last < next {
-                break;
+                return Ok(());
             }
             // Until they come back, nobody knows what the writers hold: whoever fails here, or
             // is dropped, must not leave a place behind them from which others go on.
@@ -120,15 +194,9 @@ impl Tenant {
                 .iter()
                 .any(|writer| writer.memory() >= BUDGET)
             {
-                self.seal(&mut building).await?;
+                self.seal(building).await?;
             }
         }
-        if flush {
-            self.seal(&mut building).await?;
-            self.merge_small().await?;
-        }
-        drop(building);
-        self.index_progress().await
     }
 
     /// How far the index is.
@@ -188,7 +256,7 @@ impl Tenant {
     }
 
     /// Reads a copy back for the index.
-    async fn read_doc(&self, db: &mut AnyConnection, copy: i64) -> Result<FreshDoc> {
+    pub(crate) async fn read_doc(&self, db: &mut AnyConnection, copy: i64) -> Result<FreshDoc> {
         let row = self.copy_row(db, copy).await?;
         let mut raw = Vec::new();
         self.read_copy(db, &row, |bytes| {
@@ -197,13 +265,12 @@ impl Tenant {
         })
         .await?;
         let head = row.head(&self.state.keys)?;
-        blocking(move || {
-            let structure = scan(&raw);
-            FreshDoc {
-                size: raw.len() as u64,
-                head,
-                text: SearchText::read(&raw, &structure),
-            }
+        let held = row.held_from.div_euclid(1_000_000);
+        blocking(move || FreshDoc {
+            size: raw.len() as u64,
+            held,
+            head,
+            content: Content::read(&raw, &scan(&raw)),
         })
         .await
     }
@@ -211,14 +278,11 @@ impl Tenant {
     /// What can be found of a copy whose bytes are damaged: its head, text unknown.
     async fn doc_of_head(&self, db: &mut AnyConnection, copy: i64) -> Result<FreshDoc> {
         let row = self.copy_row(db, copy).await?;
-        let head = row.head(&self.state.keys).unwrap_or_default();
         Ok(FreshDoc {
             size: row.size,
-            head,
-            text: SearchText {
-                body: String::new(),
-                unread: true,
-            },
+            held: row.held_from.div_euclid(1_000_000),
+            head: row.head(&self.state.keys).unwrap_or_default(),
+            content: Content::unknown(),
         })
     }
 
@@ -242,15 +306,9 @@ impl Tenant {
                     writers.iter_mut().zip(docs.chunks(share)).zip(&mut results)
                 {
                     scope.spawn(move |_| {
-                        *result = docs.iter().try_for_each(|(seq, doc)| {
-                            let doc = Doc {
-                                seq: *seq,
-                                size: doc.size,
-                                head: &doc.head,
-                                text: &doc.text,
-                            };
-                            Ok(writer.add(&doc)?)
-                        });
+                        *result = docs
+                            .iter()
+                            .try_for_each(|(seq, doc)| doc.add_to(writer, *seq));
                     });
                 }
             });
@@ -260,12 +318,12 @@ impl Tenant {
         .await?
     }
 
-    fn scratch(&self) -> std::path::PathBuf {
+    pub(super) fn scratch(&self) -> std::path::PathBuf {
         self.store.data.join("tmp")
     }
 
     /// Makes everything gathered durable and findable.
-    async fn seal(&self, building: &mut Building) -> Result<()> {
+    pub(super) async fn seal(&self, building: &mut Building) -> Result<()> {
         if building.writers.is_empty() && !building.moved {
             return Ok(());
         }
@@ -300,194 +358,15 @@ impl Tenant {
         Ok(())
     }
 
-    async fn put_split(&self, built: &Built) -> Result<()> {
-        let mut upload = Upload::new(self.store.vault.objects.clone(), split_path(&built.id));
-        match &built.data {
-            Sealed::Bytes(bytes) => upload.write(bytes.clone()).await?,
-            Sealed::File(path) => {
-                let fail = |error| StoreError::file(path, error);
-                let mut file = File::open(path).map_err(fail)?;
-                loop {
-                    let mut piece = Vec::new();
-                    file.by_ref()
-                        .take(4 << 20)
-                        .read_to_end(&mut piece)
-                        .map_err(fail)?;
-                    if piece.is_empty() {
-                        break;
-                    }
-                    upload.write(Bytes::from(piece)).await?;
-                }
-                std::fs::remove_file(path).map_err(fail)?;
-            }
-        }
-        upload.finish().await?;
-        Ok(())
-    }
-
-    async fn list_split(&self, db: &mut AnyConnection, built: &Built, key: &Key) -> Result<()> {
-        let wrapped = self.state.keys.wrap(&split_label(&built.id), key)?;
-        let signed = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
-        let row = take_ids(db, Counter::Split, 1).await?;
-        let values = values![
-            row,
-            self.id(),
-            built.id.0.to_vec(),
-            signed(built.bytes),
-            signed(built.docs),
-            signed(built.seq_min),
-            signed(built.seq_max),
-            signed(ANALYSER_VERSION),
-            wrapped,
-        ];
-        sql::execute(db, statements::INSERT_SPLIT, values).await?;
-        Ok(())
-    }
-
-    pub(crate) async fn split_rows(&self, db: &mut AnyConnection) -> Result<Vec<SplitRow>> {
-        let rows = sql::fetch(db, statements::SPLITS, values![self.id()]).await?;
-        let read = |row: &sqlx::any::AnyRow| {
-            Ok(SplitRow {
-                row: row.int(0)?,
-                id: SplitId(row.array(1)?),
-                size: row.int(2)?,
-                docs: row.int(3)?,
-                analyser: row.int(6)?,
-                key: row.blob(7)?,
-            })
-        };
-        rows.iter().map(read).collect()
-    }
-
-    /// Opens splits, those opened before from memory. Reads objects: call where blocking is
-    /// allowed is arranged here.
-    pub(crate) async fn open_splits(&self, rows: &[SplitRow]) -> Result<Vec<Arc<Split>>> {
-        let mut splits = Vec::with_capacity(rows.len());
-        for row in rows {
-            // Terms of another analyser would be looked up in vain, and silently.
-            if u64::try_from(row.analyser) != Ok(ANALYSER_VERSION) {
-                return Err(StoreError::Index(format!(
-                    "it was made by analyser {}",
-                    row.analyser
-                )));
-            }
-            let known = lock(&self.state.splits).get(&row.id.0).cloned();
-            let split = match known {
-                Some(split) => split,
-                None => {
-                    let split = Arc::new(self.open_split(row).await?);
-                    lock(&self.state.splits).insert(row.id.0, split.clone());
-                    split
-                }
-            };
-            splits.push(split);
-        }
-        Ok(splits)
-    }
-
-    pub(crate) async fn open_split(&self, row: &SplitRow) -> Result<Split> {
-        let item = || format!("split {}", split_path(&row.id));
-        let key = self
-            .state
-            .keys
-            .unwrap(&split_label(&row.id), &row.key)
-            .ok_or_else(|| StoreError::damaged(item(), "its key does not open"))?;
-        let path = split_path(&row.id);
-        let source: Arc<dyn RangeRead> = match &self.store.options.objects {
-            None => {
-                let file = self.store.data.join(path.as_ref());
-                Arc::new(FileRange::open(&file).map_err(|error| match error.kind() {
-                    std::io::ErrorKind::NotFound => {
-                        StoreError::damaged(item(), "the object is missing")
-                    }
-                    _ => StoreError::file(&file, error),
-                })?)
-            }
-            // A store other than the local disk: read whole; range reads come with S3.
-            Some(objects) => Arc::new(objects.get(&path).await?.bytes().await?),
-        };
-        let (id, cache) = (row.id, self.state.blocks.clone());
-        blocking(move || Ok(Split::open(source, id, &key.0, cache)?)).await?
-    }
-
-    /// Merges splits of about one size while there are enough of them.
-    async fn merge_small(&self) -> Result<()> {
-        loop {
-            let mut db = self.store.catalog.read().await?;
-            let rows = self.split_rows(&mut db).await?;
-            drop(db);
-            let tier = |row: &SplitRow| row.docs.max(1).ilog2() / 3;
-            let small: Vec<&SplitRow> = rows.iter().filter(|row| row.docs < LARGE).collect();
-            let crowded = small
-                .iter()
-                .map(|row| tier(row))
-                .find(|wanted| small.iter().filter(|row| tier(row) == *wanted).count() >= MERGE);
-            let Some(crowded) = crowded else {
-                return Ok(());
-            };
-            let chosen: Vec<SplitRow> = rows
-                .into_iter()
-                .filter(|row| row.docs < LARGE && tier(row) == crowded)
-                .collect();
-            self.merge_splits(chosen, RoaringTreemap::new()).await?;
-        }
-    }
-
-    /// Makes one split of several, without the copies at `hidden`; the old ones' keys and
-    /// objects are destroyed.
-    pub(crate) async fn merge_splits(
-        &self,
-        rows: Vec<SplitRow>,
-        hidden: RoaringTreemap,
-    ) -> Result<()> {
-        let mut splits = self.open_splits(&rows).await?;
-        splits.sort_by_key(|split| split.seq_min());
-        let scratch = self.scratch();
-        let key = Key::random()?;
-        let built = blocking(move || merge(&splits, &hidden, &scratch, &key.0)).await??;
-        if let Some(built) = &built {
-            self.put_split(built).await?;
-        }
-        let mut tx = self.store.catalog.begin().await?;
-        for row in &rows {
-            // Guard: a split that is gone was merged by somebody else.
-            if sql::execute(
-                &mut tx,
-                statements::DELETE_SPLIT,
-                values![self.id(), row.row],
-            )
-            .await?
-                != 1
-            {
-                return Err(StoreError::Guard);
-            }
-        }
-        if let Some(built) = &built {
-            self.list_split(&mut tx, built, &key).await?;
-        }
-        tx.commit().await?;
-        self.drop_splits(&rows).await;
-        Ok(())
-    }
-
-    /// Removes the objects of splits that are listed no more. What stays behind is an orphan.
-    async fn drop_splits(&self, rows: &[SplitRow]) {
-        for row in rows {
-            if let Some(split) = lock(&self.state.splits).remove(&row.id.0) {
-                split.close();
-            }
-            self.store
-                .vault
-                .objects
-                .delete(&split_path(&row.id))
-                .await
-                .ok();
-        }
-    }
-
     /// Throws the index away and builds it again from the stored mail.
     pub async fn reindex(&self) -> Result<IndexProgress> {
         let mut building = self.state.building.lock().await;
+        self.discard_index(&mut building).await?;
+        drop(building);
+        self.advance_index(true).await
+    }
+
+    async fn discard_index(&self, building: &mut Building) -> Result<()> {
         *building = Building::default();
         let mut db = self.store.catalog.read().await?;
         let rows = self.split_rows(&mut db).await?;
@@ -501,14 +380,7 @@ impl Tenant {
         )
         .await?;
         tx.commit().await?;
-        drop(building);
         self.drop_splits(&rows).await;
-        self.advance_index(true).await
+        Ok(())
     }
-}
-
-fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner)
 }

@@ -4,12 +4,17 @@
 mod index;
 mod log;
 mod prove;
+mod replace;
+mod splits;
+#[cfg(test)]
+mod tests;
 
 pub use index::IndexProgress;
-pub(crate) use index::{Building, FreshDoc, SplitRow, blocking, split_path};
+pub(crate) use index::{Building, Content, FreshDoc, blocking};
 pub use log::LogHead;
 pub(crate) use log::{event_leaf, log_signer, log_state, read_event, tile_path};
 pub use prove::Prover;
+pub(crate) use splits::{SplitRow, split_path};
 
 /// Numbers of followers in the table `follower`.
 #[derive(Debug, Clone, Copy)]

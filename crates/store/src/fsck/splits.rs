@@ -4,7 +4,7 @@ use roaring::RoaringTreemap;
 
 use crate::catalog::sql::{self, Columns, values};
 use crate::catalog::statements;
-use crate::error::Result;
+use crate::error::{Result, StoreError};
 use crate::follow::{SplitRow, blocking, split_path};
 use crate::tenant::Tenant;
 use crate::verify::{Bad, Stage, VerifyProgress};
@@ -17,7 +17,7 @@ pub(super) struct Splits {
 }
 
 impl Tenant {
-    /// Reads every split whole.
+    /// Reads every split whole. What counts are live documents.
     pub(super) async fn fsck_splits(
         &self,
         progress: &mut (impl FnMut(VerifyProgress) + Send),
@@ -74,7 +74,7 @@ impl Tenant {
     }
 
     async fn seqs_of_split(&self, row: &SplitRow) -> Result<RoaringTreemap> {
-        let damaged = |what: &str| Err(crate::StoreError::damaged(split_path(&row.id), what));
+        let damaged = |what: &str| Err(StoreError::damaged(split_path(&row.id), what));
         let split = self.open_split(row).await?;
         if i64::try_from(split.bytes()) != Ok(row.size) {
             return damaged("its length is not the one in its row");
@@ -82,13 +82,22 @@ impl Tenant {
         if i64::try_from(split.docs()) != Ok(row.docs) {
             return damaged("it has not as many documents as its row says");
         }
+        let (docs, deaths, dead) = (row.docs, row.deaths, row.dead.clone());
+        let path = split_path(&row.id);
         blocking(move || {
             split.verify()?;
             let opened = split.opened()?;
-            let seqs = (0..opened.docs)
-                .filter_map(|doc| opened.seq.first(doc))
-                .collect();
-            Ok(seqs)
+            let seqs = opened.seqs_of(&opened.everything());
+            if i64::try_from(seqs.len()) != Ok(docs) {
+                return Err(StoreError::damaged(path, "it holds a copy twice"));
+            }
+            if i64::try_from(dead.len()) != Ok(deaths) || !dead.is_subset(&seqs) {
+                return Err(StoreError::damaged(
+                    path,
+                    "its list of dead documents is wrong",
+                ));
+            }
+            Ok(seqs - &*dead)
         })
         .await?
     }

@@ -337,9 +337,10 @@ async fn what_is_derived_is_made_again() {
     let request = SearchRequest {
         query: parse("parity").unwrap(),
         by: By::Copy,
-        order: Order::NewestFirst,
+        order: Order::Newest,
         after: None,
         limit: 10,
+        scope: crate::Scope::Everything,
     };
     assert!(trial.tenant.search(&request).await.unwrap().copies > 200);
     // Tiles are made again only where the signed root says that the rows are right.

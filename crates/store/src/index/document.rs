@@ -1,9 +1,13 @@
 //! A copy as the engine takes it.
 
-use super::schema::{ATTACHED, Fields, UNREAD};
+use super::related::answer_term;
+use super::schema::{ATTACHED, ATTACHMENTS_UNREAD, BODY_UNREAD, Fields};
+use super::tokens::NAME_END;
 use super::writer::Doc;
 use everpost_domain::message::Address;
+use everpost_domain::query::attachments_unread;
 use everpost_domain::text::fold_exact;
+use std::collections::BTreeSet;
 use tantivy::TantivyDocument;
 use tantivy::schema::Field;
 
@@ -37,15 +41,49 @@ pub(crate) fn document(fields: &Fields, doc: &Doc<'_>) -> TantivyDocument {
     {
         out.add_bytes(fields.msgid, id);
     }
+    let named = head.references.iter().chain(&head.in_reply_to);
+    let answers: BTreeSet<[u8; 8]> = named.map(|id| answer_term(id)).collect();
+    for term in answers {
+        out.add_bytes(fields.answers, &term);
+    }
+    // The sender is whom a reader would name: the first author.
+    if let Some(author) = head.from.iter().find(|author| !author.email.is_empty()) {
+        whole(&mut out, fields.sender, &fold_exact(&author.email));
+    }
+    if let Some(list) = &head.list_id {
+        out.add_text(fields.list, list);
+    }
+    for line in doc.headers {
+        out.add_text(
+            fields.header,
+            format!("{}{NAME_END}{}", line.name, line.value),
+        );
+    }
+    let kinds: BTreeSet<&str> = doc.attachments.iter().map(|one| one.kind).collect();
+    for kind in kinds.into_iter().filter(|kind| !kind.is_empty()) {
+        whole(&mut out, fields.kind, kind);
+    }
+    for text in doc.attachments.iter().filter_map(|one| one.text) {
+        out.add_text(fields.attachment, text);
+    }
+    if let Some(language) = doc.language {
+        out.add_text(fields.language, language);
+    }
     out.add_u64(fields.seq, doc.seq);
     // Without a date there is no value, and no date test holds.
     if let Some(sent) = &head.sent {
         out.add_i64(fields.sent, sent.unix);
     }
+    out.add_i64(fields.held, doc.held);
     out.add_u64(fields.size, doc.size);
-    let attached = if head.attachments > 0 { ATTACHED } else { 0 };
-    let unread = if doc.text.unread { UNREAD } else { 0 };
-    out.add_u64(fields.flags, attached | unread);
+    let bit = |bit: u64, set: bool| if set { bit } else { 0 };
+    let unread = attachments_unread(doc.text, doc.attachments);
+    out.add_u64(
+        fields.flags,
+        bit(ATTACHED, head.attachments > 0)
+            | bit(BODY_UNREAD, doc.text.body_unread)
+            | bit(ATTACHMENTS_UNREAD, unread),
+    );
     out
 }
 

@@ -2,14 +2,20 @@
 
 use super::document::{address_term, domain_term};
 use super::glob;
+use super::near::near;
 use super::plan::Plan;
 use super::postings;
-use super::schema::Fields;
+use super::schema::{Fields, schema};
 use super::split::Opened;
+use super::tokens::NAME_END;
 use everpost_domain::query::{Field, Test};
-use roaring::{RoaringBitmap, RoaringTreemap};
+use everpost_domain::text::Stem;
+use roaring::RoaringBitmap;
+use std::fmt::Debug;
+use std::io;
 use std::ops::RangeInclusive;
 use tantivy::fastfield::Column;
+use tantivy::index::InvertedIndexReader;
 use tantivy::schema::Field as Handle;
 
 /// For which documents something holds, and for which it may. `may` is `None` where
@@ -39,11 +45,18 @@ impl Truth {
 
 /// Evaluates plans on one split.
 pub(crate) struct Evaluator<'s> {
-    pub(crate) split: &'s Opened,
-    pub(crate) fields: Fields,
+    split: &'s Opened,
+    fields: Fields,
 }
 
-impl Evaluator<'_> {
+impl<'s> Evaluator<'s> {
+    pub(crate) fn new(split: &'s Opened) -> Self {
+        Evaluator {
+            split,
+            fields: schema().1,
+        }
+    }
+
     /// Kleene's logic: an unknown stays one unless the others decide.
     pub(crate) fn truth(&self, plan: &Plan<'_>) -> tantivy::Result<Truth> {
         match plan {
@@ -84,7 +97,7 @@ impl Evaluator<'_> {
                         .then(|| self.everything() - &truth.holds),
                 })
             }
-            Plan::Set(seqs) => Ok(Truth::known(self.docs_of(seqs))),
+            Plan::Set(seqs) => Ok(Truth::known(self.split.docs_of(seqs))),
             Plan::Name(start, pattern) => {
                 let index = self.split.reader.inverted_index(self.fields.name)?;
                 let docs = postings::matching(&index, start, |name| glob::matches(pattern, name))?;
@@ -96,47 +109,113 @@ impl Evaluator<'_> {
 
     fn test(&self, test: &Test) -> tantivy::Result<Truth> {
         let known = match test {
-            Test::Words { field, terms } => return self.words(*field, terms, false),
-            Test::Prefix { field, terms } => return self.words(*field, terms, true),
+            Test::Words { field, terms } => {
+                return self.texts(*field, |index| postings::words(index, terms, false));
+            }
+            Test::Prefix { field, terms } => {
+                return self.texts(*field, |index| postings::words(index, terms, true));
+            }
+            Test::Stem {
+                field,
+                language,
+                word,
+            } => {
+                let stem = Stem::new(*language, word);
+                return self.texts(*field, |index| postings::stems(index, &stem));
+            }
+            Test::Near {
+                field,
+                left,
+                right,
+                distance,
+            } => return self.texts(*field, |index| near(index, left, right, *distance)),
             Test::Address { field, address } => self.exact(*field, &address_term(address))?,
             Test::Domain { field, domain } => self.exact(*field, &domain_term(domain))?,
             Test::MessageId(id) => self.term(self.fields.msgid, id.as_bytes())?,
-            Test::Sent { from, until } => {
-                let last = until.map_or(Some(i64::MAX), |until| until.checked_sub(1));
-                self.between(&self.split.sent, from.unwrap_or(i64::MIN), last)
+            Test::AttachmentType(kind) => self.term(self.fields.kind, kind.as_bytes())?,
+            Test::Language(code) => self.term(self.fields.language, code.as_bytes())?,
+            Test::Header { name, terms, open } => {
+                let terms: Vec<String> = terms
+                    .iter()
+                    .map(|term| format!("{name}{NAME_END}{term}"))
+                    .collect();
+                let index = self.split.reader.inverted_index(self.fields.header)?;
+                postings::words(&index, &terms, *open)?
             }
+            Test::Sent { from, until } => match bounds(*from, *until) {
+                Some(range) => self.sent(range),
+                None => RoaringBitmap::new(),
+            },
+            Test::Held { from, until } => match bounds(*from, *until) {
+                Some(range) => self.between(&self.split.held, range),
+                None => RoaringBitmap::new(),
+            },
             Test::Size { from, until } => {
                 let last = until.map_or(Some(u64::MAX), |until| until.checked_sub(1));
-                self.between(&self.split.size, from.unwrap_or(0), last)
+                match last.map(|last| from.unwrap_or(0)..=last) {
+                    Some(range) => self.between(&self.split.size, range),
+                    None => RoaringBitmap::new(),
+                }
             }
             Test::HasAttachment => self.split.attached.clone(),
             // The plan turned these into others.
-            Test::Filename(_) | Test::Mailbox(_) | Test::Folder(_) => RoaringBitmap::new(),
+            Test::Filename(_)
+            | Test::Mailbox(_)
+            | Test::Folder(_)
+            | Test::Tag(_)
+            | Test::Server(_)
+            | Test::Flag(_) => RoaringBitmap::new(),
+            Test::Age { .. } | Test::Group { .. } => {
+                return Err(tantivy::TantivyError::InvalidArgument(
+                    "the query was not lowered".to_owned(),
+                ));
+            }
         };
         Ok(Truth::known(known))
     }
 
-    /// Words in the text of a copy some of whose parts were not read are unknown there
-    /// unless they are found; header fields are always known.
-    fn words(&self, field: Field, terms: &[String], open: bool) -> tantivy::Result<Truth> {
-        let f = &self.fields;
-        let handles: &[Handle] = match field {
-            Field::Any => &[f.body, f.subject, f.from, f.to, f.cc, f.bcc, f.filename],
-            Field::Subject => &[f.subject],
-            Field::From => &[f.from],
-            Field::To => &[f.to],
-            Field::Cc => &[f.cc],
-            Field::Bcc => &[f.bcc],
-            Field::Body => &[f.body],
-            Field::Filename => &[f.filename],
+    /// Words in texts some of which were not read are unknown there unless they are found;
+    /// header fields are always known.
+    fn texts(
+        &self,
+        field: Field,
+        look: impl Fn(&InvertedIndexReader) -> io::Result<RoaringBitmap>,
+    ) -> tantivy::Result<Truth> {
+        let (f, split) = (&self.fields, self.split);
+        let (body, attachments) = (&split.body_unread, &split.attachments_unread);
+        let (handles, unread): (&[Handle], &[&RoaringBitmap]) = match field {
+            Field::Any => (
+                &[
+                    f.body,
+                    f.subject,
+                    f.from,
+                    f.to,
+                    f.cc,
+                    f.bcc,
+                    f.filename,
+                    f.attachment,
+                ],
+                &[body, attachments],
+            ),
+            Field::Subject => (&[f.subject], &[]),
+            Field::From => (&[f.from], &[]),
+            Field::To => (&[f.to], &[]),
+            Field::Cc => (&[f.cc], &[]),
+            Field::Bcc => (&[f.bcc], &[]),
+            Field::Body => (&[f.body], &[body]),
+            Field::Filename => (&[f.filename], &[]),
+            Field::Attachment => (&[f.attachment], &[attachments]),
+            Field::List => (&[f.list], &[]),
         };
         let mut holds = RoaringBitmap::new();
         for &handle in handles {
             let index = self.split.reader.inverted_index(handle)?;
-            holds |= postings::words(&index, terms, open)?;
+            holds |= look(&index)?;
         }
-        let text = matches!(field, Field::Any | Field::Body);
-        let may = (text && !self.split.unread.is_empty()).then(|| &holds | &self.split.unread);
+        let mut may = None;
+        for unread in unread.iter().filter(|unread| !unread.is_empty()) {
+            *may.get_or_insert_with(|| holds.clone()) |= *unread;
+        }
         Ok(Truth { holds, may })
     }
 
@@ -149,7 +228,7 @@ impl Evaluator<'_> {
             Field::Cc => &[f.cc_x],
             Field::Bcc => &[f.bcc_x],
             // Subjects, texts and file names have no addresses.
-            Field::Subject | Field::Body | Field::Filename => &[],
+            Field::Subject | Field::Body | Field::Filename | Field::Attachment | Field::List => &[],
         };
         let mut holds = RoaringBitmap::new();
         for &handle in handles {
@@ -163,53 +242,32 @@ impl Evaluator<'_> {
         Ok(postings::term(&index, term)?)
     }
 
-    /// Documents with a value from `first` to `last`; a document without one is in none.
-    fn between<T>(&self, column: &Column<T>, first: T, last: Option<T>) -> RoaringBitmap
+    /// Documents with a value in `range`; a document without one is in none.
+    fn between<T>(&self, column: &Column<T>, range: RangeInclusive<T>) -> RoaringBitmap
     where
-        T: PartialOrd + Copy + std::fmt::Debug + Send + Sync + 'static,
+        T: PartialOrd + Copy + Debug + Send + Sync + 'static,
     {
-        let Some(last) = last.filter(|last| first <= *last) else {
-            return RoaringBitmap::new();
-        };
-        let range: RangeInclusive<T> = first..=last;
-        (0..self.split.docs)
-            .filter(|&doc| {
-                column
-                    .first(doc)
-                    .is_some_and(|value| range.contains(&value))
-            })
-            .collect()
+        let mut docs = Vec::new();
+        if !range.is_empty() {
+            column.get_docids_for_value_range(range, 0..self.split.docs, &mut docs);
+        }
+        docs.into_iter().collect()
     }
 
-    /// Documents whose seq is in `seqs`.
-    fn docs_of(&self, seqs: &RoaringTreemap) -> RoaringBitmap {
-        (0..self.split.docs)
-            .filter(|&doc| {
-                self.split
-                    .seq
-                    .first(doc)
-                    .is_some_and(|seq| seqs.contains(seq))
-            })
-            .collect()
+    /// Documents sent in `range`.
+    fn sent(&self, range: RangeInclusive<i64>) -> RoaringBitmap {
+        let dates = (0..).zip(&self.split.sent);
+        let docs = dates.filter(|(_, sent)| range.contains(sent));
+        docs.map(|(doc, _)| doc).collect::<RoaringBitmap>() & &self.split.dated
     }
 
     fn everything(&self) -> RoaringBitmap {
-        let mut all = RoaringBitmap::new();
-        all.insert_range(0..self.split.docs);
-        all
+        self.split.everything()
     }
+}
 
-    /// The seqs of `docs`.
-    pub(crate) fn seqs_of(&self, docs: &RoaringBitmap) -> RoaringTreemap {
-        let mut seqs: Vec<u64> = docs
-            .iter()
-            .filter_map(|doc| self.split.seq.first(doc))
-            .collect();
-        if !self.split.rising {
-            seqs.sort_unstable();
-        }
-        // Sorted, so that this cannot fail; duplicates, which would, are none by contract.
-        seqs.dedup();
-        RoaringTreemap::from_sorted_iter(seqs).unwrap_or_default()
-    }
+/// What lies from `from` on and before `until`; none if nothing can.
+fn bounds(from: Option<i64>, until: Option<i64>) -> Option<RangeInclusive<i64>> {
+    let last = until.map_or(Some(i64::MAX), |until| until.checked_sub(1))?;
+    Some(from.unwrap_or(i64::MIN)..=last)
 }

@@ -4,21 +4,21 @@ use super::assemble::{Built, Summary, assemble};
 use super::directory::SealedDirectory;
 use super::error::guarded;
 use super::schema::{schema, settings};
-use super::{ANALYSER_VERSION, IndexError, Split, SplitId};
+use super::{ANALYSER_VERSION, IndexError, Part, SplitId};
 use roaring::RoaringTreemap;
 use std::path::Path;
-use std::sync::Arc;
 use tantivy::BitSet;
 use tantivy::directory::OwnedBytes;
 use tantivy::fastfield::{AliveBitSet, write_alive_bitset};
 use tantivy::indexer::merge_filtered_segments;
 
-/// Merges `splits` into one under `key`, without the copies whose seq is in `hidden`.
+/// Merges splits into one under `key`, without their dead documents and without the copies
+/// whose seq is in `hidden`.
 /// The result holds nothing of those: neither postings nor terms that only they had.
 /// `None` if nothing is left. Give the splits in the order of their seqs, so that the
 /// result keeps it.
 pub fn merge(
-    splits: &[Arc<Split>],
+    parts: &[Part],
     hidden: &RoaringTreemap,
     out_dir: &Path,
     key: &[u8; 32],
@@ -31,7 +31,8 @@ pub fn merge(
     };
     let mut segments = Vec::new();
     let mut filters = Vec::new();
-    for split in splits {
+    for part in parts {
+        let split = &part.split;
         if split.analyser() != ANALYSER_VERSION {
             // Terms of two analysers in one split could not be told apart again.
             return Err(IndexError::Version {
@@ -44,14 +45,14 @@ pub fn merge(
         let mut alive = BitSet::with_max_value_and_full(opened.docs);
         let mut kept = 0u64;
         for doc in 0..opened.docs {
-            match opened.seq.first(doc).filter(|seq| !hidden.contains(*seq)) {
-                Some(seq) => {
-                    kept += 1;
-                    summary.seq_min = summary.seq_min.min(seq);
-                    summary.seq_max = summary.seq_max.max(seq);
-                }
-                None => alive.remove(doc),
+            let seq = opened.seq(doc);
+            if hidden.contains(seq) || part.dead.contains(seq) {
+                alive.remove(doc);
+                continue;
             }
+            kept += 1;
+            summary.seq_min = summary.seq_min.min(seq);
+            summary.seq_max = summary.seq_max.max(seq);
         }
         if kept == 0 {
             continue;

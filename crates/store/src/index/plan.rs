@@ -29,9 +29,13 @@ impl<'q> Plan<'q> {
             Query::And(parts) => Plan::And(all(parts)),
             Query::Or(parts) => Plan::Or(all(parts)),
             Query::Not(part) => Plan::Not(Box::new(Plan::new(part, sets))),
-            Query::Test(test @ (Test::Mailbox(_) | Test::Folder(_))) => {
-                Plan::Set(sets(test).unwrap_or_default())
-            }
+            Query::Test(
+                test @ (Test::Mailbox(_)
+                | Test::Folder(_)
+                | Test::Tag(_)
+                | Test::Server(_)
+                | Test::Flag(_)),
+            ) => Plan::Set(sets(test).unwrap_or_default()),
             Query::Test(Test::Filename(pattern)) => Plan::Name(
                 glob::literal_start(pattern).to_owned(),
                 pattern.chars().collect(),

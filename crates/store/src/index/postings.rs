@@ -1,10 +1,11 @@
 //! Which documents of a field hold given terms: alone, in a row, or with the last one
 //! open. Everything is exact; nothing is cut off at a number of expansions.
 
+use everpost_domain::text::Stem;
 use roaring::RoaringBitmap;
 use std::io;
 use tantivy::index::InvertedIndexReader;
-use tantivy::postings::{Postings, SegmentPostings, TermInfo};
+use tantivy::postings::{BlockSegmentPostings, Postings, SegmentPostings, TermInfo};
 use tantivy::schema::IndexRecordOption;
 use tantivy::{DocId, DocSet, TERMINATED};
 
@@ -46,9 +47,10 @@ pub(crate) fn words(
     // of one phrase.
     let mut among = RoaringBitmap::new();
     in_a_row(row.clone(), None, &mut among);
-    each_with_prefix(field, last, |info| {
+    let mut open_term = Docs::default();
+    each_with_prefix(field, last, |_, info| {
         let mut docs = RoaringBitmap::new();
-        collect(field, info, &mut docs)?;
+        open_term.collect(field, info, &mut docs)?;
         docs &= &among;
         docs -= &found;
         if !docs.is_empty() {
@@ -65,7 +67,7 @@ pub(crate) fn words(
 pub(crate) fn term(field: &InvertedIndexReader, term: &[u8]) -> io::Result<RoaringBitmap> {
     let mut found = RoaringBitmap::new();
     if let Some(info) = field.terms().get(term)? {
-        collect(field, &info, &mut found)?;
+        Docs::default().collect(field, &info, &mut found)?;
     }
     Ok(found)
 }
@@ -76,51 +78,123 @@ pub(crate) fn matching(
     start: &str,
     matches: impl Fn(&str) -> bool,
 ) -> io::Result<RoaringBitmap> {
-    let mut found = RoaringBitmap::new();
-    let mut stream = field.terms().range().ge(start).into_stream()?;
-    while stream.advance() {
-        if !stream.key().starts_with(start.as_bytes()) {
-            break;
-        }
-        if std::str::from_utf8(stream.key()).is_ok_and(&matches) {
-            collect(field, stream.value(), &mut found)?;
-        }
+    let mut union = Union::default();
+    union.each(field, start, matches)?;
+    Ok(union.finish())
+}
+
+/// Documents that hold a word with the stem that is looked for.
+pub(crate) fn stems(field: &InvertedIndexReader, stem: &Stem) -> io::Result<RoaringBitmap> {
+    let mut union = Union::default();
+    for start in stem.prefixes() {
+        union.each(field, start, |term| stem.matches(term))?;
     }
-    Ok(found)
+    Ok(union.finish())
 }
 
 fn prefix(field: &InvertedIndexReader, prefix: &str) -> io::Result<RoaringBitmap> {
-    let mut found = RoaringBitmap::new();
-    each_with_prefix(field, prefix, |info| collect(field, info, &mut found))?;
-    Ok(found)
+    matching(field, prefix, |_| true)
 }
 
-fn each_with_prefix(
+/// Calls `then` with every term that begins with `prefix`, in order.
+pub(crate) fn each_with_prefix(
     field: &InvertedIndexReader,
     prefix: &str,
-    mut then: impl FnMut(&TermInfo) -> io::Result<()>,
+    mut then: impl FnMut(&[u8], &TermInfo) -> io::Result<()>,
 ) -> io::Result<()> {
     let mut stream = field.terms().range().ge(prefix).into_stream()?;
     while stream.advance() && stream.key().starts_with(prefix.as_bytes()) {
-        then(stream.value())?;
+        then(stream.key(), stream.value())?;
     }
     Ok(())
 }
 
-/// Adds all documents of a term.
-fn collect(
-    field: &InvertedIndexReader,
-    info: &TermInfo,
-    found: &mut RoaringBitmap,
-) -> io::Result<()> {
-    let mut postings = field.read_block_postings_from_terminfo(info, IndexRecordOption::Basic)?;
-    loop {
-        let docs = postings.docs();
-        if docs.is_empty() {
-            return Ok(());
+/// Reads the documents of term after term with one set of buffers.
+#[derive(Default)]
+pub(crate) struct Docs(Option<BlockSegmentPostings>);
+
+impl Docs {
+    /// Hands on all documents of a term, block by block.
+    pub(crate) fn each(
+        &mut self,
+        field: &InvertedIndexReader,
+        info: &TermInfo,
+        mut then: impl FnMut(&[DocId]),
+    ) -> io::Result<()> {
+        let postings = match &mut self.0 {
+            Some(postings) => {
+                field.reset_block_postings_from_terminfo(info, postings)?;
+                postings
+            }
+            empty => empty
+                .insert(field.read_block_postings_from_terminfo(info, IndexRecordOption::Basic)?),
+        };
+        loop {
+            let docs = postings.docs();
+            if docs.is_empty() {
+                return Ok(());
+            }
+            then(docs);
+            postings.advance();
         }
-        found.extend(docs);
-        postings.advance();
+    }
+
+    /// Adds all documents of a term.
+    pub(crate) fn collect(
+        &mut self,
+        field: &InvertedIndexReader,
+        info: &TermInfo,
+        found: &mut RoaringBitmap,
+    ) -> io::Result<()> {
+        self.each(field, info, |docs| found.extend(docs))
+    }
+}
+
+/// The documents of many terms: bits first, for most terms of a dictionary are rare, and
+/// putting each into a compressed bitmap by itself costs more than all the rest.
+#[derive(Default)]
+struct Union {
+    docs: Docs,
+    bits: Vec<u64>,
+}
+
+impl Union {
+    fn each(
+        &mut self,
+        field: &InvertedIndexReader,
+        start: &str,
+        matches: impl Fn(&str) -> bool,
+    ) -> io::Result<()> {
+        each_with_prefix(field, start, |term, info| {
+            if std::str::from_utf8(term).is_ok_and(&matches) {
+                self.add(field, info)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn add(&mut self, field: &InvertedIndexReader, info: &TermInfo) -> io::Result<()> {
+        let bits = &mut self.bits;
+        self.docs.each(field, info, |docs| {
+            for &doc in docs {
+                let word = (doc / 64) as usize;
+                if word >= bits.len() {
+                    bits.resize(word + 1, 0);
+                }
+                if let Some(word) = bits.get_mut(word) {
+                    *word |= 1 << (doc % 64);
+                }
+            }
+        })
+    }
+
+    fn finish(self) -> RoaringBitmap {
+        let bytes: Vec<u8> = self
+            .bits
+            .iter()
+            .flat_map(|word| word.to_le_bytes())
+            .collect();
+        RoaringBitmap::from_lsb0_bytes(0, &bytes)
     }
 }
 

@@ -2,15 +2,21 @@
 
 use super::error::{Damage, guarded};
 use super::footer::{FOOTER_LIMIT, FOOTER_NUMBER, Footer, HEADER, TRAILER, Trailer};
-use super::schema::{ATTACHED, FLAGS, SCHEMA_VERSION, SENT, SEQ, SIZE, UNREAD};
+use super::schema::{
+    ATTACHED, ATTACHMENTS_UNREAD, BODY_UNREAD, FLAGS, HELD, KIND, LANGUAGE, SCHEMA_VERSION, SENDER,
+    SENT, SEQ, SIZE,
+};
 use super::seal::{BLOCK, Cipher, TAG};
 use super::stream::{RUN, SplitDirectory, Stream};
 use super::{BlockCache, IndexError, RangeRead, SplitId};
-use roaring::RoaringBitmap;
+use roaring::{RoaringBitmap, RoaringTreemap};
+use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use tantivy::columnar::StrColumn;
 use tantivy::fastfield::Column;
 use tantivy::index::Segment;
+use tantivy::schema::Field;
 use tantivy::{Index, SegmentReader};
 
 /// An open split. Opening reads the footer only; the engine's readers are made by the
@@ -20,18 +26,34 @@ pub struct Split {
     opened: Mutex<Option<Arc<Opened>>>,
 }
 
-/// The engine's readers of one split.
+/// The engine's readers of one split, and what searches look at for every hit: 20 bytes a
+/// document.
 pub(crate) struct Opened {
     pub(crate) segment: Segment,
     pub(crate) reader: SegmentReader,
     pub(crate) docs: u32,
-    pub(crate) seq: Column<u64>,
-    pub(crate) sent: Column<i64>,
+    /// By document.
+    pub(crate) seqs: Vec<u64>,
+    /// By document; 0 without a date.
+    pub(crate) sent: Vec<i64>,
+    /// Documents that have a date.
+    pub(crate) dated: RoaringBitmap,
     pub(crate) size: Column<u64>,
+    pub(crate) held: Column<i64>,
+    pub(crate) sender: Option<StrColumn>,
+    pub(crate) kind: Option<StrColumn>,
+    pub(crate) language: Option<StrColumn>,
     pub(crate) attached: RoaringBitmap,
-    pub(crate) unread: RoaringBitmap,
+    pub(crate) body_unread: RoaringBitmap,
+    pub(crate) attachments_unread: RoaringBitmap,
     /// True if seq rises with the document id, as it does unless merges came out of order.
     pub(crate) rising: bool,
+    /// Documents by date and seq, made when first asked for.
+    by_date: OnceLock<Vec<u32>>,
+    /// Documents by seq, where seq does not rise.
+    by_seq: OnceLock<Vec<u32>>,
+    /// By field: documents that have it, and the sum of their lengths.
+    lengths: Mutex<BTreeMap<Field, (u64, u64)>>,
 }
 
 impl Split {
@@ -192,30 +214,145 @@ impl Opened {
         let reader = SegmentReader::open(&segment)?;
         let docs = reader.max_doc();
         let columns = reader.fast_fields();
-        let seq = columns.u64(SEQ)?;
         // A column in which no document has a value may be left out.
-        let sent = columns
+        let sent_column = columns
             .column_opt::<i64>(SENT)?
             .unwrap_or_else(|| Column::build_empty_column(docs));
-        let size = columns.u64(SIZE)?;
+        let seq_column = columns.u64(SEQ)?;
+        let seqs: Vec<u64> = (0..docs).filter_map(|doc| seq_column.first(doc)).collect();
+        if seqs.len() != docs as usize {
+            return Err(tantivy::TantivyError::InternalError(
+                "a document has no seq".to_owned(),
+            ));
+        }
+        let sent_of: Vec<Option<i64>> = (0..docs).map(|doc| sent_column.first(doc)).collect();
         let flags = columns.u64(FLAGS)?;
         let with = |bit: u64| -> RoaringBitmap {
             (0..docs)
                 .filter(|&doc| flags.first(doc).is_some_and(|flags| flags & bit != 0))
                 .collect()
         };
-        let (attached, unread) = (with(ATTACHED), with(UNREAD));
-        let rising = (0..docs).filter_map(|doc| seq.first(doc)).is_sorted();
         Ok(Opened {
             segment,
             docs,
-            seq,
-            sent,
-            size,
-            attached,
-            unread,
-            rising,
+            rising: seqs.is_sorted(),
+            seqs,
+            dated: (0..docs)
+                .zip(&sent_of)
+                .filter(|(_, sent)| sent.is_some())
+                .map(|(doc, _)| doc)
+                .collect(),
+            sent: sent_of.into_iter().map(Option::unwrap_or_default).collect(),
+            size: columns.u64(SIZE)?,
+            held: columns.i64(HELD)?,
+            sender: columns.str(SENDER)?,
+            kind: columns.str(KIND)?,
+            language: columns.str(LANGUAGE)?,
+            attached: with(ATTACHED),
+            body_unread: with(BODY_UNREAD),
+            attachments_unread: with(ATTACHMENTS_UNREAD),
+            by_date: OnceLock::new(),
+            by_seq: OnceLock::new(),
+            lengths: Mutex::default(),
             reader,
         })
+    }
+
+    /// Seq of a document.
+    pub(crate) fn seq(&self, doc: u32) -> u64 {
+        self.seqs.get(doc as usize).copied().unwrap_or_default()
+    }
+
+    /// Date of a document; 0 if it has none.
+    pub(crate) fn sent(&self, doc: u32) -> i64 {
+        self.sent.get(doc as usize).copied().unwrap_or_default()
+    }
+
+    /// Documents in the order of their date, those of one second in that of their seq.
+    pub(crate) fn by_date(&self) -> &[u32] {
+        self.by_date.get_or_init(|| {
+            let mut docs: Vec<u32> = (0..self.docs).collect();
+            docs.sort_unstable_by_key(|&doc| (self.sent(doc), self.seq(doc)));
+            docs
+        })
+    }
+
+    /// Documents that have a field, and the sum of their lengths as they are recorded.
+    pub(crate) fn lengths(&self, field: Field) -> tantivy::Result<(u64, u64)> {
+        let mut known = self.lengths.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(lengths) = known.get(&field) {
+            return Ok(*lengths);
+        }
+        let norms = self.reader.get_fieldnorms_reader(field)?;
+        let (mut documents, mut length) = (0, 0);
+        for doc in 0..self.docs {
+            let norm = u64::from(norms.fieldnorm(doc));
+            documents += u64::from(norm > 0);
+            length += norm;
+        }
+        known.insert(field, (documents, length));
+        Ok((documents, length))
+    }
+
+    /// Documents whose seq is in `seqs`.
+    pub(crate) fn docs_of(&self, seqs: &RoaringTreemap) -> RoaringBitmap {
+        let by_seq: &[u32] = if self.rising {
+            &[]
+        } else {
+            self.by_seq.get_or_init(|| {
+                let mut docs: Vec<u32> = (0..self.docs).collect();
+                docs.sort_unstable_by_key(|&doc| self.seq(doc));
+                docs
+            })
+        };
+        // Both sides rise: one walk over them finds what is in both.
+        let mut docs: Vec<u32> = Vec::new();
+        let mut at = 0u32;
+        let doc_at = |at: u32| by_seq.get(at as usize).copied().unwrap_or(at);
+        for (high, low) in seqs.bitmaps() {
+            let high = u64::from(high) << 32;
+            while at < self.docs && self.seq(doc_at(at)) < high {
+                at += 1;
+            }
+            if at == self.docs {
+                break;
+            }
+            let Ok(first) = u32::try_from(self.seq(doc_at(at)) - high) else {
+                continue;
+            };
+            for seq in low.range(first..).map(|low| high | u64::from(low)) {
+                while at < self.docs && self.seq(doc_at(at)) < seq {
+                    at += 1;
+                }
+                if at == self.docs {
+                    break;
+                }
+                if self.seq(doc_at(at)) == seq {
+                    docs.push(doc_at(at));
+                }
+            }
+        }
+        if !self.rising {
+            docs.sort_unstable();
+        }
+        docs.into_iter().collect()
+    }
+
+    /// The seqs of `docs`.
+    pub(crate) fn seqs_of(&self, docs: &RoaringBitmap) -> RoaringTreemap {
+        let mut seqs: Vec<u64> = docs.iter().map(|doc| self.seq(doc)).collect();
+        if !self.rising {
+            seqs.sort_unstable();
+        }
+        // Sorted, so that this cannot fail; duplicates, which would, are none by contract.
+        seqs.dedup();
+        RoaringTreemap::from_sorted_iter(seqs).unwrap_or_default()
+    }
+
+    /// Every document.
+    pub(crate) fn everything(&self) -> RoaringBitmap {
+        let mut all = RoaringBitmap::new();
+        all.insert_range(0..self.docs);
+        all
     }
 }

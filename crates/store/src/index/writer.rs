@@ -6,7 +6,8 @@ use super::document::document;
 use super::error::guarded;
 use super::schema::{Fields, schema, settings, tokenizers};
 use super::{IndexError, SplitId};
-use everpost_domain::message::{Head, SearchText};
+use everpost_domain::message::{Head, HeaderLine, SearchText};
+use everpost_domain::query::AttachmentText;
 use std::path::{Path, PathBuf};
 use tantivy::{Index, SingleSegmentIndexWriter, TantivyDocument};
 
@@ -19,8 +20,16 @@ pub struct Doc<'a> {
     pub size: u64,
     /// What its header says.
     pub head: &'a Head,
-    /// Its text.
+    /// Its body text.
     pub text: &'a SearchText,
+    /// When it was first held, in seconds since 1970.
+    pub held: i64,
+    /// Header lines that have no field of their own.
+    pub headers: &'a [HeaderLine],
+    /// Attachments and what is known of their text.
+    pub attachments: &'a [AttachmentText<'a>],
+    /// ISO 639-1 code of the body's language, where it could be told.
+    pub language: Option<&'a str>,
 }
 
 /// A split under construction. One thread feeds it; several may be built at once.

@@ -257,9 +257,10 @@ pub(crate) async fn found(tenant: &Tenant, query: &str) -> u64 {
     let request = SearchRequest {
         query: parse(query).unwrap(),
         by: By::Copy,
-        order: Order::NewestFirst,
+        order: Order::Newest,
         after: None,
         limit: 1,
+        scope: everpost_store::Scope::Everything,
     };
     tenant.search(&request).await.unwrap().copies
 }

@@ -40,11 +40,19 @@ fn codes_stay() {
     use EventKind::*;
     assert_eq!(
         codes,
-        [Admitted, Delivered, ImportWithdrawn, Restored, Exported]
+        [
+            Admitted,
+            Delivered,
+            ImportWithdrawn,
+            Restored,
+            Exported,
+            Accessed,
+            Administered
+        ]
     );
     assert_eq!(
         codes.iter().map(|kind| kind.code()).collect::<Vec<_>>(),
-        [1, 2, 3, 4, 5]
+        [1, 2, 3, 4, 5, 6, 7]
     );
 }
 

@@ -91,7 +91,15 @@ fn copy() -> impl Strategy<Value = Copy> {
                     filenames: files.into_iter().map(str::to_owned).collect(),
                     ..Head::default()
                 },
-                text: SearchText { body, unread },
+                text: SearchText {
+                    body,
+                    body_unread: unread,
+                    attachments_unread: unread,
+                },
+                held: 0,
+                headers: Vec::new(),
+                attachments: Vec::new(),
+                language: None,
             },
         )
 }
@@ -167,21 +175,15 @@ fn in_set(test: &Test, seq: u64) -> bool {
 }
 
 /// Every hit, page by page.
-fn all_hits(searcher: &Searcher, request: &Request<'_>, page: usize) -> (Page, Vec<Hit>) {
+fn all_hits(searcher: &Searcher, question: &Question<'_>, order: Order, limit: usize) -> Vec<Hit> {
     let mut hits: Vec<Hit> = Vec::new();
     let mut after = None;
     loop {
-        let answer = searcher
-            .search(&Request {
-                after,
-                limit: page,
-                ..*request
-            })
-            .unwrap();
+        let answer = page(searcher, question, order, after, limit).unwrap();
         if answer.hits.is_empty() {
-            return (answer, hits);
+            return hits;
         }
-        assert!(answer.hits.len() <= page);
+        assert!(answer.hits.len() <= limit);
         after = answer.hits.last().map(Hit::cursor);
         hits.extend(answer.hits);
     }
@@ -201,16 +203,14 @@ fn compare(
         Test::Folder(name) if name == "none" => None,
         _ => Some(Arc::new(seqs().filter(|&seq| in_set(test, seq)).collect())),
     };
-    let request = Request {
+    let question = Question {
         query,
         sets: &sets,
         visible,
         hidden,
-        order,
-        after: None,
-        limit: usize::MAX,
     };
-    let (page, hits) = all_hits(searcher, &request, 4);
+    let whole = page(searcher, &question, order, None, usize::MAX).unwrap();
+    let hits = all_hits(searcher, &question, order, 4);
     let seen = |copy: &&Copy| {
         visible.is_none_or(|set| set.contains(copy.seq))
             && hidden.is_none_or(|set| !set.contains(copy.seq))
@@ -228,6 +228,7 @@ fn compare(
             seq: copy.seq,
             sent: copy.head.sent.map_or(0, |sent| sent.unix),
             size: copy.size,
+            score: 0,
         })
         .collect();
     wanted.sort_by_key(|hit| (hit.sent, hit.seq));
@@ -235,7 +236,7 @@ fn compare(
         wanted.reverse();
     }
     assert_eq!(
-        page.matched,
+        whole.matched,
         wanted.iter().map(|hit| hit.seq).collect(),
         "matched by {query:?}"
     );
@@ -243,10 +244,20 @@ fn compare(
         .into_iter()
         .map(|copy| copy.seq)
         .collect();
-    assert_eq!(page.unknown, unknown, "unknown to {query:?}");
+    assert_eq!(whole.unknown, unknown, "unknown to {query:?}");
     assert_eq!(hits, wanted, "hits of {query:?}");
-    let whole = searcher.search(&request).unwrap();
     assert_eq!(whole.hits, wanted);
+    // The other order has the same hits, each once.
+    let mut scored = all_hits(searcher, &question, Order::Score, 3);
+    assert!(scored.is_sorted_by_key(|hit| (!hit.score, !hit.sent, !hit.seq)));
+    scored.sort_by_key(|hit| hit.seq);
+    wanted.sort_by_key(|hit| hit.seq);
+    assert!(
+        scored
+            .iter()
+            .map(|hit| hit.seq)
+            .eq(wanted.iter().map(|hit| hit.seq))
+    );
 }
 
 proptest! {
@@ -288,7 +299,7 @@ proptest! {
             compare(&searcher, &copies, query, None, None, order);
             compare(&searcher, &copies, query, visible.as_ref(), Some(&hidden), order);
         }
-        let merged = merge(&splits, &hidden, dir.path(), &[9; 32]).unwrap();
+        let merged = merge(&parts(&splits), &hidden, dir.path(), &[9; 32]).unwrap();
         let left: Vec<Copy> =
             copies.into_iter().filter(|copy| !hidden.contains(copy.seq)).collect();
         assert_eq!(merged.is_some(), !left.is_empty());
@@ -320,7 +331,9 @@ fn nothing_in_a_hidden_copy_survives_a_merge() {
         .map(|some| open(&build(some, dir.path(), &KEY).unwrap(), &KEY, &cache))
         .collect();
     let hidden: RoaringTreemap = [3, 250].into_iter().collect();
-    let merged = merge(&splits, &hidden, dir.path(), &KEY).unwrap().unwrap();
+    let merged = merge(&parts(&splits), &hidden, dir.path(), &KEY)
+        .unwrap()
+        .unwrap();
     let split = open(&merged, &KEY, &cache);
     let opened = split.opened().unwrap();
     let body = opened

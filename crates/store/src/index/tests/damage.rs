@@ -27,15 +27,14 @@ fn copies(count: u64, words: usize) -> Vec<Copy> {
 }
 
 fn ask(split: &Arc<Split>, query: &Query) -> Result<Page, IndexError> {
-    Searcher::new(vec![Arc::clone(split)]).search(&Request {
+    let question = Question {
         query,
         sets: &|_| None,
         visible: None,
         hidden: None,
-        order: Order::NewestFirst,
-        after: None,
-        limit: 10,
-    })
+    };
+    let searcher = Searcher::new([Arc::clone(split)]);
+    page(&searcher, &question, Order::NewestFirst, None, 10)
 }
 
 fn marker() -> Query {
@@ -177,7 +176,7 @@ fn nothing_readable_is_written() {
         let part = back.read_bytes_slice(from..to).unwrap();
         assert_eq!(part.as_slice(), &text.as_bytes()[from..to]);
     }
-    let merged = merge(&splits, &Default::default(), dir.path(), &KEY)
+    let merged = merge(&parts(&splits), &Default::default(), dir.path(), &KEY)
         .unwrap()
         .unwrap();
     assert!(!has_marker(&bytes_of(&merged)));

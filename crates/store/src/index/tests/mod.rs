@@ -12,9 +12,13 @@
 mod agreement;
 mod damage;
 mod naive;
+mod operators;
+mod speed;
 
 use super::*;
-use everpost_domain::message::{Address, Head, SearchText, Sent};
+use everpost_domain::message::{Address, Head, HeaderLine, SearchText, Sent};
+use everpost_domain::query::AttachmentText;
+use roaring::RoaringTreemap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -27,16 +31,37 @@ struct Copy {
     size: u64,
     head: Head,
     text: SearchText,
+    held: i64,
+    headers: Vec<HeaderLine>,
+    /// Types and texts.
+    attachments: Vec<(String, Option<String>)>,
+    language: Option<String>,
 }
 
 impl Copy {
-    fn doc(&self) -> Doc<'_> {
-        Doc {
-            seq: self.seq,
-            size: self.size,
-            head: &self.head,
-            text: &self.text,
-        }
+    fn add_to(&self, writer: &mut SplitWriter) {
+        let attachments: Vec<AttachmentText<'_>> = self
+            .attachments
+            .iter()
+            .map(|(kind, text)| AttachmentText {
+                name: None,
+                kind,
+                text: text.as_deref(),
+                cut: false,
+            })
+            .collect();
+        writer
+            .add(&Doc {
+                seq: self.seq,
+                size: self.size,
+                head: &self.head,
+                text: &self.text,
+                held: self.held,
+                headers: &self.headers,
+                attachments: &attachments,
+                language: self.language.as_deref(),
+            })
+            .unwrap();
     }
 }
 
@@ -63,15 +88,19 @@ fn plain(seq: u64, body: &str) -> Copy {
         },
         text: SearchText {
             body: body.to_owned(),
-            unread: false,
+            ..SearchText::default()
         },
+        held: 2000 + seq as i64,
+        headers: Vec::new(),
+        attachments: Vec::new(),
+        language: None,
     }
 }
 
 fn build(copies: &[Copy], dir: &Path, key: &[u8; 32]) -> Option<Built> {
     let mut writer = SplitWriter::new(dir, 1 << 20).unwrap();
     for copy in copies {
-        writer.add(&copy.doc()).unwrap();
+        copy.add_to(&mut writer);
     }
     assert_eq!(writer.docs(), copies.len() as u64);
     writer.finish(key).unwrap()
@@ -89,6 +118,36 @@ fn bytes_of(built: &Built) -> Vec<u8> {
         Sealed::Bytes(bytes) => bytes.to_vec(),
         Sealed::File(path) => std::fs::read(path).unwrap(),
     }
+}
+
+fn parts(splits: &[Arc<Split>]) -> Vec<Part> {
+    splits.iter().cloned().map(Part::from).collect()
+}
+
+/// What is found, as one piece.
+#[derive(Debug, PartialEq)]
+struct Page {
+    hits: Vec<Hit>,
+    matched: RoaringTreemap,
+    unknown: RoaringTreemap,
+}
+
+fn page(
+    searcher: &Searcher,
+    question: &Question<'_>,
+    order: Order,
+    after: Option<Cursor>,
+    limit: usize,
+) -> Result<Page, IndexError> {
+    let matches = searcher.matches(question)?;
+    let page = Page {
+        hits: matches.page(order, after, limit)?,
+        matched: matches.seqs(None),
+        unknown: matches.unknown_seqs(None),
+    };
+    assert_eq!(matches.count(), page.matched.len());
+    assert_eq!(matches.unknown(), page.unknown.len());
+    Ok(page)
 }
 
 /// Words that no compression could hide and nobody else writes.

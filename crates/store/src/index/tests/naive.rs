@@ -74,6 +74,7 @@ fn check(test: &Test, copy: &Copy, in_set: &dyn Fn(&Test, u64) -> bool) -> Value
         Test::HasAttachment => (head.attachments > 0).into(),
         Test::MessageId(id) => (head.message_id.as_deref() == Some(id.as_bytes())).into(),
         Test::Mailbox(_) | Test::Folder(_) => in_set(test, copy.seq).into(),
+        _ => Value::No,
     }
 }
 
@@ -123,7 +124,7 @@ fn words(copy: &Copy, field: Field, terms: &[String], open: bool) -> Value {
     }
     if texts.iter().any(|text| holds(text, terms, open)) {
         Value::Yes
-    } else if copy.text.unread && matches!(field, Field::Any | Field::Body) {
+    } else if copy.text.body_unread && matches!(field, Field::Any | Field::Body) {
         Value::Unknown
     } else {
         Value::No

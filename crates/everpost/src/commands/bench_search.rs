@@ -1,0 +1,164 @@
+//! `everpost bench search`: how long an archive takes to answer, by kind of query, measured
+//! where the answer is made: from the query to heads, counts and places in memory.
+
+use std::future::Future;
+use std::time::Instant;
+
+use everpost_domain::query::parse;
+use everpost_store::{Order, Scope, SearchRequest, StoreError, Tenant};
+use serde_json::json;
+
+use super::bench::quantile;
+use super::{indexed, open};
+use crate::cli::Global;
+use crate::failure::{Exit, Failure};
+use crate::output::{count, line, object};
+
+/// One query a kind, with words that the generated organization uses.
+const QUERIES: [(&str, &str); 20] = [
+    ("everything", ""),
+    ("common word", "please"),
+    ("rare word", "pier"),
+    ("no hit", "nosuchwordanywhere"),
+    ("two words", "meeting budget"),
+    ("alternatives", "(budget OR report) -draft"),
+    ("phrase", "\"thank you\""),
+    ("prefix", "repor*"),
+    ("short prefix", "co*"),
+    ("near", "meeting NEAR/5 budget"),
+    ("stem", "stem:meeting"),
+    ("CJK", "会議"),
+    ("subject", "subject:re"),
+    ("address", "from:example"),
+    ("date range", "sent:2023"),
+    ("attachment", "has:attachment"),
+    ("size", "size>20KB"),
+    ("unread", "is:unread"),
+    ("folder", "in:inbox"),
+    ("negation", "-please"),
+];
+
+pub(crate) async fn run(global: &Global, rounds: usize, limit: usize) -> Result<Exit, Failure> {
+    let (_store, tenant) = open(global, false).await?;
+    indexed(&tenant).await?;
+    if !global.json {
+        line("kind                    p50 ms   p99 ms      found")?;
+    }
+    let mut slowest = (0.0f64, 0.0f64);
+    for (kind, text) in QUERIES {
+        for (order, name) in [(Order::Newest, "newest"), (Order::Score, "score")] {
+            let request = SearchRequest {
+                order,
+                limit,
+                ..SearchRequest::new(parsed(text)?)
+            };
+            let (p50, p99, found) = measure(rounds, || async {
+                Ok(tenant.search(&request).await?.messages)
+            })
+            .await?;
+            slowest = (slowest.0.max(p50), slowest.1.max(p99));
+            print(global, kind, name, text, (p50, p99, found))?;
+        }
+    }
+    others(global, &tenant, rounds, limit).await?;
+    if global.json {
+        object(&json!({
+            "summary": true, "messages": tenant.status().await?.messages, "rounds": rounds,
+            "limit": limit, "slowest_p50_ms": slowest.0, "slowest_p99_ms": slowest.1,
+        }))?;
+    }
+    Ok(Exit::Well)
+}
+
+/// What is asked beside a page.
+async fn others(
+    global: &Global,
+    tenant: &Tenant,
+    rounds: usize,
+    limit: usize,
+) -> Result<(), Failure> {
+    let all = Scope::Everything;
+    let query = parsed("please")?;
+    let found = measure(rounds, || async {
+        Ok(tenant.facets(&query, &all, 20).await?.sender.len() as u64)
+    });
+    print(global, "facets", "-", "please", found.await?)?;
+    let found = measure(rounds, || async {
+        Ok(tenant.months(&query, &all).await?.months.len() as u64)
+    });
+    print(global, "months", "-", "please", found.await?)?;
+    let found = measure(rounds, || async {
+        Ok(tenant.suggest("a", &all, 10).await?.len() as u64)
+    });
+    print(global, "suggestions", "-", "a", found.await?)?;
+    let request = SearchRequest {
+        limit,
+        ..SearchRequest::new(query.clone())
+    };
+    let page = tenant.search(&request).await?;
+    let ids: Vec<_> = page.hits.iter().map(|hit| hit.copy).collect();
+    let found = measure(rounds, || async {
+        Ok(tenant.snippets(&query, &ids, &all).await?.len() as u64)
+    });
+    print(global, "snippets of a page", "-", "please", found.await?)?;
+    if let Some(id) = ids.first() {
+        let found = measure(rounds, || async {
+            Ok(tenant.conversation(id, &all).await?.items.len() as u64)
+        });
+        print(global, "conversation", "-", "", found.await?)?;
+    }
+    Ok(())
+}
+
+fn parsed(text: &str) -> Result<everpost_domain::query::Query, Failure> {
+    parse(text).map_err(|error| Failure::usage(error.pretty(text), "a query of the program itself"))
+}
+
+/// Median and 99th percentile in milliseconds, and what was found. The first round, which
+/// opens what the later ones use, counts too.
+async fn measure<F: Future<Output = Result<u64, StoreError>>>(
+    rounds: usize,
+    ask: impl Fn() -> F,
+) -> Result<(f64, f64, u64), Failure> {
+    let mut times = Vec::with_capacity(rounds);
+    let mut found = 0;
+    for _ in 0..rounds {
+        let began = Instant::now();
+        found = ask().await?;
+        times.push(began.elapsed().as_secs_f64() * 1000.0);
+    }
+    times.sort_by(f64::total_cmp);
+    Ok((quantile(&times, 50), quantile(&times, 99), found))
+}
+
+fn print(
+    global: &Global,
+    kind: &str,
+    order: &str,
+    query: &str,
+    (p50, p99, found): (f64, f64, u64),
+) -> Result<(), Failure> {
+    if global.json {
+        return object(&json!({
+            "kind": kind, "order": order, "query": query, "found": found, "p50_ms": p50,
+            "p99_ms": p99,
+        }));
+    }
+    line(format!(
+        "{kind:<16} {order:<6} {p50:>7.2} {p99:>8.2} {:>10}  {query}",
+        count(found)
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests may panic")]
+    use super::*;
+
+    #[test]
+    fn every_query_is_one() {
+        QUERIES
+            .iter()
+            .for_each(|(_, text)| drop(parse(text).unwrap()));
+    }
+}

@@ -1,0 +1,96 @@
+//! The service: an archive over HTTP, with sign-in, rights, jobs and a console.
+//!
+//! ```text
+//! listener → guard (limits, headers, origin) → route → caller (session, token, socket)
+//!          → reach (role, case → scope; what must be logged is) → store
+//! ```
+//! `routes` is the table of contents; a file of `api` answers for one kind of thing.
+
+mod api;
+mod app;
+mod caller;
+mod console;
+mod extract;
+mod follow;
+mod guard;
+mod html;
+pub mod password;
+mod problem;
+mod routes;
+mod throttle;
+mod view;
+
+use std::path::PathBuf;
+
+use everpost_node::NodeError;
+use everpost_node::ca::identity;
+use everpost_node::config::{Config, Listen};
+use everpost_node::listen::{Listener, serve};
+use everpost_node::ready::Ready;
+use everpost_node::stop::Stop;
+use everpost_store::{Store, StoreError, Tenant};
+
+pub use routes::openapi;
+
+/// The socket in a data directory by which commands reach a running service.
+pub const SOCKET: &str = "api.sock";
+
+/// How to run.
+pub struct ServiceOptions {
+    /// What the configuration file says.
+    pub config: Config,
+    /// Listeners.
+    pub listen: Vec<Listen>,
+    /// A file that appears when every listener accepts.
+    pub ready_file: Option<PathBuf>,
+}
+
+/// Why the service cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    /// Of listeners, certificates or configuration.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+    /// Of the archive.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Runs the service of a tenant until it is told to stop. `started` is called when every
+/// listener accepts.
+pub async fn run(
+    store: &Store,
+    tenant: &Tenant,
+    options: ServiceOptions,
+    stop: Stop,
+    started: impl FnOnce(&Ready),
+) -> Result<(), ServiceError> {
+    let identity = identity(store.data(), &options.config.tls, &options.listen)?;
+    let mut listeners = Vec::new();
+    for listen in &options.listen {
+        listeners.push(Listener::open(listen, &identity.server).await?);
+    }
+    let ready = Ready {
+        listeners: listeners.iter().filter_map(Listener::address).collect(),
+        // Whoever reads it may stand in another directory.
+        ca: identity.ca.map(|ca| std::path::absolute(&ca).unwrap_or(ca)),
+        pid: std::process::id(),
+    };
+    match Listener::local(&store.data().join(SOCKET)) {
+        Ok(listener) => listeners.push(listener),
+        // A path may be too long for a socket; only commands beside the service miss it.
+        Err(error) => tracing::warn!(%error, "no socket for commands"),
+    }
+    let app = app::Shared::new(store.clone(), tenant.clone(), &options.config, stop.clone());
+    let background = follow::start(&app).await?;
+    let router = routes::router(app);
+    let serving = tokio::spawn(serve(listeners, router, stop));
+    // The listeners are bound, so connections wait in their queues from here on.
+    if let Some(path) = &options.ready_file {
+        ready.write(path)?;
+    }
+    started(&ready);
+    serving.await.ok();
+    background.end().await;
+    Ok(())
+}
