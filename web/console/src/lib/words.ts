@@ -275,7 +275,7 @@ export const words = {
     onDisk: 'on disk',
     space: 'Where the bytes go',
     delivered: (all: string, factor: string | null) =>
-      factor ? `Delivered: ${all}, kept in ${factor} × less` : `Delivered: ${all}`,
+      factor ? `Delivered: ${all}; kept ${factor} times smaller` : `Delivered: ${all}`,
     stored: 'Mail as stored',
     deduplication: 'Saved: equal parts kept once',
     compression: 'Saved: compression',

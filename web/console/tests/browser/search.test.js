@@ -82,7 +82,7 @@ test('the list is read to its end, nothing twice', async () => {
   assert.equal(await links.count(), 50);
   await page.waitForFunction(() => {
     scrollTo(0, document.body.scrollHeight);
-    return document.querySelector('main .more') === null;
+    return document.querySelector('main p.more') === null;
   });
   const found = await links.evaluateAll((all) => all.map((link) => link.getAttribute('href')));
   assert.equal(found.length, 120);
