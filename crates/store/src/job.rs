@@ -231,7 +231,7 @@ impl Tenant {
         let mut tx = self.store.catalog.begin().await?;
         let row = values![self.id(), job, sealed];
         sql::execute(&mut tx, statements::INSERT_TASK, row).await?;
-        Ok(tx.commit().await?)
+        tx.commit().await
     }
 
     /// Jobs that were kept and not dropped.
@@ -254,7 +254,7 @@ impl Tenant {
     pub async fn drop_task(&self, job: i64) -> Result<()> {
         let mut tx = self.store.catalog.begin().await?;
         sql::execute(&mut tx, statements::DELETE_TASK, values![self.id(), job]).await?;
-        Ok(tx.commit().await?)
+        tx.commit().await
     }
 
     /// Undoes an import: its deliveries and placements no longer count, and copies that

@@ -93,7 +93,7 @@ impl Tenant {
         };
         self.record_action(&mut tx, EventKind::Accessed, &record.encode())
             .await?;
-        Ok(tx.commit().await?)
+        tx.commit().await
     }
 
     /// Adds the event of a change of accounts, tokens or cases to its transaction.

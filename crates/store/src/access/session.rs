@@ -71,6 +71,6 @@ impl Tenant {
             values![self.id(), prefix],
         )
         .await?;
-        Ok(tx.commit().await?)
+        tx.commit().await
     }
 }

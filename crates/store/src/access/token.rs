@@ -164,6 +164,6 @@ impl Tenant {
         }
         self.record_change(&mut tx, actor, &format!("token {id}: revoked"), "")
             .await?;
-        Ok(tx.commit().await?)
+        tx.commit().await
     }
 }
