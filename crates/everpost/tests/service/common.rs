@@ -134,6 +134,7 @@ impl Service {
             }
             said.push(line);
         }
+        child.wait().ok();
         let log = std::fs::read_to_string(data.with_extension("log")).unwrap();
         panic!("the service did not start: {log}");
     }

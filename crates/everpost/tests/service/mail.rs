@@ -187,7 +187,7 @@ fn commands_ask_the_service_that_has_the_archive() {
         }
     }
     let id = alone[0]["sha256"].as_str().unwrap();
-    let raw = everpost(&data, &["show", &id[..12], "--raw"]);
+    let raw = everpost(&data, &["show", id.get(..12).unwrap(), "--raw"]);
     assert_eq!(raw.stdout.len() as u64, alone[0]["size"].as_u64().unwrap());
     let status = lines(&data, &["status"]);
     assert_eq!(status[0]["summary"], true);

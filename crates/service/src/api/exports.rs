@@ -1,6 +1,6 @@
 //! Exports: files with a manifest and proofs, packed for one download.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;

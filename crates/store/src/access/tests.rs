@@ -104,7 +104,7 @@ async fn a_token_is_good_for_its_scopes_until_it_ends() {
     let (whose, scopes) = tenant.token(&secret).await.unwrap().unwrap();
     assert_eq!(whose, account);
     assert!(scopes.has(Action::Search) && !scopes.has(Action::Read));
-    let wrong = format!("{}0", &secret[..secret.len() - 1]);
+    let wrong = format!("{}0", secret.get(..secret.len() - 1).unwrap());
     assert!(wrong == secret || tenant.token(&wrong).await.unwrap().is_none());
     assert!(tenant.tokens().await.unwrap()[0].used > 0);
 
