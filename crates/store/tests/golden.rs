@@ -50,6 +50,13 @@ async fn version_1_is_read_whole() {
     let store = Store::open(options).await.unwrap().store;
     let tenant = store.tenant(None).unwrap();
     let status = tenant.status().await.unwrap();
+    // Its index has the fields of that time: it cannot be asked, and is built again.
+    let everything = parse("").unwrap();
+    let refused = tenant.matching(&everything).await.unwrap_err();
+    assert_eq!(refused.code(), "E-INDEX", "{refused}");
+    let progress = tenant.advance_index(true).await.unwrap();
+    assert_eq!(progress.indexed, progress.events);
+    assert_eq!(store.fsck(false, |_| ()).await.unwrap().bad, []);
     let mut copies = 0;
     for line in expected.lines().filter(|line| !line.starts_with('#')) {
         let (what, value) = line.split_once(' ').unwrap();

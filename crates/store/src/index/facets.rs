@@ -87,10 +87,9 @@ impl Matches {
 
     /// Everything found, by month. The sum is [`count`](Matches::count).
     pub fn months(&self) -> Months {
-        let counted: Vec<(BTreeMap<(i64, u8), u64>, u64)> =
-            self.found.par_iter().map(months).collect();
+        let counted: Vec<(ByMonth, u64)> = self.found.par_iter().map(months).collect();
         let mut all = Months::default();
-        let mut by_month = BTreeMap::new();
+        let mut by_month = ByMonth::new();
         for (months, undated) in counted {
             all.undated += undated;
             for (month, count) in months {
@@ -101,6 +100,9 @@ impl Matches {
         all
     }
 }
+
+/// Counts by year and month.
+type ByMonth = BTreeMap<(i64, u8), u64>;
 
 /// One split's counts.
 #[derive(Default)]
@@ -154,10 +156,10 @@ pub(super) fn values(
     Ok(values)
 }
 
-fn months(found: &Found) -> (BTreeMap<(i64, u8), u64>, u64) {
+fn months(found: &Found) -> (ByMonth, u64) {
     let dated = &found.matched & &found.opened.dated;
     let undated = found.matched.len() - dated.len();
-    let mut months: BTreeMap<(i64, u8), u64> = BTreeMap::new();
+    let mut months = ByMonth::new();
     // Neighbours are mostly of one month, so most need not be worked out.
     let mut month: Range<i64> = 0..0;
     let (mut current, mut run) = ((0, 0), 0u64);

@@ -66,8 +66,14 @@ pub(crate) fn words(
 /// Documents that hold exactly `term`.
 pub(crate) fn term(field: &InvertedIndexReader, term: &[u8]) -> io::Result<RoaringBitmap> {
     let mut found = RoaringBitmap::new();
-    if let Some(info) = field.terms().get(term)? {
-        Docs::default().collect(field, &info, &mut found)?;
+    match field.terms().get(term)? {
+        None => {}
+        Some(info) if info.doc_freq > OFTEN => {
+            let mut union = Union::default();
+            union.add(field, &info)?;
+            found = union.finish();
+        }
+        Some(info) => Docs::default().collect(field, &info, &mut found)?,
     }
     Ok(found)
 }
@@ -150,7 +156,10 @@ impl Docs {
     }
 }
 
-/// The documents of many terms: bits first, for most terms of a dictionary are rare, and
+/// From so many documents on, bits are set faster than a compressed bitmap is made.
+const OFTEN: u32 = 2048;
+
+/// The documents of many terms, or of a frequent one: bits first, for most terms of a dictionary are rare, and
 /// putting each into a compressed bitmap by itself costs more than all the rest.
 #[derive(Default)]
 struct Union {

@@ -36,7 +36,11 @@ impl Searcher {
         if address.is_empty() || limit == 0 {
             return Ok(Vec::new());
         }
-        let words = terms_of(prefix);
+        // Names that begin with one letter would be half of all.
+        let words = match prefix.trim().chars().nth(1) {
+            Some(_) => terms_of(prefix),
+            None => Vec::new(),
+        };
         let counted = self
             .parts
             .par_iter()

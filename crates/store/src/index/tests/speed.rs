@@ -65,8 +65,8 @@ fn letter(seq: u64) -> Copy {
         offset_minutes: 0,
     });
     copy.size = 2000 + dice.below(50_000);
-    copy.language = (seq % 3 > 0).then(|| "en".to_owned());
-    if seq % 5 == 0 {
+    copy.language = (!seq.is_multiple_of(3)).then(|| "en".to_owned());
+    if seq.is_multiple_of(5) {
         copy.head.attachments = 1;
         copy.attachments = vec![("pdf".to_owned(), Some(word(dice.zipf(200_000))))];
     }
@@ -133,7 +133,7 @@ fn queries_over_a_large_index() {
         format!("from:{}", word(5)),
         "sent:2014".to_owned(),
         "has:attachment".to_owned(),
-        "size>10k".to_owned(),
+        "size>10K".to_owned(),
         format!("stem:{common}"),
         "type:pdf lang:en".to_owned(),
     ];
