@@ -113,7 +113,10 @@ mod tests {
         );
         assert!(!is_searchable("content-type") && is_searchable("reply-to"));
         let (data, words) = ("Aa0+/=".repeat(8), "Aa0 ".repeat(20));
-        assert_eq!(read(format!("X-Data: 1;{data}\nX-Words: {words}\n\n").as_bytes()).len(), 1);
+        assert_eq!(
+            read(format!("X-Data: 1;{data}\nX-Words: {words}\n\n").as_bytes()).len(),
+            1
+        );
     }
 
     #[test]
