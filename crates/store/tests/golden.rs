@@ -51,8 +51,15 @@ async fn version_1_is_read_whole() {
     let tenant = store.tenant(None).unwrap();
     let status = tenant.status().await.unwrap();
     // Its index has the fields of that time: it cannot be asked, and is built again.
-    let everything = parse("").unwrap();
-    let refused = tenant.matching(&everything).await.unwrap_err();
+    let request = |query: &str| SearchRequest {
+        query: parse(query).unwrap(),
+        by: By::Message,
+        order: Order::Newest,
+        after: None,
+        limit: 10,
+        scope: everpost_store::Scope::Everything,
+    };
+    let refused = tenant.search(&request("")).await.unwrap_err();
     assert_eq!(refused.code(), "E-INDEX", "{refused}");
     let progress = tenant.advance_index(true).await.unwrap();
     assert_eq!(progress.indexed, progress.events);
@@ -73,15 +80,7 @@ async fn version_1_is_read_whole() {
             }
             "search" => {
                 let (total, query) = value.split_once(' ').unwrap();
-                let request = SearchRequest {
-                    query: parse(query).unwrap(),
-                    by: By::Message,
-                    order: Order::Newest,
-                    after: None,
-                    limit: 10,
-                    scope: everpost_store::Scope::Everything,
-                };
-                let page = tenant.search(&request).await.unwrap();
+                let page = tenant.search(&request(query)).await.unwrap();
                 assert_eq!(page.messages.to_string(), total, "{query}");
             }
             other => panic!("expected.txt says {other}"),

@@ -1,4 +1,5 @@
-//! How long queries take over 100,000 documents; prints, and holds nothing against a clock.
+//! How long queries take over a large index: `EVERPOST_SPEED=N` asks for one of N documents,
+//! the soak tier for one of 100,000. Prints, and holds nothing against a clock.
 
 use super::*;
 use everpost_domain::query::{Query, parse};
