@@ -238,9 +238,9 @@ impl Parser<'_> {
             let fault = Fault::new((span.0, span.1 + 1), unknown(name));
             return Err(fault.hint(hint_for(name)));
         };
-        let inner = self
-            .field
-            .filter(|_| matches!(target, Target::Stem | Target::Group));
+        let inner = self.field.filter(|&field| {
+            matches!(target, Target::Stem | Target::Group) && value::is_head(field, name)
+        });
         if self.field.is_some() && inner.is_none() {
             return Err(Fault::new(
                 (span.0, span.1 + 1),

@@ -671,6 +671,8 @@ fn names() {
     same("to:(group:a OR bob)", "to:group:a OR to:bob");
     same("subject:group:a", "subject:\"group a\"");
     wrong("tag:\"\"", 4, 2, "empty");
+    wrong("tag:(stem:run)", 5, 5, "inside the values");
+    wrong("subject:(group:a)", 9, 6, "inside the values");
 }
 
 #[test]

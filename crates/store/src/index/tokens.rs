@@ -1,11 +1,13 @@
 //! The analyser's terms as the engine takes them.
 
+use everpost_domain::query::limit;
 use everpost_domain::text::Terms;
 use tantivy::tokenizer::{Token, TokenStream, Tokenizer};
 
 /// Positions between two values of one field: more than the farthest two words can be
 /// apart that a query calls near, so that no two of different values ever are.
 pub(crate) const VALUE_GAP: usize = 1 << 12;
+const _: () = assert!(VALUE_GAP > limit::NEAR as usize);
 
 /// Between the name of a header field and a word of it.
 pub(crate) const NAME_END: char = '\0';
