@@ -370,7 +370,7 @@ fn imported_attachments_are_found_and_hostile_ones_stay_unknown() {
     let done = everpost(&data, &["extract"]);
     assert_eq!(done["documents"], 3);
     assert_eq!(search("zebra"), (2, 1));
-    assert_eq!(search("\"zebra clause\" attachment:zebra"), (2, 0));
+    assert_eq!(search("\"zebra clause\" attachment:zebra"), (2, 1));
     assert_eq!(search("letter"), (4, 0));
     let status = everpost(&data, &["status"]);
     let attachments = &status["attachments"];

@@ -183,7 +183,10 @@ impl Running {
     /// `None` if it died or said something that is no answer.
     async fn ask(&mut self, item: &Item<'_>) -> Option<Extraction> {
         // The document itself is not copied.
-        let head = encode_job(&Item { bytes: &[], ..*item });
+        let head = encode_job(&Item {
+            bytes: &[],
+            ..*item
+        });
         let length = head.len().checked_add(item.bytes.len())?;
         for bytes in [prefix(length)?.as_slice(), head.as_slice(), item.bytes] {
             self.input.write_all(bytes).await.ok()?;
