@@ -372,6 +372,11 @@ pub(crate) async fn resume(app: &App) -> Result<(), StoreError> {
             tracing::error!(job = id, "a kept import cannot be read");
             continue;
         };
+        // It ended, and the process did before it could put the task away.
+        if app.tenant.job(id).await?.state != JobState::Running {
+            app.tenant.drop_task(id).await?;
+            continue;
+        }
         kept.extend(task.spooled.clone());
         if run(app, id, task).is_err() {
             tracing::error!(job = id, "a kept import cannot go on");
