@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-pub(crate) use service::{CaseCommand, ServiceCommand, TokenCommand, UpCommand, UserCommand};
 use service::{CASE_EXAMPLES, SERVICE_EXAMPLES, UP_EXAMPLES, USER_EXAMPLES};
+pub(crate) use service::{CaseCommand, ServiceCommand, TokenCommand, UpCommand, UserCommand};
 
 /// Keeps an organization's email kept, findable and flowing.
 #[derive(Parser)]

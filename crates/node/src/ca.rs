@@ -88,9 +88,8 @@ fn own(
 ) -> Result<(Chain, PrivateKeyDer<'static>, Option<PathBuf>), NodeError> {
     let (key_path, cert_path) = (beside(data, ".ca.key"), beside(data, ".ca.pem"));
     let authority = match fs::read_to_string(&key_path) {
-        Ok(pem) => {
-            KeyPair::from_pem(&pem).map_err(|error| wrong(format!("{}: {error}", key_path.display())))?
-        }
+        Ok(pem) => KeyPair::from_pem(&pem)
+            .map_err(|error| wrong(format!("{}: {error}", key_path.display())))?,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let key = KeyPair::generate().map_err(wrong)?;
             write_private(&key_path, &key.serialize_pem())?;

@@ -144,7 +144,13 @@ mod tests {
         assert_eq!(listen.protocol, Protocol::Https);
         assert_eq!(listen.address.port(), 8443);
         assert!("http=[::1]:0".parse::<Listen>().is_ok());
-        for wrong in ["", "https", "https=host:1", "http=0.0.0.0:80", "gopher=127.0.0.1:70"] {
+        for wrong in [
+            "",
+            "https",
+            "https=host:1",
+            "http=0.0.0.0:80",
+            "gopher=127.0.0.1:70",
+        ] {
             let error = wrong.parse::<Listen>().unwrap_err();
             assert_eq!(error.code(), "E-CONFIG", "{wrong}");
         }
@@ -154,7 +160,11 @@ mod tests {
     fn a_file_says_what_it_means_or_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("everpost.toml");
-        std::fs::write(&path, "listen = ['https=127.0.0.1:0']\n[limits]\nburst = 7\n").unwrap();
+        std::fs::write(
+            &path,
+            "listen = ['https=127.0.0.1:0']\n[limits]\nburst = 7\n",
+        )
+        .unwrap();
         let config = Config::read(&path).unwrap();
         assert_eq!((config.listen.len(), config.limits.burst), (1, 7));
         assert_eq!(config.limits.requests_per_second, 100);

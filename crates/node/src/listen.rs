@@ -159,7 +159,9 @@ impl Accept {
             let next = async {
                 // The semaphore is never closed.
                 let room = self.room.clone().acquire_owned().await;
-                accept(&listener.kind).await.map(|(stream, peer)| (room, stream, peer))
+                accept(&listener.kind)
+                    .await
+                    .map(|(stream, peer)| (room, stream, peer))
             };
             let next = tokio::select! {
                 () = self.stop.wait() => break,

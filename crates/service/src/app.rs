@@ -81,7 +81,8 @@ impl Reach {
 /// A query may have 16 KiB; the log keeps its beginning.
 fn cut(text: &str) -> &str {
     const LONGEST: usize = 2000;
-    text.get(..text.floor_char_boundary(LONGEST)).unwrap_or(text)
+    text.get(..text.floor_char_boundary(LONGEST))
+        .unwrap_or(text)
 }
 
 impl Shared {

@@ -30,11 +30,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         match Json::from_request(request, state).await {
             Ok(Json(body)) => Ok(Body(body)),
-            Err(error) => Err(Problem::new(
-                error.status(),
-                "E-INVALID",
-                error.body_text(),
-            )),
+            Err(error) => Err(Problem::new(error.status(), "E-INVALID", error.body_text())),
         }
     }
 }

@@ -3,8 +3,9 @@
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use axum::body::to_bytes;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
@@ -18,6 +19,10 @@ use crate::app::App;
 use crate::caller::bearer;
 use crate::problem::Problem;
 
+/// Bytes of a body that is read before the request is looked at: all of JSON is that small.
+const SMALL: usize = 1 << 20;
+/// Who has not sent as much by then has gone away.
+const SLOW: Duration = Duration::from_secs(60);
 /// Callers are forgotten when there are more than this.
 const REMEMBERED: usize = 100_000;
 
@@ -69,9 +74,10 @@ pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) 
         .extensions()
         .get::<MatchedPath>()
         .map_or("-".to_string(), |path| path.as_str().to_string());
-    let mut response = match admit(&app, &request, peer) {
-        Ok(()) => next.run(request).await,
-        Err(problem) => problem.into_response(),
+    let admitted = admit(&app, &request, peer);
+    let mut response = match (whole(request).await, admitted) {
+        (Ok(request), Ok(())) => next.run(request).await,
+        (Err(problem), _) | (_, Err(problem)) => problem.into_response(),
     };
     let tls = matches!(peer, Some(Peer::Network { tls: true, .. }));
     fill_headers(response.headers_mut(), tls, number);
@@ -84,6 +90,21 @@ pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) 
         "request"
     );
     response
+}
+
+/// Reads a small body before anything answers: an answer before the end of a body breaks the
+/// stream in HTTP/2, and clients take that for a failure of the network.
+async fn whole(request: Request) -> Result<Request, Problem> {
+    let length = request.headers().get(header::CONTENT_LENGTH);
+    let length = length.and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    if length.is_none_or(|length| length > SMALL) {
+        return Ok(request);
+    }
+    let (parts, body) = request.into_parts();
+    match tokio::time::timeout(SLOW, to_bytes(body, SMALL)).await {
+        Ok(Ok(body)) => Ok(Request::from_parts(parts, body.into())),
+        _ => Err(Problem::invalid("the request was cut off")),
+    }
 }
 
 fn admit(app: &App, request: &Request, peer: Option<Peer>) -> Result<(), Problem> {

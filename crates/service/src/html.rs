@@ -83,13 +83,12 @@ pub(crate) fn page(raw: &[u8], structure: &Structure, index: usize) -> String {
     html.truncate(html.floor_char_boundary(LONGEST));
     let pictures = pictures(raw, structure);
     let clean = sanitise(&html, pictures);
-    format!(
-        "<!doctype html><html><head><meta charset=\"utf-8\"></head><body>{clean}</body></html>"
-    )
+    format!("<!doctype html><html><head><meta charset=\"utf-8\"></head><body>{clean}</body></html>")
 }
 
 /// The policy of such a page: it may draw pictures that it holds, and nothing else.
-pub(crate) const POLICY: &str = "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'; frame-ancestors 'self'";
+pub(crate) const POLICY: &str =
+    "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'; frame-ancestors 'self'";
 
 /// Pictures of the message by Content-ID, as `data:` addresses.
 fn pictures(raw: &[u8], structure: &Structure) -> HashMap<String, String> {
@@ -197,7 +196,10 @@ mod tests {
         assert!(shown.contains("<b>Ann</b>"), "{shown}");
         assert!(shown.contains("data:image/png;base64,iVBORw=="), "{shown}");
         assert!(shown.contains("https://example.org/a?b=1"), "{shown}");
-        assert!(shown.contains("color:red") || shown.contains("color: red"), "{shown}");
+        assert!(
+            shown.contains("color:red") || shown.contains("color: red"),
+            "{shown}"
+        );
         assert!(!shown.contains("position"), "{shown}");
     }
 }

@@ -49,8 +49,12 @@ pub fn generate() -> Result<String, Unfit> {
     SystemRandom::new()
         .fill(&mut random)
         .map_err(|_| Unfit::Hash("the system gives no random bytes".into()))?;
-    let letters = random.map(|byte| char::from(*LETTERS.get(usize::from(byte & 31)).unwrap_or(&b'0')));
-    let groups: Vec<String> = letters.chunks(5).map(|group| group.iter().collect()).collect();
+    let letters =
+        random.map(|byte| char::from(*LETTERS.get(usize::from(byte & 31)).unwrap_or(&b'0')));
+    let groups: Vec<String> = letters
+        .chunks(5)
+        .map(|group| group.iter().collect())
+        .collect();
     Ok(groups.join("-"))
 }
 

@@ -11,7 +11,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::api::{
-    cases, exports, health, help, imports, messages, saved, search, session, storage, tokens, users, verify,
+    cases, exports, health, help, imports, messages, saved, search, session, storage, tokens,
+    users, verify,
 };
 use crate::app::App;
 use crate::caller::COOKIE;

@@ -85,7 +85,9 @@ pub(crate) fn utf16(text: &str, ranges: &[Range<usize>]) -> Vec<[usize; 2]> {
     let mut at = 0;
     let mut units = 0;
     let mut to = |byte: usize| {
-        units += text.get(at..byte).map_or(0, |part| part.encode_utf16().count());
+        units += text
+            .get(at..byte)
+            .map_or(0, |part| part.encode_utf16().count());
         at = byte.max(at);
         units
     };

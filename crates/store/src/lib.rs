@@ -44,7 +44,7 @@ mod vault;
 mod verify;
 
 pub use access::{
-    Accessed, Account, ActionEvent, AccountChange, Case, NewAccount, NewCase, Token, TokenGrant,
+    Accessed, Account, AccountChange, ActionEvent, Case, NewAccount, NewCase, Token, TokenGrant,
 };
 pub use admit::{Envelope, Incoming, Outcome, Placement, Prepared, Progress};
 pub use backup::{

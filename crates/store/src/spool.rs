@@ -78,8 +78,7 @@ impl Tenant {
         let path = directory.join(&name);
         let key = Key::random()?;
         let wrapped = self.state.keys.wrap(&label(&name), &key)?;
-        let mut file =
-            File::create_new(&path).map_err(|error| StoreError::file(&path, error))?;
+        let mut file = File::create_new(&path).map_err(|error| StoreError::file(&path, error))?;
         file.write_all(&wrapped)
             .map_err(|error| StoreError::file(&path, error))?;
         Ok(SpoolWriter {
@@ -212,8 +211,7 @@ impl SpoolReader {
             return Ok(());
         }
         let last = number == self.length.saturating_sub(1) / BLOCK as u64;
-        self.file
-            .seek(SeekFrom::Start(HEADER + number * SEALED))?;
+        self.file.seek(SeekFrom::Start(HEADER + number * SEALED))?;
         let mut sealed = Vec::with_capacity(BLOCK + TAG);
         Read::by_ref(&mut self.file)
             .take(SEALED)

@@ -2,8 +2,8 @@
 
 pub(crate) mod backup;
 pub(crate) mod bench;
-pub(crate) mod case;
 pub(crate) mod bench_search;
+pub(crate) mod case;
 pub(crate) mod compact;
 pub(crate) mod export;
 pub(crate) mod extract;
@@ -16,10 +16,10 @@ pub(crate) mod search;
 pub(crate) mod service;
 pub(crate) mod show;
 pub(crate) mod status;
+pub(crate) mod tag;
 pub(crate) mod token;
 pub(crate) mod up;
 pub(crate) mod user;
-pub(crate) mod tag;
 pub(crate) mod verify;
 
 use everpost_store::{KeySource, Options, RecoveryKey, Store, Tenant};

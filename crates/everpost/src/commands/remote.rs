@@ -155,7 +155,9 @@ pub(crate) async fn search(
     let unknown = number(&page, "unknown");
     if unknown > 0 {
         let unknown = count(unknown);
-        said.push_str(&format!("; {unknown} more might match: their text was not read"));
+        said.push_str(&format!(
+            "; {unknown} more might match: their text was not read"
+        ));
     }
     line(said)?;
     Ok(Exit::Well)
@@ -179,7 +181,8 @@ fn people(value: &Value, name: &str) -> Vec<String> {
 
 /// A hit as the command line promises it.
 fn hit_json(hit: &Value, snippet: &str) -> Value {
-    let place = |place: &Value| json!({"mailbox": place.get("mailbox"), "folder": place.get("folder")});
+    let place =
+        |place: &Value| json!({"mailbox": place.get("mailbox"), "folder": place.get("folder")});
     json!({
         "id": hit.get("id"), "sha256": hit.get("sha256"), "copies": hit.get("copies"),
         "date": hit.get("date"), "from": people(hit, "from"), "to": people(hit, "to"),
@@ -211,7 +214,13 @@ fn print_hit(hit: &Value, snippet: &str) -> Result<(), Failure> {
     let places: Vec<String> = list(hit, "places")
         .iter()
         .take(3)
-        .map(|place| format!("{}/{}", plain(text(place, "mailbox")), plain(text(place, "folder"))))
+        .map(|place| {
+            format!(
+                "{}/{}",
+                plain(text(place, "mailbox")),
+                plain(text(place, "folder"))
+            )
+        })
         .collect();
     match places.is_empty() {
         true => Ok(()),
@@ -245,14 +254,21 @@ pub(crate) async fn show(
     for (title, field) in [("From", "from"), ("To", "to"), ("Cc", "cc")] {
         let people = people(&message, field);
         if !people.is_empty() {
-            line(format!("{:<10}{}", format!("{title}:"), plain(&people.join(", "))))?;
+            line(format!(
+                "{:<10}{}",
+                format!("{title}:"),
+                plain(&people.join(", "))
+            ))?;
         }
     }
     line(format!("Subject:  {}", plain(text(&message, "subject"))))?;
     for attachment in list(&message, "attachments") {
         line(format!("File:     {}", plain(text(attachment, "name"))))?;
     }
-    line(format!("Size:     {} bytes", count(number(&message, "size"))))?;
+    line(format!(
+        "Size:     {} bytes",
+        count(number(&message, "size"))
+    ))?;
     line(format!("Held:     since {}", text(&message, "held_from")))?;
     for place in list(&message, "places") {
         let (mailbox, folder) = (text(place, "mailbox"), text(place, "folder"));
@@ -277,7 +293,10 @@ pub(crate) async fn status(global: &Global, service: &Service) -> Result<Exit, F
         return Ok(Exit::Well);
     }
     let lag = storage.get("lag").cloned().unwrap_or_default();
-    line(format!("Archive     {} (open in a service)", global.data.display()))?;
+    line(format!(
+        "Archive     {} (open in a service)",
+        global.data.display()
+    ))?;
     line(format!(
         "Mail        {} messages, {} copies",
         count(number(&storage, "messages")),

@@ -36,7 +36,9 @@ pub(crate) async fn run(global: &Global, command: UpCommand) -> Result<Exit, Fai
         };
         if !global.json {
             let seen = count(report.counts.seen);
-            line(format!("A generated organization was imported: {seen} messages."))?;
+            line(format!(
+                "A generated organization was imported: {seen} messages."
+            ))?;
         }
     }
     if tenant.accounts().await?.is_empty() {

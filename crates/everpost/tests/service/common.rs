@@ -115,7 +115,12 @@ impl Service {
             .args(["--json", "--data"])
             .arg(data)
             .args(command)
-            .args(["--listen", "https=127.0.0.1:0", "--listen", "http=127.0.0.1:0"])
+            .args([
+                "--listen",
+                "https=127.0.0.1:0",
+                "--listen",
+                "http=127.0.0.1:0",
+            ])
             .arg("--ready-file")
             .arg(&ready_file)
             .stdout(Stdio::piped())
@@ -183,7 +188,16 @@ impl Service {
     pub(crate) fn send(&self, who: &str, method: &str, path: &str, body: &Value) -> Answer {
         let body = body.to_string();
         self.curl(
-            &["-X", method, "-H", who, "-H", "content-type: application/json", "-d", &body],
+            &[
+                "-X",
+                method,
+                "-H",
+                who,
+                "-H",
+                "content-type: application/json",
+                "-d",
+                &body,
+            ],
             path,
         )
     }
@@ -198,7 +212,13 @@ impl Service {
         let answer = self.send("x-nobody: 1", "POST", "/session", &ask);
         assert_eq!(answer.status, 200, "{}", answer.text());
         let cookie = &answer.headers["set-cookie"];
-        for wanted in ["__Host-everpost=", "Secure", "HttpOnly", "SameSite=Strict", "Path=/"] {
+        for wanted in [
+            "__Host-everpost=",
+            "Secure",
+            "HttpOnly",
+            "SameSite=Strict",
+            "Path=/",
+        ] {
             assert!(cookie.contains(wanted), "{cookie}");
         }
         format!("cookie: {}", cookie.split(';').next().unwrap())

@@ -17,7 +17,14 @@ fn tls_is_ours_and_headers_are_strict() {
     // 60: the certificate cannot be verified.
     assert_eq!(strange.status.code(), Some(60));
     let old = ["-sS", "--tls-max", "1.2", "--cacert", service.ca(), &url];
-    assert!(!Command::new("curl").args(old).output().unwrap().status.success());
+    assert!(
+        !Command::new("curl")
+            .args(old)
+            .output()
+            .unwrap()
+            .status
+            .success()
+    );
 
     let answer = service.get(NOBODY, "/healthz");
     assert_eq!(answer.status, 204);
@@ -39,7 +46,10 @@ fn tls_is_ours_and_headers_are_strict() {
     assert!(page.headers["content-security-policy"].contains("frame-ancestors 'none'"));
     assert!(!page.headers.contains_key("strict-transport-security"));
     assert_eq!(service.get(NOBODY, "/nowhere").code(), "E-NOT-FOUND");
-    assert_eq!(service.send(NOBODY, "PUT", "/me", &json!({})).code(), "E-METHOD");
+    assert_eq!(
+        service.send(NOBODY, "PUT", "/me", &json!({})).code(),
+        "E-METHOD"
+    );
     service.stop();
     assert!(!data.join("api.sock").exists());
     lines(&data, &["search", ""]);
@@ -65,12 +75,21 @@ fn guessing_is_slow_and_tells_nothing() {
         assert_eq!(sign_in("ann@example.org", "wrong").status, 401);
     }
     let throttled = sign_in("ANN@example.org", PASSWORD);
-    assert_eq!((throttled.status, throttled.code().as_str()), (429, "E-TOO-MANY"));
+    assert_eq!(
+        (throttled.status, throttled.code().as_str()),
+        (429, "E-TOO-MANY")
+    );
     assert!(throttled.headers["retry-after"].parse::<u64>().unwrap() > 0);
     let who = service.sign_in("bob@example.org", PASSWORD);
-    assert_eq!(service.get(&who, "/me").well()["address"], "bob@example.org");
+    assert_eq!(
+        service.get(&who, "/me").well()["address"],
+        "bob@example.org"
+    );
 
-    assert_eq!(service.send(&who, "DELETE", "/session", &json!({})).status, 204);
+    assert_eq!(
+        service.send(&who, "DELETE", "/session", &json!({})).status,
+        204
+    );
     assert_eq!(service.get(&who, "/me").code(), "E-SIGN-IN");
     let who = service.sign_in("bob@example.org", PASSWORD);
     service.stop();
@@ -89,7 +108,14 @@ fn pages_of_others_change_nothing() {
     let service = Service::start(&data, &["service"]);
     let who = service.sign_in("ann@example.org", PASSWORD);
     let save = |more: &[&str]| {
-        let base = ["-X", "POST", "-H", &who, "-H", "content-type: application/json"];
+        let base = [
+            "-X",
+            "POST",
+            "-H",
+            &who,
+            "-H",
+            "content-type: application/json",
+        ];
         let body = ["-d", r#"{"name":"mine","q":"x"}"#];
         service.curl(&[&base, more, &body].concat(), "/saved-searches")
     };
@@ -103,8 +129,14 @@ fn pages_of_others_change_nothing() {
     ] {
         assert_eq!(save(strange).code(), "E-ORIGIN", "{strange:?}");
     }
-    assert_eq!(service.get(&who, "/saved-searches").well()["items"], json!([]));
-    assert_eq!(save(&["-H", &own, "-H", "sec-fetch-site: same-origin"]).status, 201);
+    assert_eq!(
+        service.get(&who, "/saved-searches").well()["items"],
+        json!([])
+    );
+    assert_eq!(
+        save(&["-H", &own, "-H", "sec-fetch-site: same-origin"]).status,
+        201
+    );
     assert_eq!(save(&[]).status, 201);
     let saved = service.get(&who, "/saved-searches").well();
     assert_eq!(saved["items"].as_array().unwrap().len(), 1);
@@ -121,9 +153,14 @@ fn a_token_does_what_its_scopes_say() {
     account(&data, "root@example.org", &["--role", "admin"]);
     let made = lines(
         &data,
-        &["token", "create", &owner, "--name", "cli", "--scope", "search"],
+        &[
+            "token", "create", &owner, "--name", "cli", "--scope", "search",
+        ],
     );
-    let cli = format!("authorization: Bearer {}", made[0]["secret"].as_str().unwrap());
+    let cli = format!(
+        "authorization: Bearer {}",
+        made[0]["secret"].as_str().unwrap()
+    );
     let service = Service::start(&data, &["service"]);
     let who = service.sign_in(&owner, PASSWORD);
     let found = service.get(&cli, "/search?limit=1").well();
@@ -141,16 +178,25 @@ fn a_token_does_what_its_scopes_say() {
     assert_eq!((again.status, again.body.len()), (304, 0));
     assert_eq!(service.get(&reader, "/search").code(), "E-FORBIDDEN");
     // A token makes no tokens, and no secret is shown twice.
-    assert_eq!(service.send(&reader, "POST", "/tokens", &ask).code(), "E-FORBIDDEN");
+    assert_eq!(
+        service.send(&reader, "POST", "/tokens", &ask).code(),
+        "E-FORBIDDEN"
+    );
     let list = service.get(&who, "/tokens").well();
     assert_eq!(list["items"].as_array().unwrap().len(), 2);
     assert!(!list.to_string().contains(made["secret"].as_str().unwrap()));
     let revoke = format!("/tokens/{}", made["id"]);
     let admin = service.sign_in("root@example.org", PASSWORD);
-    assert_eq!(service.send(&admin, "DELETE", &revoke, &json!({})).status, 204);
+    assert_eq!(
+        service.send(&admin, "DELETE", &revoke, &json!({})).status,
+        204
+    );
     assert_eq!(service.get(&reader, &raw).status, 401);
     let bad = json!({"name": "x", "scopes": ["everything"]});
-    assert_eq!(service.send(&who, "POST", "/tokens", &bad).code(), "E-INVALID");
+    assert_eq!(
+        service.send(&who, "POST", "/tokens", &bad).code(),
+        "E-INVALID"
+    );
 }
 
 /// Mailboxes of the archive.
@@ -164,23 +210,45 @@ pub(crate) fn owners(data: &std::path::Path) -> Vec<String> {
 #[test]
 fn an_admin_manages_and_reads_nothing() {
     let (_folder, data) = demo();
-    account(&data, "root@example.org", &["--role", "admin", "--owns", "ann@example.org"]);
+    account(
+        &data,
+        "root@example.org",
+        &["--role", "admin", "--owns", "ann@example.org"],
+    );
     let service = Service::start(&data, &["service"]);
     let admin = service.sign_in("root@example.org", PASSWORD);
     assert_eq!(service.get(&admin, "/search").code(), "E-FORBIDDEN");
-    assert!(service.get(&admin, "/storage").well()["copies"].as_u64().unwrap() > 0);
-    let new = json!({"address": "new@example.org", "password": PASSWORD, "roles": ["user", "reviewer"]});
+    assert!(
+        service.get(&admin, "/storage").well()["copies"]
+            .as_u64()
+            .unwrap()
+            > 0
+    );
+    let new =
+        json!({"address": "new@example.org", "password": PASSWORD, "roles": ["user", "reviewer"]});
     let made = service.send(&admin, "POST", "/users", &new);
-    assert_eq!((made.status, made.json()["owns"].clone()), (201, json!(["new@example.org"])));
-    assert_eq!(service.send(&admin, "POST", "/users", &new).code(), "E-EXISTS");
+    assert_eq!(
+        (made.status, made.json()["owns"].clone()),
+        (201, json!(["new@example.org"]))
+    );
+    assert_eq!(
+        service.send(&admin, "POST", "/users", &new).code(),
+        "E-EXISTS"
+    );
     let weak = json!({"address": "weak@example.org", "password": "short"});
-    assert_eq!(service.send(&admin, "POST", "/users", &weak).code(), "E-INVALID");
+    assert_eq!(
+        service.send(&admin, "POST", "/users", &weak).code(),
+        "E-INVALID"
+    );
     let own = json!({"roles": ["admin", "user"]});
     let mine = service.send(&admin, "PATCH", "/users/root@example.org", &own);
     assert_eq!(mine.code(), "E-FORBIDDEN");
     let case = json!({"name": "c", "reason": "r", "people": ["ann@example.org"],
         "from": "2020-01-01", "to": "2030-01-01"});
-    assert_eq!(service.send(&admin, "POST", "/cases", &case).code(), "E-FORBIDDEN");
+    assert_eq!(
+        service.send(&admin, "POST", "/cases", &case).code(),
+        "E-FORBIDDEN"
+    );
 
     let user = service.sign_in("new@example.org", PASSWORD);
     for path in ["/users", "/storage", "/imports"] {
@@ -188,7 +256,10 @@ fn an_admin_manages_and_reads_nothing() {
     }
     let change = json!({"password": "another long password"});
     let path = "/users/new@example.org";
-    assert_eq!(service.send(&user, "PATCH", path, &change).code(), "E-FORBIDDEN");
+    assert_eq!(
+        service.send(&user, "PATCH", path, &change).code(),
+        "E-FORBIDDEN"
+    );
     let change = json!({"password": "another long password", "current_password": PASSWORD});
     assert_eq!(service.send(&user, "PATCH", path, &change).status, 200);
     assert_eq!(service.get(&user, "/me").status, 401);
@@ -220,7 +291,11 @@ fn nobody_sees_anothers_mail_by_any_operation() {
     let (_folder, data) = demo();
     let mailboxes = owners(&data);
     account(&data, &mailboxes[0], &[]);
-    account(&data, "stranger@example.org", &["--role", "reviewer", "--role", "user"]);
+    account(
+        &data,
+        "stranger@example.org",
+        &["--role", "reviewer", "--role", "user"],
+    );
     account(&data, "root@example.org", &["--role", "admin"]);
     account(&data, "law@example.org", &["--role", "officer"]);
     let service = Service::start(&data, &["service"]);
@@ -235,7 +310,12 @@ fn nobody_sees_anothers_mail_by_any_operation() {
     let case = json!({"name": "another's", "reason": "a test", "people": [&mailboxes[0]],
         "from": "2000-01-01", "to": "2100-01-01"});
     let case = service.send(&law, "POST", "/cases", &case).well()["id"].clone();
-    for address in ["stranger@example.org", "root@example.org", "law@example.org", ""] {
+    for address in [
+        "stranger@example.org",
+        "root@example.org",
+        "law@example.org",
+        "",
+    ] {
         for (method, path) in &operations {
             // Each is asked anew: one of the operations signs out.
             let who = match address {
@@ -243,7 +323,10 @@ fn nobody_sees_anothers_mail_by_any_operation() {
                 _ if path == "/session" => continue,
                 address => service.sign_in(address, PASSWORD),
             };
-            let mut asked = vec![format!("{path}?id={id}&q={}", "&prefix=a&kind=demo&messages=0")];
+            let mut asked = vec![format!(
+                "{path}?id={id}&q={}",
+                "&prefix=a&kind=demo&messages=0"
+            )];
             if address == "stranger@example.org" {
                 asked.push(format!("{}&case={case}", asked[0]));
             }
@@ -251,11 +334,19 @@ fn nobody_sees_anothers_mail_by_any_operation() {
                 if path.contains("/events") || (path.starts_with("/imports") && method == "POST") {
                     continue;
                 }
-                let answer = service.send(&who, method, &path, &json!({"id": id, "ids": [id], "q": ""}));
+                let answer = service.send(
+                    &who,
+                    method,
+                    &path,
+                    &json!({"id": id, "ids": [id], "q": ""}),
+                );
                 let body = answer.text();
                 assert!(!body.contains(subject), "{address} {method} {path}: {body}");
                 if path.starts_with("/messages/") {
-                    assert!([401, 403, 404].contains(&answer.status), "{address} {method} {path}: {body}");
+                    assert!(
+                        [401, 403, 404].contains(&answer.status),
+                        "{address} {method} {path}: {body}"
+                    );
                 }
                 if path.starts_with("/search/snippets") && answer.status == 200 {
                     assert_eq!(answer.json()["snippets"], json!([]));

@@ -42,15 +42,24 @@ fn pages_lead_to_the_end_and_repeat_nothing() {
         assert_eq!(dates, sorted);
     }
     assert_eq!(service.get(&who, "/search?limit=501").code(), "E-INVALID");
-    assert_eq!(service.get(&who, "/search?cursor=nonsense").code(), "E-INVALID");
+    assert_eq!(
+        service.get(&who, "/search?cursor=nonsense").code(),
+        "E-INVALID"
+    );
     assert_eq!(service.get(&who, "/search?order=up").code(), "E-INVALID");
     let wrong = service.get(&who, "/query?q=%22%C3%A4%20foo%22%20size%3A%28");
     assert_eq!(wrong.code(), "E-QUERY");
-    assert!(wrong.json()["at"].as_u64().unwrap() >= 8, "{}", wrong.text());
+    assert!(
+        wrong.json()["at"].as_u64().unwrap() >= 8,
+        "{}",
+        wrong.text()
+    );
     let understood = service.get(&who, "/query?q=b%20AND%20a").well();
     assert!(understood["canonical"].is_string());
 
-    let all = service.get(&who, "/search?limit=0").well()["total"].as_u64().unwrap();
+    let all = service.get(&who, "/search?limit=0").well()["total"]
+        .as_u64()
+        .unwrap();
     let months = service.get(&who, "/search/timeline").well();
     let dated: u64 = months["months"]
         .as_array()
@@ -77,7 +86,10 @@ fn a_message_is_shown_in_all_its_forms() {
     let path = folder.path().join("one.eml");
     std::fs::write(&path, mail).unwrap();
     let path = path.to_str().unwrap();
-    lines(&data, &["import", "eml", path, "--mailbox", "ann@example.org"]);
+    lines(
+        &data,
+        &["import", "eml", path, "--mailbox", "ann@example.org"],
+    );
     account(&data, "ann@example.org", &[]);
     let service = Service::start(&data, &["service"]);
     let who = service.sign_in("ann@example.org", PASSWORD);
@@ -92,7 +104,10 @@ fn a_message_is_shown_in_all_its_forms() {
     assert_eq!(head["attachments"][0]["name"], "a b.txt");
     assert!(head["deliveries"].is_null());
     let text = get("/text?q=wombat").well();
-    let (shown, hits) = (text["text"].as_str().unwrap(), text["hits"].as_array().unwrap());
+    let (shown, hits) = (
+        text["text"].as_str().unwrap(),
+        text["hits"].as_array().unwrap(),
+    );
     let units: Vec<u16> = shown.encode_utf16().collect();
     for hit in hits {
         let at = |end: usize| usize::try_from(hit[end].as_u64().unwrap()).unwrap();
@@ -109,17 +124,36 @@ fn a_message_is_shown_in_all_its_forms() {
     let attached = get("/attachments/0");
     assert_eq!(attached.text().trim(), "attached wombat");
     assert!(attached.headers["content-disposition"].contains("filename*=UTF-8''a%20b.txt"));
-    assert_eq!(get("/attachments/0/text?q=wombat").well()["hits"], json!([[9, 15]]));
+    assert_eq!(
+        get("/attachments/0/text?q=wombat").well()["hits"],
+        json!([[9, 15]])
+    );
     assert_eq!(get("/attachments/1").code(), "E-NOT-FOUND");
-    assert_eq!(get("/conversation").well()["items"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        get("/conversation").well()["items"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
     let proof = get("/proof").well();
     assert_eq!(proof["verified"], true, "{proof}");
     assert_eq!(proof["root"].as_str().unwrap().len(), 64);
     let ask = json!({"q": "wombat", "ids": [id]});
     let snippets = service.send(&who, "POST", "/search/snippets", &ask).well();
-    assert!(snippets["snippets"][0]["text"].as_str().unwrap().contains("wombat"));
-    let checked = service.send(&who, "POST", "/verify", &json!({"id": id})).well();
-    assert_eq!((&checked["checked"], &checked["ok"]), (&json!(1), &json!(1)));
+    assert!(
+        snippets["snippets"][0]["text"]
+            .as_str()
+            .unwrap()
+            .contains("wombat")
+    );
+    let checked = service
+        .send(&who, "POST", "/verify", &json!({"id": id}))
+        .well();
+    assert_eq!(
+        (&checked["checked"], &checked["ok"]),
+        (&json!(1), &json!(1))
+    );
     assert_eq!(service.get(&who, "/messages/0123").code(), "E-NOT-FOUND");
 }
 
@@ -138,10 +172,18 @@ fn a_look_at_anothers_mail_takes_a_case_and_stands_in_the_log() {
     let case = service.send(&law, "POST", "/cases", &ask).well()["id"].clone();
     assert_eq!(service.get(&rey, "/me").well()["cases"][0]["id"], case);
     assert_eq!(service.get(&rey, "/search").code(), "E-FORBIDDEN");
-    let page = service.get(&rey, &format!("/search?case={case}&limit=500")).well();
+    let page = service
+        .get(&rey, &format!("/search?case={case}&limit=500"))
+        .well();
     assert!(page["total"].as_u64().unwrap() > 0);
     for hit in page["hits"].as_array().unwrap() {
-        assert!(hit["places"].as_array().unwrap().iter().all(|place| place["mailbox"] == *person));
+        assert!(
+            hit["places"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .all(|place| place["mailbox"] == *person)
+        );
     }
     let id = page["hits"][0]["sha256"].as_str().unwrap();
     for part in ["/text", "/raw"] {
@@ -161,12 +203,19 @@ fn a_look_at_anothers_mail_takes_a_case_and_stands_in_the_log() {
         events.iter().filter(of).collect()
     };
     let looks = said("accessed");
-    let subjects: Vec<&str> = looks.iter().map(|look| look["subject"].as_str().unwrap()).collect();
+    let subjects: Vec<&str> = looks
+        .iter()
+        .map(|look| look["subject"].as_str().unwrap())
+        .collect();
     assert_eq!(subjects.len(), 3, "{subjects:?}");
     assert!(subjects[0].starts_with("search"));
     assert_eq!(subjects[1], format!("message {id} text"));
     assert_eq!(subjects[2], format!("message {id} raw"));
-    assert!(looks.iter().all(|look| look["reason"].as_str().unwrap().contains("Pier 7")));
+    assert!(
+        looks
+            .iter()
+            .all(|look| look["reason"].as_str().unwrap().contains("Pier 7"))
+    );
     let checked = lines(&data, &["verify", "--all"]);
     assert_eq!(checked.last().unwrap()["bad"], json!([]));
     let status = lines(&data, &["status"]);
@@ -182,7 +231,9 @@ fn commands_ask_the_service_that_has_the_archive() {
     let beside = lines(&data, &["search", "invoice", "--limit", "3"]);
     assert_eq!(alone.len(), beside.len());
     for (one, other) in alone.iter().zip(&beside).take(3) {
-        for field in ["id", "sha256", "copies", "date", "from", "to", "subject", "size"] {
+        for field in [
+            "id", "sha256", "copies", "date", "from", "to", "subject", "size",
+        ] {
             assert_eq!(one[field], other[field], "{field}");
         }
     }
@@ -198,5 +249,9 @@ fn commands_ask_the_service_that_has_the_archive() {
     assert_eq!(wrong.status.code(), Some(2));
     service.stop();
     let looked = lines(&data, &["log", "actions"]);
-    assert!(looked.iter().any(|line| line["actor"] == "operator" && line["kind"] == "accessed"));
+    assert!(
+        looked
+            .iter()
+            .any(|line| line["actor"] == "operator" && line["kind"] == "accessed")
+    );
 }

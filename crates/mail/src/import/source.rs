@@ -152,9 +152,7 @@ pub(super) fn read(source: &Source, from: &Cursor, sink: &mut Sink<'_>) -> Resul
         Source::Eml { path } => super::eml::read(path, from, sink),
         Source::Zip { path } => super::archive::read_zip(path, from, sink),
         Source::Tar { path } => super::archive::read_tar(path, from, sink),
-        Source::Upload { kind, name, file } => {
-            super::upload::read(*kind, name, file, from, sink)
-        }
+        Source::Upload { kind, name, file } => super::upload::read(*kind, name, file, from, sink),
         Source::Demo { seed, messages } => read_demo(*seed, *messages, from, sink),
     }
 }

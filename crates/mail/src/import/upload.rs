@@ -6,11 +6,11 @@ use std::path::Path;
 use everpost_codec::mbox::Dialect;
 use everpost_store::Spooled;
 
+use super::UploadKind;
 use super::archive::{read_entry, read_tar_of, read_zip_of};
 use super::folder::{self, Names};
 use super::mbox::MboxReader;
 use super::source::{Cursor, Ended, Sink, source_error};
-use super::UploadKind;
 
 /// The one unit of a file that is no archive.
 const UNIT: &[u8] = b"upload";

@@ -142,10 +142,7 @@ pub(crate) async fn change(
     let id = number(&id, "case")?;
     let mut case = app.tenant.case(id).await?;
     if let Some(reviewers) = &ask.reviewers {
-        case = app
-            .tenant
-            .assign_case(id, reviewers, caller.name())
-            .await?;
+        case = app.tenant.assign_case(id, reviewers, caller.name()).await?;
     }
     match ask.closed {
         Some(true) => case = app.tenant.close_case(id, caller.name()).await?,

@@ -261,8 +261,9 @@ pub(crate) async fn start(
     let demo = ask.kind == "demo";
     let mailbox = ask.mailbox.unwrap_or_default();
     if !demo && !mailbox.contains('@') {
-        return Err(Problem::invalid("say which mailbox gets the mail")
-            .hint("?mailbox=alice@example.org"));
+        return Err(
+            Problem::invalid("say which mailbox gets the mail").hint("?mailbox=alice@example.org")
+        );
     }
     let mut task = Task {
         name: ask.name.unwrap_or_else(|| format!("upload.{}", ask.kind)),
@@ -275,8 +276,10 @@ pub(crate) async fn start(
     };
     if !demo && task.path.is_none() {
         if UploadKind::from_name(&task.kind).is_none() {
-            return Err(Problem::invalid(format!("`{}` cannot be uploaded", task.kind))
-                .hint("upload mbox, eml, zip or tar"));
+            return Err(
+                Problem::invalid(format!("`{}` cannot be uploaded", task.kind))
+                    .hint("upload mbox, eml, zip or tar"),
+            );
         }
         task.spooled = Some(receive(&app, body).await?.name().into());
     }
@@ -369,6 +372,11 @@ pub(crate) async fn resume(app: &App) -> Result<(), StoreError> {
             tracing::error!(job = id, "a kept import cannot be read");
             continue;
         };
+        // It ended, and the process did before it could put the task away.
+        if app.tenant.job(id).await?.state != JobState::Running {
+            app.tenant.drop_task(id).await?;
+            continue;
+        }
         kept.extend(task.spooled.clone());
         if run(app, id, task).is_err() {
             tracing::error!(job = id, "a kept import cannot go on");
@@ -407,7 +415,10 @@ pub(crate) async fn events(
                 }
                 tokio::time::sleep(EVERY).await;
             }
-            Some((Ok::<_, Infallible>(format!("event: job\ndata: {text}\n\n")), over))
+            Some((
+                Ok::<_, Infallible>(format!("event: job\ndata: {text}\n\n")),
+                over,
+            ))
         }
     });
     let kind = [(header::CONTENT_TYPE, "text/event-stream")];

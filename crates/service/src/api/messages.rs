@@ -446,9 +446,7 @@ pub(crate) async fn attached_text(
             Some(marked(text, query.as_ref()))
         })
         .await?;
-    answer
-        .map(Json)
-        .ok_or_else(|| Problem::not_found(&what))
+    answer.map(Json).ok_or_else(|| Problem::not_found(&what))
 }
 
 /// A message of a conversation.

@@ -241,7 +241,10 @@ pub(crate) async fn snippets(
     let ids: Vec<Digest> = ask
         .ids
         .iter()
-        .map(|id| id.parse().map_err(|_| Problem::not_found(format!("message {id}"))))
+        .map(|id| {
+            id.parse()
+                .map_err(|_| Problem::not_found(format!("message {id}")))
+        })
         .collect::<Result<_, _>>()?;
     let subject = format!("snippets of {} for {}", ask.ids.join(" "), print(&query));
     reach.log(&app, &subject).await?;

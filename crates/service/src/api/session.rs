@@ -84,7 +84,13 @@ pub(crate) async fn sign_in(
         _ => IpAddr::V4(Ipv4Addr::LOCALHOST),
     };
     // Names longer than any address must not fill the memory of failures.
-    let name: String = ask.address.trim().to_lowercase().chars().take(320).collect();
+    let name: String = ask
+        .address
+        .trim()
+        .to_lowercase()
+        .chars()
+        .take(320)
+        .collect();
     let now = Instant::now();
     let wait = lock(&app.by_account)
         .wait(&name, now)
@@ -101,12 +107,12 @@ pub(crate) async fn sign_in(
         None => (None, app.nobody.clone()),
     };
     let password = ask.password;
-    let right = app
-        .hashing(move || password::is(&password, &hash))
-        .await?;
+    let right = app.hashing(move || password::is(&password, &hash)).await?;
     let Some(account) = account.filter(|account| right && !account.disabled) else {
         tracing::warn!("a sign-in failed");
-        return Err(Problem::unauthorized("the address or the password is wrong"));
+        return Err(Problem::unauthorized(
+            "the address or the password is wrong",
+        ));
     };
     lock(&app.by_account).succeeded(&name);
     lock(&app.by_address).succeeded(&from);
@@ -119,10 +125,7 @@ pub(crate) async fn sign_in(
 /// Sign out.
 #[utoipa::path(delete, path = "/session", tag = "session",
     responses((status = 204, description = "Signed out"), Problem))]
-pub(crate) async fn sign_out(
-    State(app): State<App>,
-    caller: Caller,
-) -> Result<Response, Problem> {
+pub(crate) async fn sign_out(State(app): State<App>, caller: Caller) -> Result<Response, Problem> {
     if let Via::Session(secret) = &caller.via {
         app.tenant.end_session(secret).await?;
     }

@@ -135,7 +135,9 @@ pub(crate) async fn change(
         .is_some_and(|account| account.address == address.trim().to_lowercase());
     let rights = ask.roles.is_some() || ask.owns.is_some() || ask.disabled.is_some();
     if own && rights {
-        return Err(Problem::forbidden("nobody changes the rights of their own account"));
+        return Err(Problem::forbidden(
+            "nobody changes the rights of their own account",
+        ));
     }
     if !own {
         caller.check(Action::ManageUsers, Object::Organization)?;

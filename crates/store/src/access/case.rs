@@ -151,10 +151,7 @@ impl Tenant {
         let mut reviewers: HashMap<i64, Vec<i64>> = HashMap::new();
         let rows = sql::fetch(&mut db, statements::REVIEWERS_OF_CASEFILES, tenant.clone()).await?;
         for row in rows {
-            reviewers
-                .entry(row.int(0)?)
-                .or_default()
-                .push(row.int(1)?);
+            reviewers.entry(row.int(0)?).or_default().push(row.int(1)?);
         }
         let rows = sql::fetch(&mut db, statements::CASEFILES, tenant).await?;
         rows.iter()

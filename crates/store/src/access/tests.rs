@@ -30,7 +30,11 @@ async fn an_account_is_made_found_changed_and_shut_out() {
     assert_eq!(made.owns, ["ann@example.org", "sales@example.org"]);
     let twice = tenant.add_account(&ann(), "root").await;
     assert!(matches!(twice, Err(StoreError::Exists(_))));
-    let (found, hash) = tenant.credentials("ANN@example.ORG").await.unwrap().unwrap();
+    let (found, hash) = tenant
+        .credentials("ANN@example.ORG")
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!((&found, hash.as_str()), (&made, "$hash"));
 
     let session = tenant.start_session(&made).await.unwrap();
@@ -148,10 +152,22 @@ async fn a_case_admits_its_officer_and_reviewers_until_it_is_closed() {
     assert!(!case.admits(&officer) && !case.admits(&reviewer));
     assert!(tenant.close_case(case.id, "ann").await.is_err());
     for wrong in [
-        NewCase { reason: " ".into(), ..new.clone() },
-        NewCase { people: vec![], ..new.clone() },
-        NewCase { until: 0, ..new.clone() },
-        NewCase { people: vec!["nobody".into()], ..new.clone() },
+        NewCase {
+            reason: " ".into(),
+            ..new.clone()
+        },
+        NewCase {
+            people: vec![],
+            ..new.clone()
+        },
+        NewCase {
+            until: 0,
+            ..new.clone()
+        },
+        NewCase {
+            people: vec!["nobody".into()],
+            ..new.clone()
+        },
     ] {
         assert!(tenant.open_case(&wrong, &officer, "ann").await.is_err());
     }
