@@ -24,8 +24,8 @@ usage: cargo xtask COMMAND
   tidy    house rules over the text of the sources
   lint    clippy, warnings are errors
   doc     documentation builds, every link resolves
-  web     the console: types, lint, tests, and that its committed build is its sources'
   test    all tests
+  web     the console: types, lint, tests, and that its committed build is its sources'
   soak    all tests, those of the soak tier with their full number of repetitions";
 
 /// One check: its name on the command line and what it does.
@@ -37,8 +37,8 @@ const CI: &[Step] = &[
     ("tidy", tidy::check),
     ("lint", steps::lint),
     ("doc", steps::doc),
-    ("web", web::check),
     ("test", steps::test),
+    ("web", web::check),
 ];
 
 fn main() -> ExitCode {

@@ -5,12 +5,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::workspace;
+use crate::{steps, workspace};
 
 const HINT: &str = "Node 20.19 or later with npm is needed, and Chromium; `.ci/run` installs them";
 
@@ -21,7 +21,7 @@ pub(crate) fn check() -> Result<()> {
     for script in ["types", "lint", "unit"] {
         npm(&console, &["run", "--silent", script])?;
     }
-    let fresh = target().join("console");
+    let fresh = root.join(target()).join("console");
     let out = fresh.display().to_string();
     npm(
         &console,
@@ -45,11 +45,23 @@ pub(crate) fn check() -> Result<()> {
             different.join(", ")
         );
     }
-    npm(&console, &["run", "--silent", "browser"])
+    browser(&root, &console)
+}
+
+/// The browser tests, over the mock and over the program itself, which embeds `dist`.
+fn browser(root: &Path, console: &Path) -> Result<()> {
+    steps::run(steps::cargo().args(["build", "--release", "-p", "everpost", "--locked"]))?;
+    let program = root.join(target()).join("release/everpost");
+    steps::run(
+        Command::new("npm")
+            .args(["run", "--silent", "browser"])
+            .current_dir(console)
+            .env("EVERPOST_PROGRAM", program),
+    )
 }
 
 /// Where cargo builds, which is never inside the console's sources.
-fn target() -> std::path::PathBuf {
+fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), Into::into)
 }
 

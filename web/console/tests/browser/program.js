@@ -31,7 +31,10 @@ export async function program(path, messages = 2000) {
     await rm(folder, { recursive: true, force: true });
   };
   while (!existsSync(ready)) {
-    if (child.exitCode !== null) throw new Error(`${path} up ended with ${child.exitCode}: ${said.join('')}`);
+    if (child.exitCode !== null) {
+      await stop();
+      throw new Error(`${path} up ended with ${child.exitCode}: ${said.join('')}`);
+    }
     await pause(50);
   }
   const { listeners } = JSON.parse(await readFile(ready, 'utf8'));

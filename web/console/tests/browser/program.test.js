@@ -13,7 +13,9 @@ const SCREENS = new URL('../../../../docs/screens/', import.meta.url).pathname;
 let site;
 before(async () => {
   if (!path) return;
-  site = { browser: await chrome(), server: await program(path) };
+  // The program first: where it does not start, no browser is left behind.
+  const server = await program(path);
+  site = { server, browser: await chrome() };
 });
 after(async () => {
   await site?.browser.close();
