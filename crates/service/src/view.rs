@@ -105,7 +105,7 @@ mod tests {
     fn offsets_are_those_of_browsers() {
         let text = "aé😀b";
         assert_eq!(utf16(text, &[0..1, 3..7]), [[0, 1], [2, 4]]);
-        assert_eq!(utf16(text, &[7..8]), [[4, 5]]);
+        assert_eq!(utf16(text, std::slice::from_ref(&(7..8))), [[4, 5]]);
         assert!(utf16(text, &[]).is_empty());
     }
 }
