@@ -48,6 +48,8 @@ export async function visit({ browser, server }, { size = SIZES.desk, scheme = '
     // The program's certificate is its own authority's.
     ignoreHTTPSErrors: true,
   });
+  // A loaded machine is no fault of a page.
+  context.setDefaultTimeout(60_000);
   const page = await context.newPage();
   const outside = [];
   const errors = [];
