@@ -30,6 +30,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "everpost-domain",
             "everpost-codec",
+            "everpost-extract",
             "everpost-store",
             "everpost-mail",
             "everpost-node",

@@ -1,8 +1,9 @@
-//! What runs beside the requests: index and log follow what was admitted, and imports that
-//! were under way go on.
+//! What runs beside the requests: index, log and the reading of attachments follow what was
+//! admitted, and imports that were under way go on.
 
 use std::time::Duration;
 
+use everpost_extract::{Pool, PoolOptions};
 use everpost_store::StoreError;
 use tokio::task::JoinHandle;
 
@@ -28,25 +29,56 @@ impl Background {
 }
 
 /// Starts it.
-pub(crate) async fn start(app: &App) -> Result<Background, StoreError> {
+pub(crate) async fn start(app: &App, readers: PoolOptions) -> Result<Background, StoreError> {
     imports::resume(app).await?;
-    Ok(Background(vec![tokio::spawn(follow(app.clone()))]))
+    Ok(Background(vec![
+        tokio::spawn(follow(app.clone())),
+        tokio::spawn(read(app.clone(), Pool::new(readers))),
+    ]))
 }
 
 async fn follow(app: App) {
     loop {
-        let pause = match advance(&app).await {
-            Ok(()) => EVERY,
-            Err(error) => {
-                tracing::error!(code = error.code(), %error, "index or log cannot go on");
-                LATER
-            }
+        let pause = pause("index or log", advance(&app).await);
+        tokio::select! {
+            () = app.stop.wait() => return,
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+/// Reads attachments until the service stops. What is under way then is done again later.
+async fn read(app: App, readers: Pool) {
+    loop {
+        let pause = tokio::select! {
+            () = app.stop.wait() => return,
+            done = advance_extract(&app, &readers) => pause("reading of attachments", done),
         };
         tokio::select! {
             () = app.stop.wait() => return,
             () = tokio::time::sleep(pause) => {}
         }
     }
+}
+
+fn pause(what: &str, done: Result<(), StoreError>) -> Duration {
+    match done {
+        Ok(()) => EVERY,
+        Err(error) => {
+            tracing::error!(code = error.code(), %error, "{what} cannot go on");
+            LATER
+        }
+    }
+}
+
+async fn advance_extract(app: &App, readers: &Pool) -> Result<(), StoreError> {
+    if app.jobs.importing() || app.tenant.text_status().await?.pending == 0 {
+        return Ok(());
+    }
+    app.tenant
+        .advance_extract(readers, false, |_| ())
+        .await
+        .map(drop)
 }
 
 async fn advance(app: &App) -> Result<(), StoreError> {

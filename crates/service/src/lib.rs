@@ -22,6 +22,7 @@ mod view;
 
 use std::path::PathBuf;
 
+use everpost_extract::PoolOptions;
 use everpost_node::NodeError;
 use everpost_node::ca::identity;
 use everpost_node::config::{Config, Listen};
@@ -43,6 +44,8 @@ pub struct ServiceOptions {
     pub listen: Vec<Listen>,
     /// A file that appears when every listener accepts.
     pub ready_file: Option<PathBuf>,
+    /// How attachments are read.
+    pub readers: PoolOptions,
 }
 
 /// Why the service cannot run.
@@ -82,7 +85,7 @@ pub async fn run(
         Err(error) => tracing::warn!(%error, "no socket for commands"),
     }
     let app = app::Shared::new(store.clone(), tenant.clone(), &options.config, stop.clone());
-    let background = follow::start(&app).await?;
+    let background = follow::start(&app, options.readers).await?;
     let router = routes::router(app);
     let serving = tokio::spawn(serve(listeners, router, stop));
     // The listeners are bound, so connections wait in their queues from here on.

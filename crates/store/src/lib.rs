@@ -74,4 +74,5 @@ pub use spool::{SpoolReader, SpoolWriter, Spooled};
 pub use status::Status;
 pub use store::{Opened, Options, Store};
 pub use tenant::Tenant;
+pub use texts::{AttachmentText, TextState};
 pub use verify::{Bad, Stage, Verification, Verified, VerifyProgress};

@@ -88,7 +88,57 @@ impl TextBucket {
     }
 }
 
+/// An attachment of a copy, and what is known of its text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttachmentText {
+    /// Its part in the structure of the copy.
+    pub part: usize,
+    /// What is known of its text.
+    pub state: TextState,
+    /// Its text as far as it is known; empty if it has none.
+    pub text: String,
+}
+
+/// What is known of an attachment's text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TextState {
+    /// All of it.
+    Known,
+    /// There is or may be more than is known, and why.
+    Gap(Gap),
+    /// Nobody tried to read it yet.
+    Pending,
+}
+
 impl Tenant {
+    /// The attachments of a copy with their texts, those in nested messages too, in order.
+    pub async fn attachment_texts(&self, id: &Digest) -> Result<Vec<AttachmentText>> {
+        let mut db = self.store.catalog.read().await?;
+        let copy = self.find_copy(&mut db, id).await?.id;
+        let doc = self.read_doc(&mut db, copy).await?;
+        let rows = sql::fetch(&mut db, statements::TEXTS_OF_COPY, values![self.id(), copy]).await?;
+        let mut gaps = HashMap::new();
+        for row in rows {
+            if let (Ok(part), Some(gap)) =
+                (usize::try_from(row.int(6)?), StoredText::read(&row)?.gap)
+            {
+                gaps.insert(part, gap);
+            }
+        }
+        let attachments = doc.content.attachments.into_iter();
+        let told = attachments.map(|one| AttachmentText {
+            part: one.part,
+            state: match (&one.text, gaps.get(&one.part)) {
+                (Some(_), None) if !one.cut => TextState::Known,
+                (_, Some(gap)) => TextState::Gap(*gap),
+                (Some(_), None) => TextState::Gap(Gap::TooMuch),
+                (None, None) => TextState::Pending,
+            },
+            text: one.text.unwrap_or_default(),
+        });
+        Ok(told.collect())
+    }
+
     /// The bucket of texts, made on first use.
     pub(crate) async fn text_bucket(&self) -> Result<TextBucket> {
         let wanted = values![self.id(), DERIVED, 0];

@@ -1,5 +1,6 @@
 //! `everpost service`.
 
+use everpost_extract::PoolOptions;
 use everpost_node::config::{Config, Listen};
 use everpost_node::ready::Ready;
 use everpost_node::stop::Stop;
@@ -45,6 +46,7 @@ pub(crate) fn options(command: &ServiceCommand) -> Result<ServiceOptions, Failur
         config,
         listen,
         ready_file: command.ready_file.clone(),
+        readers: PoolOptions::new(std::env::current_exe()?),
     })
 }
 

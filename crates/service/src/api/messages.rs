@@ -9,10 +9,10 @@ use everpost_domain::access::Action;
 use everpost_domain::digest::Digest;
 use everpost_domain::identity::Origin;
 use everpost_domain::message::{
-    SearchText, Structure, attachment_parts, attachments, decode, format_rfc3339, scan,
+    SearchText, Structure, attachment_parts, decode, format_rfc3339, scan,
 };
 use everpost_domain::query::{Query, highlight, parse};
-use everpost_store::{CopyInfo, Delivery, Scope};
+use everpost_store::{AttachmentText, CopyInfo, Delivery, Scope, TextState};
 use serde::{Deserialize, Serialize};
 use tokio::sync::SemaphorePermit;
 use utoipa::{IntoParams, ToSchema};
@@ -151,15 +151,17 @@ pub(crate) struct DeliveryView {
 }
 
 /// The attachments of a message, numbered as the API numbers them.
-fn listed(raw: &[u8], structure: &Structure) -> Vec<AttachmentView> {
-    let texts = attachments(raw, structure);
+fn listed(raw: &[u8], structure: &Structure, texts: &[AttachmentText]) -> Vec<AttachmentView> {
     let view = |(index, at): (usize, usize)| {
         let part = structure.parts.get(at)?;
-        let text = texts.iter().find(|one| one.part == at);
-        let text = match text.and_then(|one| one.text.as_deref()) {
-            Some("") => "none",
-            Some(_) => "read",
-            None => "unknown",
+        let known = texts.iter().find(|one| one.part == at);
+        let (text, reason) = match known.map(|one| (one.state, one.text.is_empty())) {
+            // A nested message: its text is the message's, its attachments are listed.
+            None => ("read", None),
+            Some((TextState::Known, true)) => ("none", None),
+            Some((TextState::Known, false)) => ("read", None),
+            Some((TextState::Gap(gap), _)) => ("unknown", Some(gap.name().to_owned())),
+            Some((TextState::Pending, _)) => ("pending", None),
         };
         Some(AttachmentView {
             index,
@@ -167,7 +169,7 @@ fn listed(raw: &[u8], structure: &Structure) -> Vec<AttachmentView> {
             r#type: part.content_type.clone(),
             size: decode(raw, part).len() as u64,
             text,
-            reason: (text == "unknown").then(|| "text of this type is not read".into()),
+            reason,
         })
     };
     let parts = attachment_parts(structure).into_iter().enumerate();
@@ -211,6 +213,7 @@ pub(crate) async fn show(
         ),
         _ => None,
     };
+    let texts = app.tenant.attachment_texts(&info.id).await?;
     Ok(Json(MessageView {
         id: info.message.to_string(),
         sha256: info.id.to_string(),
@@ -237,7 +240,7 @@ pub(crate) async fn show(
             .as_ref()
             .map(|id| String::from_utf8_lossy(id).into_owned()),
         places: places(&info.places),
-        attachments: listed(&opened.raw, structure),
+        attachments: listed(&opened.raw, structure, &texts),
         has_html: html::body(structure).is_some(),
         deliveries,
     }))
@@ -436,17 +439,14 @@ pub(crate) async fn attached_text(
     let what = format!("attachment {index} text");
     let opened = open(&app, &caller, &id, ask.case, &what).await?;
     let part = attachment_parts(&opened.structure).get(index).copied();
-    let (raw, structure) = (opened.raw, opened.structure);
-    let answer = app
-        .apart(move || {
-            let found = attachments(&raw, &structure)
-                .into_iter()
-                .find(|one| Some(one.part) == part);
-            let text = found.and_then(|one| one.text)?;
-            Some(marked(text, query.as_ref()))
-        })
-        .await?;
-    answer.map(Json).ok_or_else(|| Problem::not_found(&what))
+    let texts = app.tenant.attachment_texts(&opened.info.id).await?;
+    let found = texts.into_iter().find(|one| Some(one.part) == part);
+    let text = found
+        .filter(|one| one.state == TextState::Known || !one.text.is_empty())
+        .ok_or_else(|| Problem::not_found(&what))?
+        .text;
+    let answer = app.apart(move || marked(text, query.as_ref())).await?;
+    Ok(Json(answer))
 }
 
 /// A message of a conversation.

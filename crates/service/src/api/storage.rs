@@ -73,12 +73,16 @@ pub(crate) struct AgeView {
     bytes: u64,
 }
 
-/// Attachments by whether their text was read.
-#[derive(Default, Serialize, ToSchema)]
+/// Distinct attachments by whether their text was read.
+#[derive(Serialize, ToSchema)]
 pub(crate) struct ExtractionView {
+    /// As a whole.
     read: u64,
+    /// As a whole, and there is none.
     none: u64,
+    /// Not, or in part.
     unknown: u64,
+    /// Copies that nobody looked at yet.
     pending: u64,
 }
 
@@ -99,6 +103,7 @@ pub(crate) async fn storage(
     let status = app.tenant.status().await?;
     let usage = app.tenant.usage().await?;
     let ages = app.tenant.ages().await?;
+    let texts = app.tenant.text_status().await?;
     let catalog_bytes = app.store.catalog_bytes();
     let log_bytes = log_bytes(status.log_size);
     Ok(Json(StorageView {
@@ -114,7 +119,7 @@ pub(crate) async fn storage(
         lag: Lag {
             index: status.index_lag,
             log: status.log_lag,
-            extraction: 0,
+            extraction: texts.pending,
         },
         checkpoint: (status.log_size > 0).then_some(CheckpointView {
             size: status.log_size,
@@ -138,6 +143,11 @@ pub(crate) async fn storage(
                 bytes: one.bytes,
             })
             .collect(),
-        extraction: ExtractionView::default(),
+        extraction: ExtractionView {
+            read: texts.read - texts.empty,
+            none: texts.empty,
+            unknown: texts.gaps.iter().map(|(_, count)| count).sum(),
+            pending: texts.pending,
+        },
     }))
 }

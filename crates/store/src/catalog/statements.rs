@@ -260,7 +260,7 @@ pub(crate) const INSERT_COPY_TEXTS: Batch = Batch {
     columns: 4,
     after: " ON CONFLICT (tenant, copy, part) DO UPDATE SET text = excluded.text",
 };
-pub(crate) const TEXTS_BY_GAP: &str = "SELECT gap, COUNT(*), CAST(COALESCE(SUM(length), 0) AS BIGINT) FROM part_text WHERE tenant = $1 GROUP BY gap";
+pub(crate) const TEXTS_BY_GAP: &str = "SELECT gap, COUNT(*), CAST(COALESCE(SUM(length), 0) AS BIGINT), CAST(COALESCE(SUM(CASE WHEN length = 0 THEN 1 ELSE 0 END), 0) AS BIGINT) FROM part_text WHERE tenant = $1 GROUP BY gap";
 /// Copies with a part that an accident kept from being read, and not too often yet.
 pub(crate) const COPIES_TO_RETRY: &str = "SELECT DISTINCT event.seq, copy.id FROM part_text JOIN copy_text ON copy_text.tenant = part_text.tenant AND copy_text.text = part_text.id JOIN copy ON copy.id = copy_text.copy JOIN event ON event.id = copy.event WHERE part_text.tenant = $1 AND part_text.gap IN (6, 7) AND part_text.tries < $2 AND event.seq IS NOT NULL ORDER BY event.seq";
 pub(crate) const ADMITTED_FROM: &str =

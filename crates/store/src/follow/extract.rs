@@ -64,6 +64,8 @@ pub struct TextStatus {
     pub unreadable: u64,
     /// Distinct documents read as a whole.
     pub read: u64,
+    /// Those of them that have no text.
+    pub empty: u64,
     /// Distinct documents with unknown text, by reason.
     pub gaps: Vec<(Gap, u64)>,
     /// Bytes of text, before compression.
@@ -212,7 +214,10 @@ impl Tenant {
             status.text_bytes += row.int(2)?.unsigned_abs();
             match u8::try_from(row.int(0)?).ok().and_then(Gap::of) {
                 Some(gap) => status.gaps.push((gap, count)),
-                None => status.read += count,
+                None => {
+                    status.read += count;
+                    status.empty += row.int(3)?.unsigned_abs();
+                }
             }
         }
         status.gaps.sort_unstable();
