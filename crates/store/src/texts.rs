@@ -14,7 +14,7 @@ use sqlx::any::AnyRow;
 use crate::catalog::sql::{self, Columns, Value, values};
 use crate::catalog::{Counter, statements, take_ids};
 use crate::error::{Result, StoreError};
-use crate::follow::Content;
+use crate::follow::{Content, LARGEST_COPY};
 use crate::tenant::Tenant;
 use crate::vault::{FrameKind, PackWriter, Run, list_pack};
 use everpost_domain::digest::Digest;
@@ -114,7 +114,8 @@ impl Tenant {
     /// The attachments of a copy with their texts, those in nested messages too, in order.
     pub async fn attachment_texts(&self, id: &Digest) -> Result<Vec<AttachmentText>> {
         let mut db = self.store.catalog.read().await?;
-        let copy = self.find_copy(&mut db, id).await?.id;
+        let row = self.find_copy(&mut db, id).await?;
+        let (copy, too_large) = (row.id, row.size > LARGEST_COPY);
         let doc = self.read_doc(&mut db, copy).await?;
         let rows = sql::fetch(&mut db, statements::TEXTS_OF_COPY, values![self.id(), copy]).await?;
         let mut gaps = HashMap::new();
@@ -132,6 +133,7 @@ impl Tenant {
                 (Some(_), None) if !one.cut => TextState::Known,
                 (_, Some(gap)) => TextState::Gap(*gap),
                 (Some(_), None) => TextState::Gap(Gap::TooMuch),
+                (None, None) if too_large => TextState::Gap(Gap::TooLarge),
                 (None, None) => TextState::Pending,
             },
             text: one.text.unwrap_or_default(),

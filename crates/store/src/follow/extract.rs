@@ -33,6 +33,9 @@ const STEP: i64 = 2048;
 const GROUP_BYTES: usize = 16 << 20;
 /// … and how many these are at most.
 const GROUP: usize = 64;
+/// Larger copies are not opened: each is held whole, with its parts decoded one by one, and
+/// memory is promised for any mailbox. Mail systems carry half of this.
+pub(crate) const LARGEST_COPY: u64 = 64 << 20;
 /// Texts that wait for their pack.
 const TEXT_BYTES: usize = 16 << 20;
 /// Documents that wait for the index: each time costs a split.
@@ -266,7 +269,10 @@ impl<E: Extract> Run<'_, E> {
         {
             return Ok(None);
         }
-        let mut raw = Vec::new();
+        if row.size > LARGEST_COPY {
+            return Ok(None);
+        }
+        let mut raw = Vec::with_capacity(usize::try_from(row.size).unwrap_or(0));
         let read = tenant.read_copy(&mut db, &row, |bytes| {
             raw.extend_from_slice(bytes);
             Ok(())

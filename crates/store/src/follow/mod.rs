@@ -10,6 +10,7 @@ mod splits;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use extract::LARGEST_COPY;
 pub use extract::{ExtractProgress, TextStatus};
 pub use index::IndexProgress;
 pub(crate) use index::{Building, Content, FreshDoc, blocking};
