@@ -295,6 +295,16 @@ def git(*words):
     return subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=False).stdout.strip()
 
 
+def now():
+    return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def record(entry):
+    """Adds a line to the history."""
+    with open(HERE / "history.ndjson", "a", encoding="utf-8") as out:
+        out.write(json.dumps(entry) + "\n")
+
+
 def search(bench, tools, rounds):
     """Median milliseconds of each query, cold process each; hits where they are told."""
     asked = [tool for tool in ("everpost", "notmuch", "notmuch count", "mu") if tool.split()[0] in tools]
@@ -398,7 +408,7 @@ def report(options, corpus, everpost, tools, missing, work):
             stored[f"packs_of_{peer.replace(' ', '_')}"] = round(last["packs"] / found[peer]["bytes"], 3)
             print(f"packs / {peer}: {last['packs'] / found[peer]['bytes']:.3f}")
     entry = {
-        "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "date": now(),
         "commit": git("rev-parse", "--short=12", "HEAD") + ("+" if git("status", "--porcelain", "-uno") else ""),
         "machine": {**machine(), "load": [round(load, 2), round(os.getloadavg()[0], 2)], "alone": options.alone},
         "corpus": {"name": corpus.name, "messages": count, "bytes": size},
@@ -414,8 +424,7 @@ def report(options, corpus, everpost, tools, missing, work):
         "stored": {**sizes, **stored},
     }
     if not options.no_history:
-        with open(HERE / "history.ndjson", "a", encoding="utf-8") as out:
-            out.write(json.dumps(entry) + "\n")
+        record(entry)
 
 
 if __name__ == "__main__":

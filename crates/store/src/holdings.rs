@@ -87,7 +87,7 @@ impl Tenant {
         if groups.is_empty() {
             return Ok(Vec::new());
         }
-        let archive = self.archive().await?;
+        let mail = self.mail().await?;
         let shares: HashMap<String, u64> = {
             let usage = self.usage().await?.into_iter();
             usage
@@ -103,14 +103,12 @@ impl Tenant {
         let mut usage = Vec::with_capacity(groups.len());
         for group in groups {
             let members: BTreeSet<&str> = group.members.iter().map(String::as_str).collect();
-            let named = archive.mail.mailboxes.iter();
+            let named = mail.mailboxes.iter();
             let mine: BTreeMap<i64, String> = named
                 .map(|(id, address)| (*id, fold_exact(address)))
                 .filter(|(_, address)| is_member(&members, address))
                 .collect();
-            let copies = self
-                .owned(&archive.mail, &mine.keys().copied().collect())
-                .await?;
+            let copies = self.owned(&mail, &mine.keys().copied().collect()).await?;
             usage.push(Usage {
                 name: group.name,
                 copies: copies.len(),

@@ -111,7 +111,7 @@ impl Tenant {
         query: &Query,
     ) -> crate::Result<(RoaringTreemap, RoaringTreemap)> {
         let ask = self.ask(query, &Scope::Everything).await?;
-        let matches = ask.matches(None).await?;
+        let matches = ask.matches().await?;
         Ok((matches.seqs(None), matches.unknown_seqs(None)))
     }
 }

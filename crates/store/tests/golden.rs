@@ -52,7 +52,10 @@ async fn version_1_is_read_whole() {
     let status = tenant.status().await.unwrap();
     // Its index has the fields of that time: it cannot be asked, and is built again.
     let everything = parse("").unwrap();
-    let refused = tenant.matching(&everything).await.unwrap_err();
+    let refused = tenant
+        .search(&SearchRequest::new(everything.clone()))
+        .await
+        .unwrap_err();
     assert_eq!(refused.code(), "E-INDEX", "{refused}");
     let progress = tenant.advance_index(true).await.unwrap();
     assert_eq!(progress.indexed, progress.events);

@@ -270,14 +270,15 @@ async fn verify(
         ))?;
         line(format!("Signer      {}", plain(&signer)))?;
         match found.bad.len() {
-            0 => line("All well.")?,
+            0 if found.signer == BackupSigner::Checked => line("All well.")?,
+            0 => line("Consistent, signer not checked.")?,
             bad => line(format!("{} WRONG", count(bad as u64)))?,
         }
     }
-    Ok(if found.bad.is_empty() {
-        Exit::Well
-    } else {
-        Exit::Wrong
+    Ok(match (found.bad.is_empty(), &found.signer) {
+        (true, BackupSigner::Checked) => Exit::Well,
+        (true, BackupSigner::NotChecked(_)) => Exit::SignerUnchecked,
+        (false, _) => Exit::Wrong,
     })
 }
 

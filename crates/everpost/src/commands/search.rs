@@ -22,6 +22,8 @@ const OWNER: &str = "";
 const FACETS: usize = 10;
 
 pub(crate) async fn run(global: &Global, command: SearchCommand) -> Result<Exit, Failure> {
+    // What is wrong with the command is said before anything is opened.
+    query(&command.query)?;
     let (_store, tenant) = open(global, false).await?;
     if command.saved.as_deref() == Some("") {
         return list_saved(global, &tenant).await;

@@ -49,29 +49,32 @@ impl Ask {
         self.members(seq).next().unwrap_or(seq)
     }
 
-    /// The copies for which the query holds; only those before `horizon` if given.
-    pub(crate) async fn matches(&self, horizon: Option<u64>) -> Result<Matches> {
+    /// The copies for which the query holds.
+    pub(crate) async fn matches(&self) -> Result<Matches> {
         let ask = self.clone();
-        blocking(move || {
-            let mail = &ask.known.mail;
-            let cut = horizon
-                .filter(|horizon| *horizon < ask.known.horizon)
-                .map(|horizon| {
-                    let mut before = RoaringTreemap::new();
-                    before.insert_range(0..horizon);
-                    match &ask.sight.visible {
-                        Some(visible) => before & visible,
-                        None => before,
-                    }
-                });
-            Ok(ask.known.searcher.matches(&Question {
-                query: &ask.query,
-                sets: &|test| ask.set(test),
-                visible: cut.as_ref().or(ask.sight.visible.as_ref()),
-                hidden: Some(&mail.hidden).filter(|hidden| !hidden.is_empty()),
-            })?)
-        })
-        .await?
+        blocking(move || ask.find(None)).await?
+    }
+
+    /// As [`matches`](Self::matches), where waiting is allowed; only the copies before
+    /// `horizon` if given.
+    pub(crate) fn find(&self, horizon: Option<u64>) -> Result<Matches> {
+        let hidden = &self.known.mail.hidden;
+        let cut = horizon
+            .filter(|horizon| *horizon < self.known.horizon)
+            .map(|horizon| {
+                let mut before = RoaringTreemap::new();
+                before.insert_range(0..horizon);
+                match &self.sight.visible {
+                    Some(visible) => before & visible,
+                    None => before,
+                }
+            });
+        Ok(self.known.searcher.matches(&Question {
+            query: &self.query,
+            sets: &|test| self.set(test),
+            visible: cut.as_ref().or(self.sight.visible.as_ref()),
+            hidden: Some(hidden).filter(|hidden| !hidden.is_empty()),
+        })?)
     }
 }
 

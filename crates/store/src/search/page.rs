@@ -6,6 +6,7 @@ use std::sync::Arc;
 use everpost_domain::digest::Digest;
 use everpost_domain::message::Head;
 use everpost_domain::query::Query;
+use roaring::RoaringTreemap;
 use sqlx::AnyConnection;
 
 use super::ask::Ask;
@@ -50,20 +51,27 @@ pub(crate) struct Folded {
 }
 
 impl Folded {
-    /// Counts, and leaves out the copies that are not the shown one of their message: where
-    /// hits are messages, those after the youngest, or after the oldest in order of age.
+    /// Counts; where hits are messages, leaves out the copies that are not the shown one of
+    /// theirs: shown is the youngest, in the order of age the oldest.
     pub(super) fn new(ask: &Ask, mut matches: Matches, by: By, order: Order) -> Self {
         let folding = &ask.known.mail.folding;
         let copies = matches.count();
-        let linked = matches.seqs(Some(folding.linked()));
+        let linked = match copies {
+            0 => RoaringTreemap::new(),
+            _ => matches.seqs(Some(folding.linked())),
+        };
         let (messages, repeats) = folding.split(&linked, order != Order::Oldest);
-        let decided: BTreeSet<u64> = linked.iter().map(|seq| folding.first(seq)).collect();
         let mut unknown = matches.unknown();
         if unknown > 0 {
-            let linked = matches.unknown_seqs(Some(folding.linked()));
-            let open = linked.iter().map(|seq| folding.first(seq));
-            let open: BTreeSet<u64> = open.filter(|first| !decided.contains(first)).collect();
-            unknown = unknown - linked.len() + open.len() as u64;
+            let doubtful = matches.unknown_seqs(Some(folding.linked()));
+            let firsts: BTreeSet<u64> = doubtful.iter().map(|seq| folding.first(seq)).collect();
+            // Another copy of the message may have decided it.
+            let decided = |first: &u64| {
+                let mut members = folding.members(*first).iter();
+                members.any(|member| linked.contains(*member))
+            };
+            let open = firsts.iter().filter(|first| !decided(first)).count();
+            unknown = unknown - doubtful.len() + open as u64;
         }
         if by == By::Message {
             matches.leave_out(&repeats);
@@ -75,6 +83,16 @@ impl Folded {
             unknown,
         }
     }
+}
+
+fn ranked_key(request: &SearchRequest, horizon: u64) -> RankedKey {
+    let by_message = request.by == By::Message;
+    (
+        horizon,
+        request.query.clone(),
+        request.scope.clone(),
+        by_message,
+    )
 }
 
 impl Order {
@@ -121,18 +139,29 @@ impl Tenant {
         let horizon = request
             .after
             .map_or(ask.known.horizon, |after| after.horizon);
-        let folded = self.folded(&ask, request, horizon).await?;
         let (order, after, limit) = (request.order, request.after, request.limit);
-        let work = folded.clone();
-        // One more than asked for tells whether another page follows.
-        let mut hits = blocking(move || {
+        let before = self.ranked(request, horizon);
+        let (work, by) = (ask.clone(), request.by);
+        let answer = blocking(move || {
+            let folded = match before {
+                Some(folded) => folded,
+                None => {
+                    let matches = work.find(after.map(|after| after.horizon))?;
+                    Arc::new(Folded::new(&work, matches, by, order))
+                }
+            };
+            // One more than asked for tells whether another page follows.
             let after = after.map(Cursor::of_index);
-            work.matches
-                .page(order.of_index(), after, limit.saturating_add(1))
-        })
-        .await??;
+            let limit = limit.saturating_add(1);
+            let hits = folded.matches.page(order.of_index(), after, limit)?;
+            Ok::<_, StoreError>((folded, hits))
+        });
+        let (folded, mut hits) = answer.await??;
         let more = hits.len() > limit;
         hits.truncate(limit);
+        if more && order == Order::Score {
+            self.keep_ranked(request, horizon, &folded);
+        }
         let last = hits.last().filter(|_| more);
         Ok(SearchPage {
             next: last.map(|hit| Cursor::at(hit, order, horizon)),
@@ -143,45 +172,22 @@ impl Tenant {
         })
     }
 
-    /// What the query found; in the order by score, what it found for the first page.
-    async fn folded(
-        &self,
-        ask: &Ask,
-        request: &SearchRequest,
-        horizon: u64,
-    ) -> Result<Arc<Folded>> {
-        let scored = request.order == Order::Score;
-        let by_message = request.by == By::Message;
-        if scored && request.after.is_some() {
-            let ranked = lock(&self.state.ranked);
-            let mut known = ranked.iter();
-            let found = known.find(|((at, query, scope, by), _)| {
-                *at == horizon
-                    && *by == by_message
-                    && *query == request.query
-                    && *scope == request.scope
-            });
-            if let Some((_, folded)) = found {
-                return Ok(folded.clone());
-            }
-        }
-        let matches = ask
-            .matches(request.after.map(|after| after.horizon))
-            .await?;
-        let folded = Arc::new(Folded::new(ask, matches, request.by, request.order));
-        if scored && folded.copies > request.limit as u64 {
-            let key = (
-                horizon,
-                request.query.clone(),
-                request.scope.clone(),
-                by_message,
-            );
-            let mut ranked = lock(&self.state.ranked);
-            ranked.retain(|(other, _)| *other != key);
-            ranked.push_front((key, folded.clone()));
-            ranked.truncate(RANKED);
-        }
-        Ok(folded)
+    /// In the order by score, what the query found for the first page.
+    fn ranked(&self, request: &SearchRequest, horizon: u64) -> Option<Arc<Folded>> {
+        request.after.filter(|after| after.score.is_some())?;
+        let wanted = ranked_key(request, horizon);
+        let ranked = lock(&self.state.ranked);
+        let found = ranked.iter().find(|(key, _)| *key == wanted);
+        found.map(|(_, folded)| folded.clone())
+    }
+
+    /// Keeps what the query found, for its next pages.
+    fn keep_ranked(&self, request: &SearchRequest, horizon: u64, folded: &Arc<Folded>) {
+        let key = ranked_key(request, horizon);
+        let mut ranked = lock(&self.state.ranked);
+        ranked.retain(|(other, _)| *other != key);
+        ranked.push_front((key, folded.clone()));
+        ranked.truncate(RANKED);
     }
 
     /// What people see of hits.

@@ -201,12 +201,9 @@ impl Tenant {
                 }
                 seqs
             }
-            Tagging::Found(query, scope) => self
-                .ask(query, scope)
-                .await?
-                .matches(None)
-                .await?
-                .seqs(None),
+            Tagging::Found(query, scope) => {
+                self.ask(query, scope).await?.matches().await?.seqs(None)
+            }
         };
         Ok(seqs
             .iter()

@@ -47,7 +47,7 @@ fn filed(mail: &str, mailbox: &str, folder: &str, flags: u32) -> Prepared {
             keywords: Vec::new(),
         }],
     };
-    Prepared::new(incoming, 1_700_000_000)
+    Prepared::new(incoming, 1_800_000_000)
 }
 
 fn letter(number: u32, from: &str, to: &str, extra: &str, text: &str) -> String {
@@ -468,4 +468,107 @@ async fn searches_and_groups_are_kept() {
         .search(&request("group:brokers", Order::Newest, &Scope::Everything))
         .await;
     assert!(matches!(gone, Err(StoreError::Invalid(_))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conversation_ends_where_the_scope_does() {
+    let (trial, ids) = two_people().await;
+    let tenant = &trial.tenant;
+    let talk = async |id: &Digest, scope: &Scope| {
+        let found = tenant.conversation(id, scope).await.unwrap();
+        assert!(found.complete);
+        let item = |item: ConversationItem| (item.id, item.depth);
+        found.items.into_iter().map(item).collect::<Vec<_>>()
+    };
+    let all = Scope::Everything;
+    // From whichever message one begins, the conversation is the same.
+    let whole = [(ids[0], 0), (ids[2], 1), (ids[3], 2)];
+    for id in [ids[0], ids[2], ids[3]] {
+        assert_eq!(talk(&id, &all).await, whole);
+    }
+    assert_eq!(talk(&ids[4], &all).await, [(ids[4], 0)]);
+    assert_eq!(talk(&ids[0], &Scope::mailboxes([ANN])).await, whole[..2]);
+    // What Bob's letter answers last is not his to see; it stands below what he has.
+    assert_eq!(
+        talk(&ids[3], &Scope::mailboxes([BOB])).await,
+        [(ids[0], 0), (ids[3], 1)]
+    );
+    let hidden = tenant.conversation(&ids[3], &Scope::mailboxes([ANN])).await;
+    assert!(matches!(hidden, Err(StoreError::NotFound(_))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn why_says_what_holds_and_where() {
+    let (trial, ids) = two_people().await;
+    let tenant = &trial.tenant;
+    let ask = "parity from:carol@example.net in:Sent -nothing";
+    let reasons = tenant
+        .why(&query(ask), &ids[2], &Scope::Everything)
+        .await
+        .unwrap();
+    let said: Vec<_> = reasons
+        .iter()
+        .map(|reason| {
+            let place = reason.places.first();
+            (
+                reason.holds,
+                place.map(|place| (place.field.as_str(), place.text.as_str())),
+            )
+        })
+        .collect();
+    assert_eq!(
+        said,
+        [
+            (Some(true), Some(("body", "parity"))),
+            (Some(true), Some(("from", "carol@example.net"))),
+            (Some(false), None),
+        ]
+    );
+    let ann = Scope::mailboxes([ANN]);
+    assert!(matches!(
+        tenant.why(&query(ask), &ids[3], &ann).await,
+        Err(StoreError::NotFound(_))
+    ));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_names_its_server() {
+    let (trial, _) = two_people().await;
+    let tenant = &trial.tenant;
+    let job = tenant
+        .start_job("test", "test", Some("London-1"))
+        .await
+        .unwrap();
+    let progress = crate::Progress {
+        job: job.id,
+        ..crate::Progress::default()
+    };
+    let mail = filed(
+        &letter(9, "eve@example.com", ANN, "", "from afar"),
+        ANN,
+        "INBOX",
+        0,
+    );
+    let outcomes = tenant.admit(vec![mail], Some(progress)).await.unwrap();
+    tenant.advance_index(true).await.unwrap();
+    let Outcome::Stored(id) = outcomes[0] else {
+        unreachable!("it is new")
+    };
+    assert_eq!(
+        found(tenant, "server:london-1", &Scope::Everything).await,
+        BTreeSet::from([id])
+    );
+    assert_eq!(
+        found(tenant, "server:london-1", &Scope::mailboxes([BOB])).await,
+        BTreeSet::new()
+    );
+    tenant.withdraw_job(job.id, "test", "wrong").await.unwrap();
+    assert_eq!(
+        found(tenant, "server:london-1", &Scope::Everything).await,
+        BTreeSet::new()
+    );
+    let wrong = tenant
+        .search(&request("server:paris", Order::Newest, &Scope::Everything))
+        .await;
+    assert!(wrong.is_err_and(|error| error.to_string().contains("London-1")));
 }
