@@ -132,7 +132,11 @@ struct Pen {
 
 impl Write for Pen {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let take = bytes.len().min(BLOCK - self.tail.len());
+        // A block that could not be written stays: the engine writes once more when it gives a
+        // file up, and must be told again.
+        let room = BLOCK.checked_sub(self.tail.len()).filter(|room| *room > 0);
+        let room = room.ok_or_else(|| io::Error::other("an earlier block was not written"))?;
+        let take = bytes.len().min(room);
         self.tail
             .extend_from_slice(bytes.get(..take).unwrap_or_default());
         if self.tail.len() == BLOCK {
@@ -217,5 +221,25 @@ impl Directory for SealedDirectory {
 
     fn watch(&self, _: WatchCallback) -> tantivy::Result<WatchHandle> {
         Ok(WatchHandle::empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests may panic")]
+    use super::*;
+
+    #[test]
+    fn a_pen_that_failed_goes_on_failing() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut pen = Pen {
+            directory: SealedDirectory::new(dir.path()).unwrap(),
+            path: "postings".into(),
+            pieces: Vec::new(),
+            // As sealing leaves it when the disk is full.
+            tail: vec![0; BLOCK + 16],
+        };
+        assert!(pen.write(b"more").is_err());
+        assert!(pen.write(b"more").is_err());
     }
 }
