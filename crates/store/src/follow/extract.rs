@@ -38,8 +38,10 @@ const GROUP: usize = 64;
 pub(crate) const LARGEST_COPY: u64 = 64 << 20;
 /// Texts that wait for their pack.
 const TEXT_BYTES: usize = 16 << 20;
-/// Documents that wait for the index: each time costs a split.
+/// Documents that wait for the index: each time costs a split …
 const DOC_BYTES: usize = 24 << 20;
+/// … so that fewer wait on at the end of a step, and the cursor with them.
+const FEW_DOC_BYTES: usize = 8 << 20;
 /// Documents that are with the readers or wait for one.
 const SIDE_BY_SIDE: usize = 8;
 /// What failed by accident is tried so often without being asked.
@@ -124,9 +126,11 @@ impl Tenant {
             docs: Vec::new(),
             doc_bytes: 0,
         };
+        let mut db = self.store.catalog.read().await?;
+        let mut next = self.extract_cursor(&mut db).await?;
+        drop(db);
         loop {
             let mut db = self.store.catalog.read().await?;
-            let next = self.extract_cursor(&mut db).await?;
             run.progress.done = next.unsigned_abs();
             run.progress.events = crate::admit::next_seq(&mut db, self.id())
                 .await?
@@ -145,14 +149,20 @@ impl Tenant {
                 }
             }
             run.copies(copies, &mut progress).await?;
-            let mut tx = self.store.catalog.begin().await?;
-            let cursor = values![self.id(), Follower::Extract as i64, last + 1];
-            sql::execute(&mut tx, statements::SET_FOLLOWER, cursor).await?;
-            tx.commit().await?;
+            next = last + 1;
+            if run.doc_bytes >= FEW_DOC_BYTES {
+                run.flush().await?;
+            }
+            if run.docs.is_empty() {
+                self.set_extract_cursor(next).await?;
+            }
         }
+        run.flush().await?;
+        self.set_extract_cursor(next).await?;
         run.again = true;
         let accidents = self.accidents(if retry { i64::MAX } else { TRIES }).await?;
         run.copies(accidents, &mut progress).await?;
+        run.flush().await?;
         progress(run.progress);
         Ok(run.progress)
     }
@@ -161,6 +171,13 @@ impl Tenant {
         let wanted = values![self.id(), Follower::Extract as i64];
         let row = sql::fetch_optional(db, statements::FOLLOWER, wanted).await?;
         row.map_or(Ok(0), |row| row.int(0))
+    }
+
+    async fn set_extract_cursor(&self, next: i64) -> Result<()> {
+        let mut tx = self.store.catalog.begin().await?;
+        let cursor = values![self.id(), Follower::Extract as i64, next];
+        sql::execute(&mut tx, statements::SET_FOLLOWER, cursor).await?;
+        tx.commit().await
     }
 
     /// Copies with parts that failed by accident fewer than `tries` times, and copies that could
@@ -252,7 +269,6 @@ impl<E: Extract> Run<'_, E> {
             }
         }
         self.group(group).await?;
-        self.flush().await?;
         progress(self.progress);
         Ok(())
     }

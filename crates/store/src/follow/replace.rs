@@ -1,5 +1,4 @@
 //! Copies that are indexed once more, because more of their text is known now.
-#![allow(dead_code, reason = "called by the extraction of attachments")]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -110,6 +109,8 @@ impl Tenant {
             let held = parts.iter().map(|part| {
                 let opened = part.split.opened()?;
                 let seqs = opened.seqs_of(&opened.docs_of(&wanted));
+                // Whoever searches opens it again; nobody does while mail comes in bulk.
+                part.split.close();
                 Ok(seqs - &*part.dead)
             });
             held.collect::<Result<Vec<RoaringTreemap>>>()
