@@ -30,24 +30,23 @@ PEERS = ["notmuch", "mu", "sphinxsearch"]
 PEERS_UP_TO = 100_000
 HEADS = 50
 
-# Kind, then the same question in the language of everpost, notmuch, mu and sphinx; None where a
-# language cannot ask it.
+# Kind as `everpost bench search` calls it, then the same question in the language of everpost,
+# notmuch, mu and sphinx; None where a language cannot ask it.
 QUERIES = [
-    ("common word", "please", "please", "please", "please"),
-    ("rare word", "caisson", "caisson", "caisson", "caisson"),
-    ("two words", "caisson invoice", "caisson and invoice", "caisson AND invoice", "caisson invoice"),
-    ("either", "meeting (budget OR report)", "meeting and (budget or report)", "meeting AND (budget OR report)", "meeting (budget | report)"),
-    ("not", "invoice -reminder", "invoice and not reminder", "invoice AND NOT reminder", "invoice -reminder"),
-    ("phrase", '"please find"', '"please find"', '"please find"', '"please find"'),
-    ("near", "invoice NEAR/5 pile", None, None, "invoice NEAR/5 pile"),
-    ("prefix", "cont*", "cont*", "cont*", "cont*"),
-    ("short prefix", "ca*", "ca*", "ca*", "ca*"),
-    ("CJK", "会议", "会议", "会议", "会议"),
-    ("subject", "subject:invoice", "subject:invoice", "subject:invoice", "@subject invoice"),
-    ("sender", "from:johan.akerblom", "from:johan.akerblom", "from:johan.akerblom", '@sender "johan akerblom"'),
-    ("dates", "sent:2024-01..2024-03", "date:2024-01-01..2024-03-31", "date:20240101..20240331", None),
-    ("attachment", "has:attachment subject:invoice", "tag:attachment and subject:invoice", "flag:attach AND subject:invoice", None),
     ("everything", "", "*", "", ""),
+    ("common word", "please", "please", "please", "please"),
+    ("rare word", "pier", "pier", "pier", "pier"),
+    ("two words", "caisson pier", "caisson and pier", "caisson AND pier", "caisson pier"),
+    ("alternatives", "meeting (budget OR report)", "meeting and (budget or report)", "meeting AND (budget OR report)", "meeting (budget | report)"),
+    ("negation", "-please", "not please", "NOT please", None),
+    ("phrase", '"please find"', '"please find"', '"please find"', '"please find"'),
+    ("near", "please NEAR/5 confirm", None, None, "please NEAR/5 confirm"),
+    ("prefix", "repor*", "repor*", "repor*", "repor*"),
+    ("short prefix", "co*", "co*", "co*", "co*"),
+    ("CJK", "会议", "会议", "会议", "会议"),
+    ("subject", "subject:re", "subject:re", "subject:re", "@subject re"),
+    ("date range", "sent:2023", "date:2023-01-01..2023-12-31", "date:20230101..20231231", None),
+    ("attachment", "has:attachment", "tag:attachment", "flag:attach", None),
 ]
 COLUMN = {"everpost": 1, "notmuch": 2, "mu": 3, "sphinxsearch": 4}
 
@@ -71,16 +70,17 @@ class Everpost:
         measure([self.program, "--data", str(self.data), "export", "", "--format", "eml", "--out", str(out)], self.env)
 
     def ask(self, rounds):
-        queries = [word for query in QUERIES for word in ("--query", query[COLUMN["everpost"]])]
-        command = [self.program, "--data", str(self.data), "bench", "search", "--json", "--rounds", str(rounds), "--limit", str(HEADS), *queries]
+        command = [self.program, "--data", str(self.data), "bench", "search", "--json", "--rounds", str(rounds), "--limit", str(HEADS)]
         done = subprocess.run(command, env=self.env, capture_output=True, check=False)
         if done.returncode:
             raise Failed(done.stderr.decode(errors="replace")[-2000:])
         answers = [json.loads(line) for line in done.stdout.decode().splitlines()]
-        by_query = {answer["query"]: answer for answer in answers if "query" in answer}
-        for query in QUERIES:
-            answer = by_query[query[COLUMN["everpost"]]]
-            yield query[0], {"p50": answer["p50_ms"], "p99": answer["p99_ms"]}, answer["total"]
+        by_kind = {answer["kind"]: answer for answer in answers if answer.get("order") == "newest"}
+        for kind, text, *_ in QUERIES:
+            answer = by_kind[kind]
+            if answer["query"] != text:
+                raise Failed(f"{kind}: `everpost bench search` asks {answer['query']!r}, this script {text!r}")
+            yield kind, {"p50": round(answer["p50_ms"], 3), "p99": round(answer["p99_ms"], 3)}, answer["found"]
 
 
 class Notmuch:
