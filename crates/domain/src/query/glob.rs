@@ -1,7 +1,7 @@
 //! Patterns for whole file names: `*` is any run of characters, `?` is one character.
 
 /// True if `text` as a whole matches `pattern`. Time grows with the product of the two.
-pub(super) fn matches(pattern: &str, text: &str) -> bool {
+pub fn matches(pattern: &str, text: &str) -> bool {
     let (mut pattern, mut rest) = (pattern.chars(), text.chars());
     // What follows the last `*`, and what was left of the text when it took one more.
     let mut star: Option<(std::str::Chars<'_>, std::str::Chars<'_>)> = None;
@@ -28,6 +28,11 @@ pub(super) fn matches(pattern: &str, text: &str) -> bool {
             }
         }
     }
+}
+
+/// What every match begins with.
+pub fn literal_start(pattern: &str) -> &str {
+    pattern.split(['*', '?']).next().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ mod date;
 mod error;
 mod evaluate;
 mod field;
-mod glob;
+pub mod glob;
 mod highlight;
 mod lex;
 mod lower;

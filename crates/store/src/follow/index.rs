@@ -59,6 +59,17 @@ impl Content {
         }
     }
 
+    /// Its attachments as queries see them.
+    pub(crate) fn attachment_texts(&self) -> Vec<AttachmentText<'_>> {
+        let each = self.attachments.iter().map(|one| AttachmentText {
+            name: one.name.as_deref(),
+            kind: &one.kind,
+            text: one.text.as_deref(),
+            cut: one.cut,
+        });
+        each.collect()
+    }
+
     /// What is known of a copy whose bytes are damaged.
     fn unknown() -> Self {
         Content {
@@ -88,16 +99,7 @@ impl FreshDoc {
     /// Adds it to a split as the copy at `seq`.
     pub(super) fn add_to(&self, writer: &mut SplitWriter, seq: u64) -> Result<()> {
         let content = &self.content;
-        let attachments: Vec<AttachmentText<'_>> = content
-            .attachments
-            .iter()
-            .map(|one| AttachmentText {
-                name: one.name.as_deref(),
-                kind: &one.kind,
-                text: one.text.as_deref(),
-                cut: one.cut,
-            })
-            .collect();
+        let attachments = content.attachment_texts();
         writer.add(&Doc {
             seq,
             size: self.size,

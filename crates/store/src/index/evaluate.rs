@@ -1,13 +1,13 @@
 //! Evaluates a query on one split, with three values.
 
 use super::document::{address_term, domain_term};
-use super::glob;
 use super::near::near;
 use super::plan::Plan;
 use super::postings;
 use super::schema::{Fields, schema};
 use super::split::Opened;
 use super::tokens::NAME_END;
+use everpost_domain::query::glob;
 use everpost_domain::query::{Field, Test};
 use everpost_domain::text::Stem;
 use roaring::RoaringBitmap;

@@ -18,7 +18,6 @@ mod error;
 mod evaluate;
 mod facets;
 mod footer;
-mod glob;
 mod matches;
 mod merge;
 mod near;

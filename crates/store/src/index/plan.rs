@@ -1,7 +1,7 @@
 //! A query made ready to be evaluated on many splits: patterns cut up, folders and
 //! mailboxes looked up.
 
-use super::glob;
+use everpost_domain::query::glob;
 use everpost_domain::query::{Query, Test};
 use roaring::RoaringTreemap;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ pub(crate) enum Plan<'q> {
     /// A test the catalog answered: the seqs for which it holds.
     Set(Arc<RoaringTreemap>),
     /// A file name pattern: what matches begin with, and the pattern.
-    Name(String, Vec<char>),
+    Name(String, &'q str),
 }
 
 impl<'q> Plan<'q> {
@@ -36,10 +36,9 @@ impl<'q> Plan<'q> {
                 | Test::Server(_)
                 | Test::Flag(_)),
             ) => Plan::Set(sets(test).unwrap_or_default()),
-            Query::Test(Test::Filename(pattern)) => Plan::Name(
-                glob::literal_start(pattern).to_owned(),
-                pattern.chars().collect(),
-            ),
+            Query::Test(Test::Filename(pattern)) => {
+                Plan::Name(glob::literal_start(pattern).to_owned(), pattern)
+            }
             Query::Test(test) => Plan::Test(test),
         }
     }

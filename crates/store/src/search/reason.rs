@@ -62,16 +62,7 @@ impl Tenant {
 
 fn reasons(query: &Query, doc: &FreshDoc, sets: &dyn Fn(&Test) -> bool) -> Vec<Reason> {
     let content = &doc.content;
-    let attachments: Vec<AttachmentText<'_>> = content
-        .attachments
-        .iter()
-        .map(|one| AttachmentText {
-            name: one.name.as_deref(),
-            kind: &one.kind,
-            text: one.text.as_deref(),
-            cut: one.cut,
-        })
-        .collect();
+    let attachments = content.attachment_texts();
     let document = Document {
         head: &doc.head,
         text: &content.text,
