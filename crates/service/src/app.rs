@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use everpost_domain::access::{Action, Decision, Object, Role, may};
 use everpost_node::config::{Config, LimitConfig};
 use everpost_node::stop::Stop;
-use everpost_store::{Accessed, Scope, Store, Tenant};
+use everpost_store::{Accessed, Scope, Store, StoreError, Tenant};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::api::jobs::Jobs;
@@ -21,6 +21,8 @@ use crate::throttle::Throttle;
 const MESSAGES_MIB: usize = 512;
 /// Passwords that are hashed at a time: each takes 19 MiB and a core.
 const HASHING: usize = 2;
+/// Exports that are put together at a time: each may take 256 MiB of memory.
+const PACKING: usize = 2;
 /// Failed sign-ins from one address that cost nothing, as a multiple of those of an account:
 /// an office shares an address.
 const ADDRESS_TIMES: u32 = 10;
@@ -42,6 +44,7 @@ pub(crate) struct Shared {
     pub(crate) nobody: String,
     hashing: Semaphore,
     messages: Semaphore,
+    packing: Semaphore,
 }
 
 /// A poisoned lock guards counters only: they are as good as before.
@@ -100,6 +103,7 @@ impl Shared {
             nobody: password::of_nobody(),
             hashing: Semaphore::new(HASHING),
             messages: Semaphore::new(MESSAGES_MIB),
+            packing: Semaphore::new(PACKING),
             store,
             tenant,
             stop,
@@ -160,8 +164,14 @@ impl Shared {
             .unwrap_or(usize::MAX)
             .saturating_add(1);
         let mib = u32::try_from(mib.min(MESSAGES_MIB)).unwrap_or(1);
-        let stopped = |_| Problem::from(everpost_store::StoreError::Stopped);
+        let stopped = |_| Problem::from(StoreError::Stopped);
         self.messages.acquire_many(mib).await.map_err(stopped)
+    }
+
+    /// Waits until an export may be put together in memory.
+    pub(crate) async fn packing(&self) -> Result<SemaphorePermit<'_>, StoreError> {
+        let stopped = |_| StoreError::Stopped;
+        self.packing.acquire().await.map_err(stopped)
     }
 
     /// Runs what takes long off the threads that answer.
@@ -170,7 +180,7 @@ impl Shared {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Problem> {
         let done = tokio::task::spawn_blocking(work).await;
-        done.map_err(|_| Problem::from(everpost_store::StoreError::Stopped))
+        done.map_err(|_| Problem::from(StoreError::Stopped))
     }
 
     /// Hashes or compares a password, few at a time.
@@ -178,7 +188,7 @@ impl Shared {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Problem> {
-        let stopped = |_| Problem::from(everpost_store::StoreError::Stopped);
+        let stopped = |_| Problem::from(StoreError::Stopped);
         let _room = self.hashing.acquire().await.map_err(stopped)?;
         self.apart(work).await
     }

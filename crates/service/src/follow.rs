@@ -72,7 +72,7 @@ fn pause(what: &str, done: Result<(), StoreError>) -> Duration {
 }
 
 async fn advance_extract(app: &App, readers: &Pool) -> Result<(), StoreError> {
-    if app.jobs.importing() || app.tenant.text_status().await?.pending == 0 {
+    if app.jobs.importing() || !app.tenant.extract_is_behind().await? {
         return Ok(());
     }
     app.tenant

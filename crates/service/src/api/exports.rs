@@ -188,6 +188,7 @@ async fn make(app: &App, id: i64, mut options: ExportOptions) -> Result<Spooled,
             counted.bytes
         ));
     }
+    let turn = app.packing().await.map_err(|error| tell(error.into()))?;
     let room = Room::new().map_err(|error| {
         tracing::error!(%error, "no room in {MEMORY}");
         "there is no room in memory to put it together; use `everpost export`".to_string()
@@ -210,7 +211,9 @@ async fn make(app: &App, id: i64, mut options: ExportOptions) -> Result<Spooled,
         export.view.manifest = report.manifest.map(|digest| digest.to_string());
     });
     let writer = app.tenant.spool().map_err(|error| tell(error.into()))?;
+    // The room goes with the work, and only then is it another's turn.
     let packed = tokio::task::spawn_blocking(move || pack(&room.0, writer)).await;
+    drop(turn);
     packed
         .unwrap_or(Err(StoreError::Stopped))
         .map_err(|error| tell(error.into()))

@@ -128,6 +128,7 @@ impl Tenant {
         };
         let mut db = self.store.catalog.read().await?;
         let mut next = self.extract_cursor(&mut db).await?;
+        let mut kept = next;
         drop(db);
         loop {
             let mut db = self.store.catalog.read().await?;
@@ -155,10 +156,13 @@ impl Tenant {
             }
             if run.docs.is_empty() {
                 self.set_extract_cursor(next).await?;
+                kept = next;
             }
         }
         run.flush().await?;
-        self.set_extract_cursor(next).await?;
+        if next != kept {
+            self.set_extract_cursor(next).await?;
+        }
         run.again = true;
         let accidents = self.accidents(if retry { i64::MAX } else { TRIES }).await?;
         run.copies(accidents, &mut progress).await?;
@@ -211,6 +215,13 @@ impl Tenant {
             seqs.insert(row.int(0)?.unsigned_abs());
         }
         Ok(seqs)
+    }
+
+    /// Whether there are events that nobody looked at for attachments. Cheap: to be asked often.
+    pub async fn extract_is_behind(&self) -> Result<bool> {
+        let mut db = self.store.catalog.read().await?;
+        let next = self.extract_cursor(&mut db).await?;
+        Ok(next < crate::admit::next_seq(&mut db, self.id()).await?)
     }
 
     /// What is known of attachments' texts.
