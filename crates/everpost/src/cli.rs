@@ -16,7 +16,6 @@ pub(crate) use service::{CaseCommand, ServiceCommand, TokenCommand, UpCommand, U
 #[command(
     name = "everpost",
     version,
-    about,
     propagate_version = true,
     max_term_width = 100
 )]
