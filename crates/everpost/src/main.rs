@@ -11,6 +11,11 @@ use clap::Parser;
 use cli::{Cli, Command};
 use failure::{Exit, Failure};
 
+/// Not the system's, whose memory only grows while an import's threads free what others
+/// allocated. Its settings are in `.cargo/config.toml`.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> std::process::ExitCode {
     let cli = Cli::parse();
     // Before there is a second thread: the limits hold for the thread that asks for them.

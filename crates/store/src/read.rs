@@ -287,8 +287,21 @@ impl Tenant {
 
     /// A copy's exact bytes, held whole.
     pub async fn raw(&self, id: &Digest) -> Result<Vec<u8>> {
-        let mut raw = Vec::new();
-        self.read_raw(id, |bytes| {
+        let mut db = self.store.catalog.read().await?;
+        let row = self.find_copy(&mut db, id).await?;
+        self.read_whole(&mut db, &row).await
+    }
+
+    /// A copy's exact bytes, held whole, in memory of just their size.
+    pub(crate) async fn read_whole(
+        &self,
+        db: &mut AnyConnection,
+        row: &CopyRow,
+    ) -> Result<Vec<u8>> {
+        // A damaged row may say anything.
+        let room = usize::try_from(row.size.min(256 << 20)).unwrap_or(0);
+        let mut raw = Vec::with_capacity(room);
+        self.read_copy(db, row, |bytes| {
             raw.extend_from_slice(bytes);
             Ok(())
         })

@@ -23,7 +23,7 @@ pub struct Tenant {
 }
 
 /// Text of fresh copies that waits for the index, in bytes.
-const FRESH: usize = 64 << 20;
+const FRESH: usize = 48 << 20;
 
 /// Opened heads that are kept for the next search, in bytes.
 const SHOWN: usize = 24 << 20;

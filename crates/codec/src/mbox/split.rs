@@ -16,6 +16,11 @@ const FROM: &[u8] = b"\nFrom ";
 /// tests, so that they take both ways.
 const MOVED: usize = if cfg!(test) { 64 } else { 1 << 20 };
 
+/// A buffer that a message makes grow beyond this has room made for the largest at once: pages
+/// that are never written cost nothing, while growing step by step would copy it each time and
+/// hold it twice meanwhile.
+const LARGE: usize = 16 << 20;
+
 /// Splits an mbox into messages.
 ///
 /// Push bytes, take items with [`next`](Splitter::next) until `None`, push more; call
@@ -90,6 +95,11 @@ impl Splitter {
         if self.head >= self.buffer.len() / 2 {
             self.drain();
         }
+        let wanted = self.buffer.len() + bytes.len();
+        if wanted > LARGE && wanted > self.buffer.capacity() {
+            let most = self.max_message.min(16 * LARGE).max(wanted);
+            self.buffer.reserve_exact(most - self.buffer.len());
+        }
         self.buffer.extend_from_slice(bytes);
     }
 
@@ -131,6 +141,9 @@ impl Splitter {
     fn drain(&mut self) {
         let gone = self.head;
         self.buffer.drain(..gone);
+        if self.buffer.capacity() > LARGE && self.buffer.len() < LARGE / 2 {
+            self.buffer.shrink_to(LARGE / 2);
+        }
         self.head = 0;
         self.base += gone as u64;
         match &mut self.state {
@@ -414,6 +427,7 @@ impl Splitter {
             let mut message = std::mem::replace(&mut self.buffer, rest);
             message.truncate(stop);
             message.drain(..content.min(stop));
+            message.shrink_to_fit();
             self.base += to as u64;
             self.head = 0;
             (message, 0)

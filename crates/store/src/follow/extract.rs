@@ -299,20 +299,14 @@ impl<E: Extract> Run<'_, E> {
         if row.size > LARGEST_COPY {
             return Ok(None);
         }
-        let mut raw = Vec::with_capacity(usize::try_from(row.size).unwrap_or(0));
-        let read = tenant.read_copy(&mut db, &row, |bytes| {
-            raw.extend_from_slice(bytes);
-            Ok(())
-        });
-        let read = read.await;
+        let read = tenant.read_whole(&mut db, &row).await;
         drop(db);
         self.note(seq, read.as_ref().err()).await?;
-        match read {
-            Ok(()) => {}
+        let raw = match read {
+            Ok(raw) => Bytes::from(raw),
             Err(StoreError::Damaged { .. }) => return Ok(None),
             Err(error) => return Err(error),
-        }
-        let raw = Bytes::from(raw);
+        };
         let (bytes, bucket) = (raw.clone(), self.bucket.clone());
         let parts = blocking(move || wanted(&bytes, &bucket)).await?;
         Ok((!parts.is_empty()).then_some(Gathered {

@@ -26,7 +26,7 @@ const STEP: i64 = 2048;
 /// Splits are built by so many threads side by side.
 const WRITERS: usize = 2;
 /// A builder seals its split when its postings take this much memory.
-const BUDGET: usize = 40 << 20;
+const BUDGET: usize = 32 << 20;
 
 /// What the index needs to know of a copy, as admission left it or as it was read back.
 pub(crate) struct FreshDoc {
@@ -260,12 +260,7 @@ impl Tenant {
     /// Reads a copy back for the index.
     pub(crate) async fn read_doc(&self, db: &mut AnyConnection, copy: i64) -> Result<FreshDoc> {
         let row = self.copy_row(db, copy).await?;
-        let mut raw = Vec::new();
-        self.read_copy(db, &row, |bytes| {
-            raw.extend_from_slice(bytes);
-            Ok(())
-        })
-        .await?;
+        let raw = self.read_whole(db, &row).await?;
         let head = row.head(&self.state.keys)?;
         let held = row.held_from.div_euclid(1_000_000);
         let mut doc = blocking(move || FreshDoc {
