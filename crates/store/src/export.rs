@@ -59,7 +59,7 @@ impl Tenant {
         Ok(Walk {
             tenant: self.clone(),
             ask,
-            seqs: matches.seqs(None).iter().collect(),
+            seqs: matches.seqs().iter().collect(),
             unknown: matches.unknown(),
         })
     }

@@ -112,7 +112,7 @@ impl Tenant {
     ) -> crate::Result<(RoaringTreemap, RoaringTreemap)> {
         let ask = self.ask(query, &Scope::Everything).await?;
         let matches = ask.matches().await?;
-        Ok((matches.seqs(None), matches.unknown_seqs(None)))
+        Ok((matches.seqs(), matches.unknown_seqs()))
     }
 }
 

@@ -67,6 +67,8 @@ pub struct Matches {
 
 /// One split's part.
 pub(super) struct Found {
+    /// Its number among the searcher's splits.
+    pub(super) part: usize,
     pub(super) id: SplitId,
     pub(super) opened: Arc<Opened>,
     pub(super) matched: RoaringBitmap,
@@ -106,46 +108,22 @@ impl Matches {
         self.found.iter().map(|found| found.unknown.len()).sum()
     }
 
-    /// Seqs of the copies for which the query holds, of those in `among` if given.
-    pub fn seqs(&self, among: Option<&RoaringTreemap>) -> RoaringTreemap {
-        self.collect(among, |found| &found.matched)
+    /// Seqs of the copies for which the query holds.
+    pub fn seqs(&self) -> RoaringTreemap {
+        self.collect(|found| &found.matched)
     }
 
-    /// Seqs of the copies for which it cannot be told, of those in `among` if given.
-    pub fn unknown_seqs(&self, among: Option<&RoaringTreemap>) -> RoaringTreemap {
-        self.collect(among, |found| &found.unknown)
+    /// Seqs of the copies for which it cannot be told.
+    pub fn unknown_seqs(&self) -> RoaringTreemap {
+        self.collect(|found| &found.unknown)
     }
 
-    fn collect(
-        &self,
-        among: Option<&RoaringTreemap>,
-        docs: impl Fn(&Found) -> &RoaringBitmap,
-    ) -> RoaringTreemap {
+    fn collect(&self, docs: impl Fn(&Found) -> &RoaringBitmap) -> RoaringTreemap {
         let mut seqs = RoaringTreemap::new();
         for found in &self.found {
-            let docs = docs(found);
-            seqs |= match among {
-                Some(among) if among.is_empty() => continue,
-                Some(among) => {
-                    let docs = docs & found.opened.docs_of(among);
-                    found.opened.seqs_of(&docs)
-                }
-                None => found.opened.seqs_of(docs),
-            };
+            seqs |= found.opened.seqs_of(docs(found));
         }
         seqs
-    }
-
-    /// Leaves copies out, from here on: those that are shown by another copy of their message.
-    pub fn leave_out(&mut self, seqs: &RoaringTreemap) {
-        if seqs.is_empty() {
-            return;
-        }
-        for found in &mut self.found {
-            let docs = found.opened.docs_of(seqs);
-            found.matched -= &docs;
-            found.unknown -= &docs;
-        }
     }
 
     /// The first `limit` hits after `after` in `order`.
@@ -231,8 +209,16 @@ impl Found {
     ) -> Vec<(Rank, Hit)> {
         let mut best: BinaryHeap<(Rank, u32)> = BinaryHeap::new();
         for doc in &self.matched {
-            let rank = order.rank(score(doc), self.opened.sent(doc), self.opened.seq(doc));
             let full = best.len() >= limit;
+            let score = score(doc);
+            if full
+                && best
+                    .peek()
+                    .is_some_and(|((worst, ..), _)| !score > *worst && order == Order::Score)
+            {
+                continue;
+            }
+            let rank = order.rank(score, self.opened.sent(doc), self.opened.seq(doc));
             if after.is_some_and(|after| rank <= after)
                 || (full && best.peek().is_some_and(|(worst, _)| rank >= *worst))
             {

@@ -57,6 +57,9 @@ pub(super) fn scores(
     query: &Query,
     found: &[Found],
 ) -> Result<Vec<Vec<u32>>, IndexError> {
+    if found.iter().all(|found| found.matched.is_empty()) {
+        return Ok(vec![Vec::new(); found.len()]);
+    }
     let fields = schema().1;
     let mut words = BTreeSet::new();
     collect(query, &mut words);
@@ -92,11 +95,7 @@ pub(super) fn scores(
     found
         .par_iter()
         .map(|found| {
-            let part = searcher
-                .parts
-                .iter()
-                .position(|part| part.split.id() == found.id);
-            let Some(counts) = part.and_then(|part| counts.get(part)) else {
+            let Some(counts) = counts.get(found.part).filter(|_| !found.matched.is_empty()) else {
                 return Ok(Vec::new());
             };
             guarded(found.id, || {

@@ -74,17 +74,19 @@ impl Searcher {
         let found = self
             .parts
             .par_iter()
-            .filter(|part| {
+            .enumerate()
+            .filter(|(_, part)| {
                 let seqs = part.split.seq_min()..=part.split.seq_max();
                 visible.is_none_or(|visible| visible.range_cardinality(seqs) > 0)
             })
-            .map(|part| find(part, &plan, visible, hidden))
+            .map(|(number, part)| find(number, part, &plan, visible, hidden))
             .collect::<Result<Vec<Found>, IndexError>>()?;
         Ok(Matches::new(self.clone(), question.query.clone(), found))
     }
 }
 
 fn find(
+    number: usize,
     part: &Part,
     plan: &Plan<'_>,
     visible: Option<&RoaringTreemap>,
@@ -113,6 +115,7 @@ fn find(
         unknown &= &visible;
     }
     Ok(Found {
+        part: number,
         id,
         opened,
         matched,

@@ -51,7 +51,7 @@ pub(crate) struct Opened {
     /// Documents by date and seq, made when first asked for.
     by_date: OnceLock<Vec<u32>>,
     /// Documents by seq, where seq does not rise.
-    by_seq: OnceLock<Vec<u32>>,
+    by_seq: OnceLock<(Vec<u64>, Vec<u32>)>,
     /// By field: documents that have it, and the sum of their lengths.
     lengths: Mutex<BTreeMap<Field, (u64, u64)>>,
 }
@@ -294,48 +294,54 @@ impl Opened {
         Ok((documents, length))
     }
 
-    /// Documents whose seq is in `seqs`.
-    pub(crate) fn docs_of(&self, seqs: &RoaringTreemap) -> RoaringBitmap {
-        let by_seq: &[u32] = if self.rising {
-            &[]
-        } else {
-            self.by_seq.get_or_init(|| {
-                let mut docs: Vec<u32> = (0..self.docs).collect();
-                docs.sort_unstable_by_key(|&doc| self.seq(doc));
-                docs
-            })
+    /// Documents whose seq is in `wanted`.
+    pub(crate) fn docs_of(&self, wanted: &RoaringTreemap) -> RoaringBitmap {
+        let (seqs, docs) = self.in_order();
+        let (Some(first), Some(last)) = (seqs.first(), seqs.last()) else {
+            return RoaringBitmap::new();
         };
         // Both sides rise: one walk over them finds what is in both.
-        let mut docs: Vec<u32> = Vec::new();
-        let mut at = 0u32;
-        let doc_at = |at: u32| by_seq.get(at as usize).copied().unwrap_or(at);
-        for (high, low) in seqs.bitmaps() {
+        let (mut found, mut at) = (Vec::new(), 0usize);
+        for (high, low) in wanted.bitmaps() {
             let high = u64::from(high) << 32;
-            while at < self.docs && self.seq(doc_at(at)) < high {
-                at += 1;
-            }
-            if at == self.docs {
-                break;
-            }
-            let Ok(first) = u32::try_from(self.seq(doc_at(at)) - high) else {
+            let Ok(from) = u32::try_from(first.saturating_sub(high)) else {
                 continue;
             };
-            for seq in low.range(first..).map(|low| high | u64::from(low)) {
-                while at < self.docs && self.seq(doc_at(at)) < seq {
-                    at += 1;
-                }
-                if at == self.docs {
-                    break;
-                }
-                if self.seq(doc_at(at)) == seq {
-                    docs.push(doc_at(at));
+            if *last < high {
+                break;
+            }
+            let to = u32::try_from(last - high).unwrap_or(u32::MAX);
+            for seq in low.range(from..=to).map(|low| high | u64::from(low)) {
+                at += below(seqs.get(at..).unwrap_or_default(), seq);
+                if seqs.get(at) == Some(&seq) {
+                    found.push(at);
                 }
             }
         }
-        if !self.rising {
-            docs.sort_unstable();
+        if self.rising {
+            let docs = found.into_iter().map(|at| at as u32);
+            return RoaringBitmap::from_sorted_iter(docs).unwrap_or_default();
         }
-        docs.into_iter().collect()
+        let mut bits = vec![0u8; (self.docs as usize).div_ceil(8)];
+        for doc in found.into_iter().filter_map(|at| docs.get(at)) {
+            if let Some(byte) = bits.get_mut(*doc as usize / 8) {
+                *byte |= 1 << (doc % 8);
+            }
+        }
+        RoaringBitmap::from_lsb0_bytes(0, &bits)
+    }
+
+    /// Every seq in order, and the documents they are of; none where document follows document.
+    fn in_order(&self) -> (&[u64], &[u32]) {
+        if self.rising {
+            return (&self.seqs, &[]);
+        }
+        let (seqs, docs) = self.by_seq.get_or_init(|| {
+            let mut docs: Vec<u32> = (0..self.docs).collect();
+            docs.sort_unstable_by_key(|&doc| self.seq(doc));
+            (docs.iter().map(|&doc| self.seq(doc)).collect(), docs)
+        });
+        (seqs, docs)
     }
 
     /// The seqs of `docs`.
@@ -355,4 +361,17 @@ impl Opened {
         all.insert_range(0..self.docs);
         all
     }
+}
+
+/// How many of `seqs`, which rise, are below `seq`; fast where they are few.
+fn below(seqs: &[u64], seq: u64) -> usize {
+    let mut end = 1;
+    while seqs.get(end - 1).is_some_and(|&one| one < seq) {
+        end *= 2;
+    }
+    let (from, to) = (end / 2, seqs.len().min(end - 1));
+    from + seqs
+        .get(from..to)
+        .unwrap_or_default()
+        .partition_point(|&one| one < seq)
 }

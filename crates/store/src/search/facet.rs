@@ -6,7 +6,7 @@ use everpost_domain::query::Query;
 
 use super::page::Folded;
 use super::{By, Order, Scope};
-use crate::error::Result;
+use crate::error::{Result, StoreError};
 use crate::follow::blocking;
 use crate::index;
 use crate::tenant::Tenant;
@@ -75,7 +75,7 @@ impl Tenant {
             .collect();
         let sets = self.sets_of_mailboxes(&mail, &wanted).await?;
         blocking(move || {
-            let all = matches.seqs(None);
+            let all = matches.seqs();
             let mut mailboxes: BTreeMap<&str, u64> = BTreeMap::new();
             for (id, sets) in &sets {
                 let (Some(name), Some(set)) = (mail.mailboxes.get(id), sets.get(id)) else {
@@ -96,7 +96,7 @@ impl Tenant {
             // Stable, so that equal counts stay in the order of their value.
             mailbox.sort_by_key(|facet| std::cmp::Reverse(facet.count));
             mailbox.truncate(each);
-            let folded = Folded::new(&ask, matches, By::Message, Order::Newest);
+            let folded = Folded::new(&ask, matches, By::Message, Order::Newest)?;
             let found = folded.matches.facets(each)?;
             Ok(Facets {
                 sender: counts(found.sender),
@@ -115,10 +115,10 @@ impl Tenant {
         let ask = self.ask(query, scope).await?;
         let matches = ask.matches().await?;
         let found = blocking(move || {
-            let folded = Folded::new(&ask, matches, By::Message, Order::Newest);
-            folded.matches.months()
+            let folded = Folded::new(&ask, matches, By::Message, Order::Newest)?;
+            Ok::<_, StoreError>(folded.matches.months())
         });
-        let found = found.await?;
+        let found = found.await??;
         let month = |((year, month), count)| MonthCount { year, month, count };
         Ok(Months {
             months: found.months.into_iter().map(month).collect(),

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use roaring::RoaringTreemap;
 
+use crate::index::{Groups, IndexError, Searcher};
+
 /// Copies whose message has others. Messages of one copy, nearly all, are not in it.
 #[derive(Debug, Default)]
 pub(crate) struct Folding {
@@ -51,13 +53,15 @@ impl Folding {
 
     /// Every copy of the message of `seq`, oldest first; none if it has one copy alone.
     pub(crate) fn members(&self, seq: u64) -> &[u64] {
-        let found = self.linked.binary_search_by_key(&seq, |(seq, _)| *seq).ok();
-        let number = found
-            .and_then(|at| self.linked.get(at))
-            .map(|(_, number)| *number);
-        number
+        self.number(seq)
             .and_then(|number| self.messages.get(number))
             .map_or(&[], Vec::as_slice)
+    }
+
+    /// The number of the message of `seq`, if it has other copies.
+    fn number(&self, seq: u64) -> Option<usize> {
+        let at = self.linked.binary_search_by_key(&seq, |(seq, _)| *seq);
+        Some(self.linked.get(at.ok()?)?.1)
     }
 
     /// The oldest copy of the message of `seq`.
@@ -68,44 +72,24 @@ impl Folding {
     /// Messages of these copies.
     pub(crate) fn count(&self, copies: &RoaringTreemap) -> u64 {
         let linked = copies & &self.set;
-        copies.len() - linked.len() + self.split(&linked, false).0
-    }
-
-    /// Of copies that are all linked: how many messages they are, and those of them that
-    /// are not shown because another one of their message is. Shown is the youngest where
-    /// `youngest` says so, else the oldest. Copies of one message have one date, so that
-    /// either is the first of them in an order by date.
-    pub(crate) fn split(&self, linked: &RoaringTreemap, youngest: bool) -> (u64, RoaringTreemap) {
-        let mut shown: Vec<Option<u64>> = vec![None; self.messages.len()];
-        let mut count = 0;
-        let mut repeats = Vec::new();
-        let mut at = 0;
-        // Both lists rise: few copies are looked up, many are walked along.
-        let few = linked.len() < self.linked.len() as u64 / 16;
-        for seq in linked {
-            if few {
-                at = self.linked.partition_point(|(known, _)| *known < seq);
-            }
-            while self.linked.get(at).is_some_and(|(known, _)| *known < seq) {
-                at += 1;
-            }
-            let Some((known, number)) = self.linked.get(at).filter(|(known, _)| *known == seq)
-            else {
-                continue;
-            };
-            match shown.get_mut(*number) {
-                Some(slot @ None) => {
-                    *slot = Some(*known);
-                    count += 1;
-                }
-                Some(Some(before)) if youngest => {
-                    repeats.push(*before);
-                    *before = seq;
-                }
-                _ => repeats.push(seq),
+        let mut seen = vec![false; self.messages.len()];
+        let mut repeats = 0;
+        for seq in &linked {
+            if let Some(seen) = self.number(seq).and_then(|number| seen.get_mut(number)) {
+                repeats += u64::from(std::mem::replace(seen, true));
             }
         }
-        (count, repeats.into_iter().collect())
+        copies.len() - repeats
+    }
+
+    /// The same, as documents of the index.
+    pub(crate) fn groups(&self, searcher: &Searcher) -> Result<Groups, IndexError> {
+        let numbers: Vec<u32> = self
+            .linked
+            .iter()
+            .map(|(_, number)| *number as u32)
+            .collect();
+        searcher.groups(&self.set, &numbers, self.messages.len())
     }
 }
 
@@ -134,9 +118,6 @@ mod tests {
         assert_eq!(folding.members(7), [2, 3, 5, 7, 9]);
         assert_eq!((folding.first(9), folding.first(4)), (2, 4));
         assert_eq!(folding.count(&set(&[1, 3, 4, 9])), 3);
-        assert_eq!(folding.split(&set(&[3, 5, 9]), false), (1, set(&[5, 9])));
-        assert_eq!(folding.split(&set(&[3, 5, 9]), true), (1, set(&[3, 5])));
-        assert_eq!(folding.split(&set(&[]), true), (0, set(&[])));
     }
 
     proptest! {
@@ -144,21 +125,11 @@ mod tests {
         fn counts_are_those_of_sets(
             links in prop::collection::vec((0u64..80, 0u64..80), 0..60),
             copies in prop::collection::btree_set(0u64..100, 0..100),
-            youngest: bool,
         ) {
             let folding = Folding::new(links.iter().map(|(a, b)| (*a.max(b), *a.min(b))));
             let copies: RoaringTreemap = copies.into_iter().collect();
             let firsts: BTreeSet<u64> = copies.iter().map(|seq| folding.first(seq)).collect();
             prop_assert_eq!(folding.count(&copies), firsts.len() as u64);
-            let linked = &copies & folding.linked();
-            let (count, repeats) = folding.split(&linked, youngest);
-            let shown = &linked - &repeats;
-            prop_assert_eq!(shown.len(), count);
-            for seq in &shown {
-                let others = folding.members(seq).iter().filter(|other| linked.contains(**other));
-                let best = if youngest { others.max() } else { others.min() };
-                prop_assert_eq!(best.copied(), Some(seq));
-            }
         }
     }
 }

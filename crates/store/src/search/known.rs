@@ -3,7 +3,7 @@
 //! commit finds what it brought.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use everpost_domain::query::Flag;
 use roaring::RoaringTreemap;
@@ -16,7 +16,7 @@ use crate::cache::Cache;
 use crate::catalog::sql::{self, Columns, values};
 use crate::catalog::statements;
 use crate::error::{Result, StoreError};
-use crate::index::Searcher;
+use crate::index::{Groups, Searcher};
 use crate::read::Place;
 use crate::tenant::{Tenant, mailbox_key};
 
@@ -34,8 +34,21 @@ pub(crate) struct Known {
     pub(crate) horizon: u64,
     /// What concerns the mail itself.
     pub(crate) mail: Arc<Mail>,
+    groups: OnceLock<Groups>,
     /// What askers may see, by scope.
     pub(super) sights: Mutex<HashMap<Scope, Arc<Sight>>>,
+}
+
+impl Known {
+    /// Which documents of the index are copies of one message. Reads the index at first: call it
+    /// where waiting is allowed.
+    pub(super) fn groups(&self) -> Result<&Groups> {
+        if let Some(groups) = self.groups.get() {
+            return Ok(groups);
+        }
+        let groups = self.mail.folding.groups(&self.searcher)?;
+        Ok(self.groups.get_or_init(|| groups))
+    }
 }
 
 /// Changes whenever copies, links, placements or withdrawals do: each of them comes with an
@@ -172,6 +185,7 @@ impl Tenant {
             searcher: Searcher::new(parts),
             horizon: last.map_or(0, |last| last + 1),
             mail,
+            groups: OnceLock::new(),
             sights: Mutex::default(),
         }))
     }

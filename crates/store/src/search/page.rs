@@ -6,7 +6,6 @@ use std::sync::Arc;
 use everpost_domain::digest::Digest;
 use everpost_domain::message::Head;
 use everpost_domain::query::Query;
-use roaring::RoaringTreemap;
 use sqlx::AnyConnection;
 
 use super::ask::Ask;
@@ -52,36 +51,17 @@ pub(crate) struct Folded {
 
 impl Folded {
     /// Counts; where hits are messages, leaves out the copies that are not the shown one of
-    /// theirs: shown is the youngest, in the order of age the oldest.
-    pub(super) fn new(ask: &Ask, mut matches: Matches, by: By, order: Order) -> Self {
-        let folding = &ask.known.mail.folding;
+    /// theirs.
+    pub(super) fn new(ask: &Ask, mut matches: Matches, by: By, order: Order) -> Result<Self> {
         let copies = matches.count();
-        let linked = match copies {
-            0 => RoaringTreemap::new(),
-            _ => matches.seqs(Some(folding.linked())),
-        };
-        let (messages, repeats) = folding.split(&linked, order != Order::Oldest);
-        let mut unknown = matches.unknown();
-        if unknown > 0 {
-            let doubtful = matches.unknown_seqs(Some(folding.linked()));
-            let firsts: BTreeSet<u64> = doubtful.iter().map(|seq| folding.first(seq)).collect();
-            // Another copy of the message may have decided it.
-            let decided = |first: &u64| {
-                let mut members = folding.members(*first).iter();
-                members.any(|member| linked.contains(*member))
-            };
-            let open = firsts.iter().filter(|first| !decided(first)).count();
-            unknown = unknown - doubtful.len() + open as u64;
-        }
-        if by == By::Message {
-            matches.leave_out(&repeats);
-        }
-        Folded {
-            messages: copies - linked.len() + messages,
+        let groups = ask.known.groups()?;
+        let counted = matches.fold(groups, order.of_index(), by == By::Message);
+        Ok(Folded {
+            messages: counted.hits,
             matches,
             copies,
-            unknown,
-        }
+            unknown: counted.unknown,
+        })
     }
 }
 
@@ -147,7 +127,7 @@ impl Tenant {
                 Some(folded) => folded,
                 None => {
                     let matches = work.find(after.map(|after| after.horizon))?;
-                    Arc::new(Folded::new(&work, matches, by, order))
+                    Arc::new(Folded::new(&work, matches, by, order)?)
                 }
             };
             // One more than asked for tells whether another page follows.

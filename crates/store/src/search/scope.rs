@@ -164,7 +164,7 @@ impl Tenant {
                 visible: Some(&owned),
                 hidden: None,
             })?;
-            Ok(found.seqs(None))
+            Ok(found.seqs())
         })
         .await?
     }

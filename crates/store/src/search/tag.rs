@@ -201,9 +201,7 @@ impl Tenant {
                 }
                 seqs
             }
-            Tagging::Found(query, scope) => {
-                self.ask(query, scope).await?.matches().await?.seqs(None)
-            }
+            Tagging::Found(query, scope) => self.ask(query, scope).await?.matches().await?.seqs(),
         };
         Ok(seqs
             .iter()

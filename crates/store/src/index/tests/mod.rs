@@ -9,6 +9,7 @@
 )]
 mod agreement;
 mod damage;
+mod groups;
 mod operators;
 mod speed;
 
@@ -142,8 +143,8 @@ fn page(
     let matches = searcher.matches(question)?;
     let page = Page {
         hits: matches.page(order, after, limit)?,
-        matched: matches.seqs(None),
-        unknown: matches.unknown_seqs(None),
+        matched: matches.seqs(),
+        unknown: matches.unknown_seqs(),
     };
     assert_eq!(matches.count(), page.matched.len());
     assert_eq!(matches.unknown(), page.unknown.len());
