@@ -137,27 +137,29 @@ impl Matches {
             return Ok(Vec::new());
         }
         let after = after.map(|after| order.rank(after.score, after.sent, after.seq));
-        let mut ranked: Vec<(Rank, Hit)> = if order == Order::Score {
-            let scores = scores(&self.searcher, &self.query, &self.found)?;
-            self.found
-                .par_iter()
-                .zip(scores)
-                .flat_map_iter(|(found, scores)| {
-                    let score = |doc: u32| scores.get(doc as usize).copied().unwrap_or_default();
-                    found.best(order, after, limit, score)
+        let scores = match order {
+            Order::Score => scores(&self.searcher, &self.query, &self.found)?,
+            Order::NewestFirst | Order::OldestFirst => None,
+        };
+        let mut ranked: Vec<(Rank, Hit)> = match scores {
+            Some(scores) => {
+                let scored = self.found.par_iter().zip(scores);
+                scored
+                    .flat_map_iter(|(found, scores)| {
+                        let score =
+                            |doc: u32| scores.get(doc as usize).copied().unwrap_or_default();
+                        found.best(order, after, limit, score)
+                    })
+                    .collect()
+            }
+            None => {
+                let all = self.found.par_iter();
+                all.flat_map_iter(|found| match found.worth_walking(limit) {
+                    true => found.walk(order, after, limit),
+                    false => found.best(order, after, limit, |_| 0),
                 })
                 .collect()
-        } else {
-            self.found
-                .par_iter()
-                .flat_map_iter(|found| {
-                    if found.worth_walking(limit) {
-                        found.walk(order, after, limit)
-                    } else {
-                        found.best(order, after, limit, |_| 0)
-                    }
-                })
-                .collect()
+            }
         };
         ranked.sort_unstable_by_key(|(rank, _)| *rank);
         ranked.truncate(limit);

@@ -51,15 +51,12 @@ struct Counts {
     lengths: Vec<(u64, u64)>,
 }
 
-/// Scores of each split's documents.
+/// Scores of each split's documents; `None` where no word counts, and all are 0.
 pub(super) fn scores(
     searcher: &Searcher,
     query: &Query,
     found: &[Found],
-) -> Result<Vec<Vec<u32>>, IndexError> {
-    if found.iter().all(|found| found.matched.is_empty()) {
-        return Ok(vec![Vec::new(); found.len()]);
-    }
+) -> Result<Option<Vec<Vec<u32>>>, IndexError> {
     let fields = schema().1;
     let mut words = BTreeSet::new();
     collect(query, &mut words);
@@ -76,6 +73,9 @@ pub(super) fn scores(
                 .collect::<Vec<_>>()
         })
         .collect();
+    if scored.is_empty() || found.iter().all(|found| found.matched.is_empty()) {
+        return Ok(None);
+    }
     let counts = searcher
         .parts
         .par_iter()
@@ -103,7 +103,8 @@ pub(super) fn scores(
                     .map_err(|error| IndexError::from_engine(found.id, error))
             })
         })
-        .collect()
+        .collect::<Result<_, _>>()
+        .map(Some)
 }
 
 /// Words of tests that speak for a copy.
