@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use everpost_domain::digest::Digest;
@@ -10,7 +11,8 @@ use everpost_domain::identity::Origin;
 use everpost_domain::message::HeldEvidence;
 use everpost_domain::query::parse;
 use everpost_store::{
-    By, Envelope, Incoming, Options, Order, Placement, Prepared, SearchRequest, Store, Tenant,
+    By, Envelope, Incoming, Options, Order, Placement, Prepared, SearchRequest, Store, StoreError,
+    Tenant,
 };
 use everpost_testkit::letters::Letters;
 use object_store::path::Path as Object;
@@ -108,6 +110,9 @@ pub(crate) fn items(groups: &[Vec<Vec<u8>>]) -> u64 {
     groups.iter().map(Vec::len).sum::<usize>() as u64
 }
 
+/// Whoever holds a store for so long does not let go of it by itself.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// A store's folder and the objects it uses.
 pub(crate) struct Place {
     pub(crate) data: PathBuf,
@@ -117,9 +122,20 @@ pub(crate) struct Place {
 impl Place {
     /// Opens the store, over `objects` or healthy.
     pub(crate) async fn open(&self, objects: Option<Arc<dyn ObjectStore>>) -> (Store, Tenant) {
-        let mut options = Options::create(&self.data);
-        options.objects = Some(objects.unwrap_or_else(|| self.objects.clone()));
-        let store = Store::open(options).await.unwrap().store;
+        let objects = objects.unwrap_or_else(|| self.objects.clone());
+        let began = Instant::now();
+        let store = loop {
+            let mut options = Options::create(&self.data);
+            options.objects = Some(objects.clone());
+            match Store::open(options).await {
+                Ok(opened) => break opened.store,
+                // Work that a fault cut off ends by itself, and holds the store until then.
+                Err(StoreError::Busy { .. }) if began.elapsed() < PATIENCE => {
+                    tokio::task::yield_now().await;
+                }
+                Err(error) => panic!("{error}"),
+            }
+        };
         let tenant = store.tenant(None).unwrap();
         (store, tenant)
     }
