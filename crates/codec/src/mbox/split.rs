@@ -18,8 +18,8 @@ const MOVED: usize = if cfg!(test) { 64 } else { 1 << 20 };
 
 /// A buffer that a message makes grow beyond this has room made for the largest at once: pages
 /// that are never written cost nothing, while growing step by step would copy it each time and
-/// hold it twice meanwhile.
-const LARGE: usize = 16 << 20;
+/// hold it twice meanwhile. Small in tests, as `MOVED`.
+const LARGE: usize = if cfg!(test) { 256 } else { 16 << 20 };
 
 /// Splits an mbox into messages.
 ///

@@ -10,7 +10,7 @@ use roaring::{RoaringBitmap, RoaringTreemap};
 #[derive(Debug, Default)]
 pub struct Groups {
     /// By split: documents of groups in order, each with the number of its group.
-    parts: Vec<Vec<(u32, u32)>>,
+    parts: Vec<Vec<(u32, usize)>>,
     count: usize,
 }
 
@@ -24,22 +24,19 @@ pub struct Folded {
 }
 
 impl Searcher {
-    /// Finds the documents of groups: `seqs`, of which each has the number of its group below
-    /// `count`, in the same order.
+    /// Finds the documents of groups: those at `seqs`, of which `number` tells the group by a
+    /// number below `count`.
     pub fn groups(
         &self,
         seqs: &RoaringTreemap,
-        numbers: &[u32],
         count: usize,
+        number: impl Fn(u64) -> Option<usize>,
     ) -> Result<Groups, IndexError> {
-        let of_part = |part: &super::Part| -> Result<Vec<(u32, u32)>, IndexError> {
+        let of_part = |part: &super::Part| -> Result<Vec<(u32, usize)>, IndexError> {
             let opened = part.split.opened()?;
             let docs = opened.docs_of(seqs);
-            let number = |doc: u32| {
-                let place = usize::try_from(seqs.rank(opened.seq(doc))).ok()?;
-                Some((doc, *numbers.get(place.checked_sub(1)?)?))
-            };
-            Ok(docs.iter().filter_map(number).collect())
+            let numbered = |doc: u32| Some((doc, number(opened.seq(doc))?));
+            Ok(docs.iter().filter_map(numbered).collect())
         };
         Ok(Groups {
             parts: self.parts.iter().map(of_part).collect::<Result<_, _>>()?,
@@ -56,16 +53,15 @@ impl Groups {
         docs: &'a RoaringBitmap,
     ) -> Box<dyn Iterator<Item = (u32, usize)> + 'a> {
         let known = self.parts.get(found.part).map_or(&[][..], Vec::as_slice);
-        let numbered = |&(doc, number): &(u32, u32)| (doc, number as usize);
         // Few are looked up, many are walked along.
         if docs.len() < known.len() as u64 / 16 {
             Box::new(docs.iter().filter_map(move |doc| {
                 let at = known.binary_search_by_key(&doc, |(doc, _)| *doc).ok()?;
-                known.get(at).map(numbered)
+                known.get(at).copied()
             }))
         } else {
             let inside = known.iter().filter(|(doc, _)| docs.contains(*doc));
-            Box::new(inside.map(numbered))
+            Box::new(inside.copied())
         }
     }
 }

@@ -211,16 +211,8 @@ impl Found {
     ) -> Vec<(Rank, Hit)> {
         let mut best: BinaryHeap<(Rank, u32)> = BinaryHeap::new();
         for doc in &self.matched {
+            let rank = order.rank(score(doc), self.opened.sent(doc), self.opened.seq(doc));
             let full = best.len() >= limit;
-            let score = score(doc);
-            if full
-                && best
-                    .peek()
-                    .is_some_and(|((worst, ..), _)| !score > *worst && order == Order::Score)
-            {
-                continue;
-            }
-            let rank = order.rank(score, self.opened.sent(doc), self.opened.seq(doc));
             if after.is_some_and(|after| rank <= after)
                 || (full && best.peek().is_some_and(|(worst, _)| rank >= *worst))
             {

@@ -82,14 +82,9 @@ impl Folding {
         copies.len() - repeats
     }
 
-    /// The same, as documents of the index.
+    /// Which documents of the index are copies of one message.
     pub(crate) fn groups(&self, searcher: &Searcher) -> Result<Groups, IndexError> {
-        let numbers: Vec<u32> = self
-            .linked
-            .iter()
-            .map(|(_, number)| *number as u32)
-            .collect();
-        searcher.groups(&self.set, &numbers, self.messages.len())
+        searcher.groups(&self.set, self.messages.len(), |seq| self.number(seq))
     }
 }
 

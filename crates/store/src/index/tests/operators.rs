@@ -363,9 +363,9 @@ fn facets_and_months_add_up() {
     let mut matches = searcher.matches(&question).unwrap();
     // 1, 10 and 200 are copies of one message.
     let groups = searcher
-        .groups(&[1, 10, 200].into_iter().collect(), &[0, 0, 0], 1)
+        .groups(&[1, 10, 200].into_iter().collect(), 1, |_| Some(0))
         .unwrap();
-    let folded = matches.fold(&groups, crate::index::Order::NewestFirst, true);
+    let folded = matches.fold(&groups, Order::NewestFirst, true);
     assert_eq!(folded.hits, copies.len() as u64 - 2);
     copies.retain(|copy| copy.seq != 1 && copy.seq != 10);
     assert_eq!(matches.count(), copies.len() as u64);
