@@ -29,6 +29,28 @@ pub(crate) struct Cli {
         env = "EVERPOST_DATA"
     )]
     pub(crate) data: PathBuf,
+    /// PostgreSQL that several nodes share, as postgres://USER@HOST/DATABASE; default: a file in
+    /// the data directory
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "EVERPOST_CATALOG",
+        requires = "objects",
+        hide_env_values = true
+    )]
+    pub(crate) catalog: Option<String>,
+    /// S3 that several nodes share, as s3://BUCKET/PREFIX?endpoint=https://HOST; default: files in
+    /// the data directory
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "EVERPOST_OBJECTS",
+        requires = "catalog",
+        hide_env_values = true
+    )]
+    pub(crate) objects: Option<String>,
     /// Whose mail; default: the only tenant
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) tenant: Option<String>,
@@ -45,6 +67,8 @@ pub(crate) struct Cli {
 /// What every command knows.
 pub(crate) struct Global {
     pub(crate) data: PathBuf,
+    /// Catalog and objects, where they are not in the data directory.
+    pub(crate) cluster: Option<(String, String)>,
     pub(crate) tenant: Option<String>,
     pub(crate) key: Option<String>,
     pub(crate) json: bool,
@@ -54,6 +78,7 @@ impl Cli {
     pub(crate) fn global(&self) -> Global {
         Global {
             data: self.data.clone(),
+            cluster: self.catalog.clone().zip(self.objects.clone()),
             tenant: self.tenant.clone(),
             key: self.key.clone(),
             json: self.json,

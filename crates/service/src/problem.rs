@@ -110,9 +110,10 @@ impl From<StoreError> for Problem {
             StoreError::NotFound(_) => StatusCode::NOT_FOUND,
             StoreError::Invalid(_) => StatusCode::BAD_REQUEST,
             StoreError::Exists(_) => StatusCode::CONFLICT,
-            StoreError::Guard | StoreError::Stopped | StoreError::Busy { .. } => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            StoreError::Guard
+            | StoreError::Stopped
+            | StoreError::Busy { .. }
+            | StoreError::Unreachable(_) => StatusCode::SERVICE_UNAVAILABLE,
             StoreError::Disk(_) => StatusCode::INSUFFICIENT_STORAGE,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };

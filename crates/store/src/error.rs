@@ -46,6 +46,9 @@ pub enum StoreError {
     /// What a decision read changed before its commit; decide again.
     #[error("another writer was faster")]
     Guard,
+    /// Catalog or objects lie on a server that cannot be reached just now.
+    #[error("out of reach: {0}")]
+    Unreachable(String),
     /// The catalog answered with an error.
     #[error("catalog: {0}")]
     Sql(sqlx::Error),
@@ -84,6 +87,7 @@ impl StoreError {
             StoreError::Invalid(_) => "E-INVALID",
             StoreError::Version { .. } => "E-VERSION",
             StoreError::Guard => "E-GUARD",
+            StoreError::Unreachable(_) => "E-UNREACHABLE",
             StoreError::Sql(_) => "E-CATALOG",
             StoreError::Object(_) => "E-OBJECT",
             StoreError::File { .. } => "E-FILE",
@@ -104,6 +108,9 @@ impl StoreError {
                 "make room and run the same command again: it goes on where it stopped"
             }
             StoreError::Damaged { .. } => "`everpost fsck` lists everything that is damaged",
+            StoreError::Unreachable(_) => {
+                "nothing acknowledged is lost; the same goes on when the server answers again"
+            }
             StoreError::Version { .. } => "use a newer everpost",
             StoreError::Index(_) => {
                 "`everpost reindex` builds the index again from the stored mail"
@@ -142,8 +149,29 @@ fn is_full(error: &std::io::Error) -> bool {
     )
 }
 
+/// The server of a catalog is not there, is about to go, or gave this connection up; or another
+/// node writes for longer than anybody waits.
+fn is_unreachable(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) => true,
+        sqlx::Error::Database(inner) => {
+            let code = inner.code().unwrap_or_default();
+            // Connection exceptions, no more connections, lock timeout, operator intervention,
+            // idle in transaction.
+            code.len() == 5
+                && (code.starts_with("08")
+                    || code.starts_with("57P")
+                    || ["53300", "55P03", "25P03"].contains(&&*code))
+        }
+        _ => false,
+    }
+}
+
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
+        if is_unreachable(&error) {
+            return StoreError::Unreachable(format!("catalog: {error}"));
+        }
         if let sqlx::Error::Database(inner) = &error {
             // SQLITE_FULL = 13; a full tmpfs gives SQLITE_IOERR_WRITE = 778 for the WAL and
             // SQLITE_IOERR_SHMSIZE = 4874 for its index.
@@ -173,7 +201,15 @@ impl From<object_store::Error> for StoreError {
             }
             source = inner.source();
         }
-        StoreError::Object(error.to_string())
+        let mut text = error.to_string();
+        text.truncate(text.floor_char_boundary(600));
+        match error {
+            // What is not an answer about an object is the server, or the way to it.
+            object_store::Error::Generic { store: "S3", .. } => {
+                StoreError::Unreachable(format!("objects: {text}"))
+            }
+            _ => StoreError::Object(text),
+        }
     }
 }
 

@@ -10,6 +10,7 @@
 //! admit, read, search, verify, follow, back up.
 
 mod access;
+mod address;
 mod admit;
 mod backup;
 mod cache;
@@ -28,6 +29,7 @@ pub mod index;
 mod job;
 mod keys;
 mod message;
+mod objects;
 mod read;
 mod record;
 mod rekey;
@@ -46,6 +48,7 @@ mod verify;
 pub use access::{
     Accessed, Account, AccountChange, ActionEvent, Case, NewAccount, NewCase, Token, TokenGrant,
 };
+pub use address::{Address, Bucket, Cluster};
 pub use admit::{Envelope, Incoming, Outcome, Placement, Prepared, Progress};
 pub use backup::{
     BackupFault, BackupKeys, BackupProgress, BackupReport, BackupSigner, BackupVerified, Pruned,

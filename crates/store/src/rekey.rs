@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use sqlx::{AnyConnection, Connection};
 
 use crate::catalog::sql::{self, Columns, values};
-use crate::catalog::{Catalog, peek, statements};
+use crate::catalog::{Catalog, peek, peek_server, statements};
 use crate::error::{Result, StoreError};
 use crate::keys::{self, KeySource, MasterKey, RecoveryKey, TenantKeys};
 use crate::seal::Key;
@@ -55,7 +55,11 @@ impl WrappedTenant {
 
 /// The roots that a catalog holds; none if it has no tables yet.
 pub(crate) async fn wrapped_tenants(db: &mut AnyConnection) -> Result<Vec<WrappedTenant>> {
-    let tables = sql::fetch_optional(db, statements::HAS_TENANTS, vec![]).await?;
+    let asked = match sql::is_server(db) {
+        true => statements::SERVER_HAS_TENANTS,
+        false => statements::HAS_TENANTS,
+    };
+    let tables = sql::fetch_optional(db, asked, vec![]).await?;
     if tables.is_none() {
         return Ok(Vec::new());
     }
@@ -69,6 +73,14 @@ pub(crate) async fn wrapped_tenants(db: &mut AnyConnection) -> Result<Vec<Wrappe
         })
     };
     rows.iter().map(read).collect()
+}
+
+/// As [`wrapped_tenants`], of the PostgreSQL database at an address; changes nothing.
+pub(crate) async fn look_at_tenants(address: &str) -> Result<Vec<WrappedTenant>> {
+    let mut db = peek_server(address).await?;
+    let tenants = wrapped_tenants(&mut db).await;
+    db.close().await?;
+    tenants
 }
 
 /// As [`wrapped_tenants`], of a catalog that is not open; changes nothing.

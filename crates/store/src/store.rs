@@ -6,14 +6,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use object_store::ObjectStore;
-use object_store::local::LocalFileSystem;
 
+use crate::address::Address;
 use crate::catalog::sql::{self, Columns, values};
 use crate::catalog::{Catalog, Counter, statements, take_ids};
 use crate::clock::now_us;
 use crate::error::{Result, StoreError};
 use crate::index::BlockCache;
 use crate::keys::{self, KeySource, MasterKey, RecoveryKey, TenantKeys};
+use crate::objects;
 use crate::rekey;
 use crate::seal::random;
 use crate::tenant::{Tenant, TenantState};
@@ -24,12 +25,13 @@ use crate::vault::Vault;
 pub struct Options {
     /// The data directory.
     pub data: PathBuf,
+    /// Where catalog and objects are.
+    pub address: Address,
     /// Where the master key is; `None`: beside the data directory.
     pub key: Option<KeySource>,
     /// Make the store if there is none.
     pub create: bool,
-    /// What to read and write objects through instead of the data directory; tests put
-    /// faults here.
+    /// What to read and write objects through instead of the address; tests put faults here.
     pub objects: Option<Arc<dyn ObjectStore>>,
     /// Bytes of opened frames that are kept for the next reader.
     pub frame_cache: usize,
@@ -42,6 +44,7 @@ impl Options {
     pub fn new(data: impl Into<PathBuf>) -> Self {
         Options {
             data: data.into(),
+            address: Address::Embedded,
             key: None,
             create: false,
             objects: None,
@@ -95,18 +98,28 @@ pub struct Opened {
 const FIRST_TENANT: &str = "default";
 
 impl Store {
-    /// Opens the store. After this returned, no other process has it open, and every
-    /// lease of an earlier opening has ended.
+    /// Opens the store. After this returned, no other process has its data directory open; at
+    /// the embedded address that is the store itself, and every lease of an earlier opening has
+    /// ended.
     pub async fn open(options: Options) -> Result<Opened> {
         let data = options.data.clone();
-        let exists = data.join("catalog.db").exists();
+        let embedded = matches!(options.address, Address::Embedded);
+        let found = match &options.address {
+            Address::Embedded if data.join("catalog.db").exists() => Some(Vec::new()),
+            Address::Embedded => None,
+            // The tables may be there without a tenant, when whoever made them died.
+            Address::Cluster(cluster) => Some(rekey::look_at_tenants(&cluster.catalog).await?)
+                .filter(|tenants| !tenants.is_empty()),
+        };
+        let exists = found.is_some();
         if !exists && !options.create {
-            return Err(StoreError::NotFound(format!(
-                "archive in {}",
-                data.display()
-            )));
+            let place = match &options.address {
+                Address::Embedded => format!("in {}", data.display()),
+                Address::Cluster(cluster) => format!("at {cluster}"),
+            };
+            return Err(StoreError::NotFound(format!("archive {place}")));
         }
-        if !exists {
+        if !data.exists() {
             let above: Vec<&Path> = data.ancestors().take_while(|path| !path.exists()).collect();
             make_private_dir(&data)?;
             // What is acknowledged must survive a power cut with all directories above it.
@@ -115,10 +128,9 @@ impl Store {
         let lock = lock(&data)?;
         // Before anything is written, migrations and temporary files included, the key must
         // be the right one.
-        let tenants = if exists {
-            rekey::peek_tenants(&data.join("catalog.db")).await?
-        } else {
-            Vec::new()
+        let tenants = match found {
+            Some(_) if embedded => rekey::peek_tenants(&data.join("catalog.db")).await?,
+            found => found.unwrap_or_default(),
         };
         let master = rekey::settle(&options.key_source(), &data, exists, &tenants)?;
         Self::open_locked(options, lock, master).await
@@ -134,11 +146,19 @@ impl Store {
         let temporary = data.join("tmp");
         fs::remove_dir_all(&temporary).ok();
         make_private_dir(&temporary)?;
-        let catalog = Catalog::open_sqlite(&data.join("catalog.db"), options.create).await?;
         let objects: Arc<dyn ObjectStore> = match &options.objects {
             Some(objects) => objects.clone(),
-            // Every put returns after file and directory are synced.
-            None => Arc::new(LocalFileSystem::new_with_prefix(&data)?.with_fsync(true)),
+            None => objects::open(&options.address, &data)?,
+        };
+        let catalog = match &options.address {
+            Address::Embedded => {
+                Catalog::open_sqlite(&data.join("catalog.db"), options.create).await?
+            }
+            Address::Cluster(cluster) => {
+                let name = cluster.objects.to_string();
+                objects::probe(&*objects, &name, options.create).await?;
+                Catalog::open_server(&cluster.catalog).await?
+            }
         };
         let recovery = first_tenant(&catalog, &master, options.create).await?;
         let vault = Vault::new(objects, options.frame_cache);
@@ -198,6 +218,9 @@ impl Store {
 
     /// Closes the catalog, so that the next opening finds no write-ahead log to read.
     pub async fn close(self) -> Result<()> {
+        for tenant in self.tenants() {
+            tenant.give_up_lead().await;
+        }
         self.inner.catalog.checkpoint().await?;
         self.inner.catalog.close().await;
         Ok(())

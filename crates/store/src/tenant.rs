@@ -8,6 +8,8 @@ use ring::hmac;
 
 use crate::admit::Queue;
 use crate::cache::Cache;
+use crate::catalog::{Lease, Work};
+use crate::error::Result;
 use crate::follow::{Building, FreshDoc};
 use crate::index::{BlockCache, Split};
 use crate::keys::TenantKeys;
@@ -49,6 +51,8 @@ pub(crate) struct TenantState {
     pub(crate) blocks: Arc<BlockCache>,
     /// Held by whoever reads attachments.
     pub(crate) extracting: tokio::sync::Mutex<()>,
+    /// This node's lease of the followers' work, while it has it.
+    lead: tokio::sync::Mutex<Option<Arc<Lease>>>,
     /// Held by whoever moves the log on.
     pub(crate) following: tokio::sync::Mutex<()>,
     /// What was read of copies admitted lately, by event id, until the index took it.
@@ -95,6 +99,7 @@ impl TenantState {
             splits: Mutex::default(),
             blocks,
             extracting: tokio::sync::Mutex::new(()),
+            lead: tokio::sync::Mutex::default(),
             following: tokio::sync::Mutex::new(()),
             places: Mutex::new(Places::default()),
             known: Mutex::default(),
@@ -124,6 +129,23 @@ impl Tenant {
 
     pub(crate) fn id(&self) -> i64 {
         self.state.id
+    }
+
+    /// The lease of the followers' work, if this node has it or can have it now. It is kept until
+    /// the store is closed: a node that indexes what it admitted itself need not read it back.
+    pub(crate) async fn lead(&self) -> Result<Option<Arc<Lease>>> {
+        let mut lead = self.state.lead.lock().await;
+        if lead.as_ref().is_none_or(|lead| !lead.lasts()) {
+            *lead = self.store.catalog.lease(self.id(), Work::Follow).await?;
+        }
+        Ok(lead.clone())
+    }
+
+    /// Lets another node follow.
+    pub(crate) async fn give_up_lead(&self) {
+        if let Some(lead) = self.state.lead.lock().await.take() {
+            lead.give_back().await;
+        }
     }
 }
 

@@ -212,6 +212,9 @@ impl Tenant {
         let mut ids = Vec::with_capacity(texts.len());
         let mut rows: Vec<Vec<Value>> = Vec::new();
         let mut next = take_ids(&mut tx, Counter::Text, texts.len()).await?;
+        // What another node read meanwhile is not kept twice.
+        let addresses = texts.iter().map(|text| text.address);
+        let stored = self.find_texts(&mut tx, addresses).await?;
         for (text, run) in texts.iter().zip(runs) {
             let run = run.map_or((0, 0, 0), |run| {
                 let run = run.based(first);
@@ -220,6 +223,12 @@ impl Tenant {
             let gap = text.extraction.gap.map_or(0, |gap| gap as i64);
             let version = i64::from(everpost_extract::VERSION);
             let (frame, at, length) = run;
+            if text.renews.is_none()
+                && let Some(found) = stored.get(&text.address)
+            {
+                ids.push((text.address, found.id));
+                continue;
+            }
             if let Some(id) = text.renews {
                 let row = values![self.id(), id, version, gap, frame, at, length];
                 sql::execute(&mut tx, statements::RENEW_TEXT, row).await?;

@@ -95,7 +95,7 @@ fn names(bad: &[BackupFault]) -> Vec<&str> {
 }
 
 async fn create(global: &Global, repo: &Path, keep_days: u32) -> Result<Exit, Failure> {
-    let store = Store::open(options(global)).await?.store;
+    let store = Store::open(options(global)?).await?.store;
     let began = Instant::now();
     let bar = bar(global);
     let done = store.backup(repo, |progress| show(&bar, progress)).await;

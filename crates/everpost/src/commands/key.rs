@@ -50,7 +50,7 @@ pub(crate) fn read_recovery_keys() -> Result<Vec<RecoveryKey>, Failure> {
 }
 
 async fn check(global: &Global) -> Result<Exit, Failure> {
-    let opened = Store::open(options(global)).await?;
+    let opened = Store::open(options(global)?).await?;
     let state = opened.store.key_state()?;
     opened.store.close().await?;
     if global.json {
@@ -99,7 +99,7 @@ async fn check_paper(global: &Global) -> Result<Exit, Failure> {
 }
 
 async fn rotate(global: &Global, new_key: Option<String>, recovery: bool) -> Result<Exit, Failure> {
-    let opened = Store::open(options(global)).await?;
+    let opened = Store::open(options(global)?).await?;
     let tenant = match recovery {
         true => Some(opened.store.tenant(global.tenant.as_deref())?),
         false => None,
@@ -112,7 +112,7 @@ async fn rotate(global: &Global, new_key: Option<String>, recovery: bool) -> Res
 
 async fn recover(global: &Global) -> Result<Exit, Failure> {
     let keys = read_recovery_keys()?;
-    let rekeyed = recover_key(&options(global), &keys).await?;
+    let rekeyed = recover_key(&options(global)?, &keys).await?;
     report(
         global,
         &rekeyed,

@@ -22,21 +22,24 @@ pub(crate) mod up;
 pub(crate) mod user;
 pub(crate) mod verify;
 
-use everpost_store::{KeySource, Options, RecoveryKey, Store, Tenant};
+use everpost_store::{Address, Cluster, KeySource, Options, RecoveryKey, Store, Tenant};
 
 use crate::cli::Global;
 use crate::failure::Failure;
 
 /// How to open the store that the command line names.
-pub(crate) fn options(global: &Global) -> Options {
+pub(crate) fn options(global: &Global) -> Result<Options, Failure> {
     let mut options = Options::new(&global.data);
     options.key = global.key.as_deref().map(KeySource::parse);
-    options
+    if let Some((catalog, objects)) = &global.cluster {
+        options.address = Address::Cluster(Box::new(Cluster::parse(catalog, objects)?));
+    }
+    Ok(options)
 }
 
 /// Opens the store and the tenant; makes both if `create` says so.
 pub(crate) async fn open(global: &Global, create: bool) -> Result<(Store, Tenant), Failure> {
-    let mut options = options(global);
+    let mut options = options(global)?;
     options.create = create;
     let opened = Store::open(options).await?;
     if let Some(recovery) = &opened.recovery {

@@ -116,6 +116,12 @@ async fn mailbox_id(
     if let Some(id) = places.mailboxes.get(&hash) {
         return Ok(*id);
     }
+    // Another node may have met it first.
+    let by_hash = values![state.id, hash];
+    if let Some(row) = sql::fetch_optional(db, statements::MAILBOX_BY_HASH, by_hash).await? {
+        places.mailboxes.insert(hash, row.int(0)?);
+        return row.int(0);
+    }
     let id = take_ids(db, Counter::Mailbox, 1).await?;
     let name = state
         .keys
@@ -148,6 +154,11 @@ async fn folder_id(
     }
     if let Some(id) = places.folders.get(&(mailbox, hash)) {
         return Ok(*id);
+    }
+    let by_hash = values![state.id, mailbox, hash];
+    if let Some(row) = sql::fetch_optional(db, statements::FOLDER_BY_HASH, by_hash).await? {
+        places.folders.insert((mailbox, hash), row.int(0)?);
+        return row.int(0);
     }
     let id = take_ids(db, Counter::Folder, 1).await?;
     let sealed = state.keys.names.seal(b"folder", name.as_bytes())?;

@@ -3,7 +3,9 @@
 //! **Invariant.** The pool is private to this crate; whoever works for a tenant does it
 //! through statements that name the tenant (a test reads every statement for it).
 
+mod lease;
 mod schema;
+mod server;
 pub(crate) mod sql;
 pub(crate) mod statements;
 mod transaction;
@@ -18,6 +20,7 @@ use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Connection, Executor};
 use tokio::sync::Notify;
 
 use crate::error::{Result, StoreError};
+pub(crate) use lease::{Lease, Work};
 use sql::Columns;
 use transaction::{Generation, Transaction};
 
@@ -56,6 +59,8 @@ pub(crate) struct Catalog {
     refused: Arc<Refused>,
     postgres: bool,
     generation: Arc<Generation>,
+    /// By which name this opening holds leases.
+    holder: [u8; 16],
 }
 
 /// Why a new connection could not be made ready. The pool tries such a connection again until its
@@ -109,16 +114,29 @@ impl Catalog {
         Self::open(&sqlite_address(path, mode)?, false).await
     }
 
+    /// Opens the catalog in the PostgreSQL database at `address` and brings its schema up to
+    /// date.
+    pub(crate) async fn open_server(address: &str) -> Result<Self> {
+        Self::open(address, true).await
+    }
+
     async fn open(address: &str, postgres: bool) -> Result<Self> {
         install_default_drivers();
         let refused = Arc::new(Refused::default());
+        // A file makes whoever wants it wait for the others; a server that does not answer may
+        // not answer for long, and there may be another node that it does answer.
+        let patience = if postgres {
+            server::PATIENCE
+        } else {
+            Duration::from_secs(60)
+        };
         let options = || {
             let refused = refused.clone();
             AnyPoolOptions::new()
-                .acquire_timeout(Duration::from_secs(60))
+                .acquire_timeout(patience)
                 .idle_timeout(None)
                 .max_lifetime(None)
-                .test_before_acquire(false)
+                .test_before_acquire(postgres)
                 .after_connect(move |connection, _| {
                     let refused = refused.clone();
                     Box::pin(async move {
@@ -136,13 +154,14 @@ impl Catalog {
             refused,
             postgres,
             generation: Arc::default(),
+            holder: crate::seal::random()?,
         };
         catalog.migrate().await?;
         Ok(catalog)
     }
 
     async fn migrate(&self) -> Result<()> {
-        let mut tx = self.begin().await?;
+        let mut tx = self.begin_uncounted().await?;
         let version_table = schema::dialect(
             "CREATE TABLE IF NOT EXISTS schema_version (id BIGINT PRIMARY KEY, version BIGINT NOT NULL)",
             self.postgres,
@@ -177,31 +196,62 @@ impl Catalog {
         Ok(())
     }
 
-    /// Begins a transaction that may write.
+    /// Begins a transaction that may write. Until it ends no other of this store begins, on any
+    /// node: what it reads stays as it is, and what it numbers is dense.
     pub(crate) async fn begin(&self) -> Result<Transaction> {
+        let mut tx = self.begin_uncounted().await?;
+        if self.postgres {
+            server::count_commit(&mut tx).await?;
+        }
+        Ok(tx)
+    }
+
+    /// As [`Catalog::begin`], before there are tables.
+    async fn begin_uncounted(&self) -> Result<Transaction> {
         // A read that turns into a write cannot wait for the lock on SQLite: take it at once.
         let begin = if self.postgres {
             "BEGIN"
         } else {
             "BEGIN IMMEDIATE"
         };
-        let inner = self.refused.or(self.writer.begin_with(begin)).await?;
-        Ok(Transaction::new(inner, self.generation.clone()))
+        let inner = self.reach(self.writer.begin_with(begin)).await?;
+        let mut tx = Transaction::new(inner, self.generation.clone());
+        if self.postgres {
+            server::take_turn(&mut tx).await?;
+        }
+        Ok(tx)
     }
 
-    /// Counts this process's commits; an embedded store has no other writer.
-    pub(crate) fn generation(&self) -> u64 {
-        self.generation.now()
+    /// Counts commits, those of all nodes: whatever was read while it had a value is still true
+    /// while it has it.
+    pub(crate) async fn generation(&self) -> Result<u64> {
+        match self.postgres {
+            true => server::commits(&mut *self.read().await?).await,
+            // An embedded store has no other writer.
+            false => Ok(self.generation.now()),
+        }
+    }
+
+    /// What `work` on a pool gives. A server that gave no connection in time is out of reach.
+    async fn reach<T>(&self, work: impl Future<Output = sqlx::Result<T>>) -> Result<T> {
+        match self.refused.or(work).await {
+            Err(StoreError::Sql(sqlx::Error::PoolTimedOut)) if self.postgres => {
+                let patience = server::PATIENCE.as_secs();
+                let what = format!("catalog: no connection within {patience} s");
+                Err(StoreError::Unreachable(what))
+            }
+            other => other,
+        }
     }
 
     /// A connection for reading.
     pub(crate) async fn read(&self) -> Result<PoolConnection<Any>> {
-        self.refused.or(self.readers.acquire()).await
+        self.reach(self.readers.acquire()).await
     }
 
     /// The connection for writing.
     async fn write(&self) -> Result<PoolConnection<Any>> {
-        self.refused.or(self.writer.acquire()).await
+        self.reach(self.writer.acquire()).await
     }
 
     /// Moves the write-ahead log into the database file, as after a purge or before a backup.
@@ -263,10 +313,13 @@ impl Catalog {
 
 /// Makes the settings of a new connection.
 async fn settle(connection: &mut AnyConnection, postgres: bool) -> sqlx::Result<()> {
-    if !postgres {
-        for setting in SQLITE_SETTINGS {
-            connection.execute(setting).await?;
-        }
+    let settings: &[&'static str] = if postgres {
+        &server::SETTINGS
+    } else {
+        &SQLITE_SETTINGS
+    };
+    for setting in settings {
+        connection.execute(*setting).await?;
     }
     Ok(())
 }
@@ -298,6 +351,18 @@ pub(crate) async fn peek(path: &Path) -> Result<AnyConnection> {
         "mode=ro"
     };
     Ok(AnyConnection::connect(&sqlite_address(path, how)?).await?)
+}
+
+/// Connects to the PostgreSQL database at `address` and looks at it; nothing is made or changed.
+pub(crate) async fn peek_server(address: &str) -> Result<AnyConnection> {
+    install_default_drivers();
+    let connecting = AnyConnection::connect(address);
+    match tokio::time::timeout(server::PATIENCE, connecting).await {
+        Ok(connected) => Ok(connected?),
+        Err(_) => Err(StoreError::Unreachable(
+            "catalog: it does not answer".into(),
+        )),
+    }
 }
 
 /// The schema of an open catalog.

@@ -7,7 +7,7 @@
 
 /// One step of the schema. Steps are never edited once released; new ones are appended
 /// (expand, migrate, contract), so that versions N and N-1 can run side by side.
-pub(super) const MIGRATIONS: &[&[&str]] = &[FIRST, FRAMES, SPLITS, FINDING, TEXTS, ACCESS];
+pub(super) const MIGRATIONS: &[&[&str]] = &[FIRST, FRAMES, SPLITS, FINDING, TEXTS, ACCESS, NODES];
 
 /// Tables small enough to be stored in key order without an id of their own.
 const FIRST: &[&str] = &[
@@ -131,6 +131,14 @@ const TEXTS: &[&str] = &[
     "CREATE INDEX part_text_with_gap ON part_text (tenant, gap) WHERE gap <> 0",
     "CREATE TABLE copy_text (tenant BIGINT NOT NULL, copy BIGINT NOT NULL, part BIGINT NOT NULL, text BIGINT NOT NULL, PRIMARY KEY (tenant, copy, part))",
     "CREATE INDEX copy_text_of_text ON copy_text (tenant, text)",
+];
+
+/// What a store needs that several nodes write. `commits`: transactions so far, counted where
+/// nodes cannot count for each other. `doomed`: objects whose rows are gone (1 packs, 2 splits)
+/// and since when; they are removed when no node can be reading them any more.
+const NODES: &[&str] = &[
+    "ALTER TABLE store ADD COLUMN commits BIGINT NOT NULL DEFAULT 0",
+    "CREATE TABLE doomed (tenant BIGINT NOT NULL, kind BIGINT NOT NULL, name BLOB NOT NULL, at BIGINT NOT NULL, PRIMARY KEY (tenant, kind, name))",
 ];
 
 /// The newest schema this program knows.

@@ -119,7 +119,7 @@ impl Batch {
         rows: Vec<Vec<Value>>,
     ) -> Result<u64> {
         let mut changed = 0;
-        for (sql, rows) in self.chunks(rows, numbered(db)) {
+        for (sql, rows) in self.chunks(rows, is_server(db)) {
             let query = bind(sqlx::query(AssertSqlSafe(sql)), rows.into_iter().flatten());
             changed += query.execute(&mut *db).await?.rows_affected();
         }
@@ -133,7 +133,7 @@ impl Batch {
         rows: Vec<Vec<Value>>,
     ) -> Result<Vec<AnyRow>> {
         let mut found = Vec::new();
-        for (sql, rows) in self.chunks(rows, numbered(db)) {
+        for (sql, rows) in self.chunks(rows, is_server(db)) {
             let query = bind(sqlx::query(AssertSqlSafe(sql)), rows.into_iter().flatten());
             found.extend(query.fetch_all(&mut *db).await?);
         }
@@ -141,7 +141,8 @@ impl Batch {
     }
 }
 
-fn numbered(db: &AnyConnection) -> bool {
+/// True for a connection to PostgreSQL.
+pub(crate) fn is_server(db: &AnyConnection) -> bool {
     db.backend_name() != "SQLite"
 }
 

@@ -17,6 +17,18 @@ pub(crate) const TENANTS: &str = "SELECT id, name, by_master, by_recovery FROM t
 /// A row if the catalog has tables at all; SQLite only, asked of a file that is merely looked at.
 pub(crate) const HAS_TENANTS: &str =
     "SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'tenant'";
+/// The same of PostgreSQL.
+pub(crate) const SERVER_HAS_TENANTS: &str = "SELECT CAST(tablename AS TEXT) FROM pg_catalog.pg_tables WHERE schemaname = current_schema() AND tablename = 'tenant'";
+/// PostgreSQL only: waits for the end of every other writer's transaction. The number is a name.
+pub(crate) const TAKE_TURN: &str =
+    "SELECT CAST(pg_advisory_xact_lock(7310868735421867361) AS TEXT)";
+/// PostgreSQL only: SQLite's one process counts for itself.
+pub(crate) const COUNT_COMMIT: &str = "UPDATE store SET commits = commits + 1 WHERE id = 1";
+pub(crate) const COMMITS: &str = "SELECT commits FROM store WHERE id = 1";
+/// PostgreSQL only, by its clock: taken where it is free or ours, for `$4` µs from now.
+pub(crate) const TAKE_LEASE: &str = "INSERT INTO lease (tenant, kind, holder, generation, until) VALUES ($1, $2, $3, 1, CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT) + $4) ON CONFLICT (tenant, kind) DO UPDATE SET holder = excluded.holder, generation = lease.generation + CASE WHEN lease.holder = excluded.holder THEN 0 ELSE 1 END, until = excluded.until WHERE lease.holder = excluded.holder OR lease.until < excluded.until - $4 RETURNING generation";
+pub(crate) const END_LEASE: &str =
+    "UPDATE lease SET until = 0 WHERE tenant = $1 AND kind = $2 AND holder = $3";
 pub(crate) const INSERT_TENANT: &str =
     "INSERT INTO tenant (id, name, by_master, by_recovery, created) VALUES ($1, $2, $3, $4, $5)";
 pub(crate) const REWRAP_TENANT: &str = "UPDATE tenant SET by_master = $2 WHERE id = $1";
@@ -24,6 +36,7 @@ pub(crate) const REWRAP_RECOVERY: &str = "UPDATE tenant SET by_recovery = $2 WHE
 pub(crate) const COUNT_ROWS: &str = "SELECT (SELECT COUNT(*) FROM bucket) + (SELECT COUNT(*) FROM pack) + (SELECT COUNT(*) FROM frame) + (SELECT COUNT(*) FROM part) + (SELECT COUNT(*) FROM copy) + (SELECT COUNT(*) FROM instance) + (SELECT COUNT(*) FROM copy_part) + (SELECT COUNT(*) FROM link) + (SELECT COUNT(*) FROM pin) + (SELECT COUNT(*) FROM mailbox) + (SELECT COUNT(*) FROM folder) + (SELECT COUNT(*) FROM delivery) + (SELECT COUNT(*) FROM owner) + (SELECT COUNT(*) FROM placement) + (SELECT COUNT(*) FROM event) + (SELECT COUNT(*) FROM log) + (SELECT COUNT(*) FROM follower) + (SELECT COUNT(*) FROM split) + (SELECT COUNT(*) FROM job) + (SELECT COUNT(*) FROM job_error) + (SELECT COUNT(*) FROM part_text) + (SELECT COUNT(*) FROM copy_text)";
 pub(crate) const ALL_PACKS: &str = "SELECT name FROM pack";
 pub(crate) const ALL_SPLITS: &str = "SELECT name FROM split";
+pub(crate) const ALL_DOOMED: &str = "SELECT name FROM doomed WHERE kind = $1";
 /// Every lease ends, and its next generation is above `$1` and above all it had.
 pub(crate) const RAISE_LEASES: &str = "UPDATE lease SET until = 0, generation = CASE WHEN generation < $1 THEN $1 ELSE generation + 1 END";
 /// SQLite only: writes the catalog as it is now into a new file.
@@ -120,6 +133,9 @@ pub(crate) const DAYS: &str = "WITH RECURSIVE days (day) AS (SELECT MIN(day) FRO
 
 // -- deliveries, owners, placements --------------------------------------------------------
 
+pub(crate) const MAILBOX_BY_HASH: &str = "SELECT id FROM mailbox WHERE tenant = $1 AND hash = $2";
+pub(crate) const FOLDER_BY_HASH: &str =
+    "SELECT id FROM folder WHERE tenant = $1 AND mailbox = $2 AND hash = $3";
 pub(crate) const MAILBOXES: &str = "SELECT id, hash, name FROM mailbox WHERE tenant = $1";
 pub(crate) const INSERT_MAILBOX: &str =
     "INSERT INTO mailbox (id, tenant, hash, name) VALUES ($1, $2, $3, $4)";
@@ -202,9 +218,25 @@ pub(crate) const EVENTS_FROM: &str = "SELECT event.seq, event.id, event.kind, ev
 pub(crate) const ADMISSIONS_FROM: &str = "SELECT seq, id, copy, kind FROM event WHERE tenant = $1 AND seq >= $2 AND seq < $3 ORDER BY seq";
 pub(crate) const EVENT: &str = "SELECT event.seq, event.id, event.kind, event.at, event.copy, event.note, copy.digest, copy.size, copy.key, copy.record FROM event LEFT JOIN copy ON copy.id = event.copy WHERE event.tenant = $1 AND event.id = $2";
 pub(crate) const LOG: &str = "SELECT size, tail, checkpoint FROM log WHERE tenant = $1";
-pub(crate) const SET_LOG: &str = "INSERT INTO log (tenant, size, tail, checkpoint) VALUES ($1, $2, $3, $4) ON CONFLICT (tenant) DO UPDATE SET size = excluded.size, tail = excluded.tail, checkpoint = excluded.checkpoint";
+/// Only from the size `$5` that it was read at.
+pub(crate) const SET_LOG: &str = "INSERT INTO log (tenant, size, tail, checkpoint) VALUES ($1, $2, $3, $4) ON CONFLICT (tenant) DO UPDATE SET size = excluded.size, tail = excluded.tail, checkpoint = excluded.checkpoint WHERE log.size = $5";
 pub(crate) const FOLLOWER: &str = "SELECT seq FROM follower WHERE tenant = $1 AND kind = $2";
+/// Only from the place `$4` that it was read at.
+pub(crate) const MOVE_FOLLOWER: &str = "INSERT INTO follower (tenant, kind, seq) VALUES ($1, $2, $3) ON CONFLICT (tenant, kind) DO UPDATE SET seq = excluded.seq WHERE follower.seq = $4";
 pub(crate) const SET_FOLLOWER: &str = "INSERT INTO follower (tenant, kind, seq) VALUES ($1, $2, $3) ON CONFLICT (tenant, kind) DO UPDATE SET seq = excluded.seq";
+
+// -- objects that were listed once ---------------------------------------------------------
+
+/// kind: 1 packs, 2 splits.
+pub(crate) const DOOM: Batch = Batch {
+    before: "INSERT INTO doomed (tenant, kind, name, at) VALUES",
+    columns: 4,
+    after: " ON CONFLICT (tenant, kind, name) DO NOTHING",
+};
+pub(crate) const DOOMED_BEFORE: &str =
+    "SELECT kind, name FROM doomed WHERE tenant = $1 AND at <= $2";
+pub(crate) const FORGET_DOOMED: &str =
+    "DELETE FROM doomed WHERE tenant = $1 AND kind = $2 AND name = $3";
 
 // -- index ---------------------------------------------------------------------------------
 

@@ -4,11 +4,12 @@
 //! ```text
 //! packs of a window → frames opened once → live runs sorted → new pack, put and read back
 //!                   → one guarded transaction: new rows, references moved, old rows and keys gone
-//!                   → old objects deleted
+//!                   → old objects deleted, where other nodes may read them an hour later
 //! ```
 //! **Invariant.** At every instant each reference names a frame that exists: a new pack is
 //! durable before the transaction, an old one goes after it. Whoever dies between leaves an
-//! object that no row names, and the next run finds the rows either all moved or none. What
+//! object that no row names or a doomed one, and the next run finds the rows either all moved or
+//! none. What
 //! was written is read back and compared before what it replaces goes.
 //!
 //! A new frame has a new key and the old key's row is deleted, so that what was erased
@@ -26,7 +27,7 @@ use std::collections::HashSet;
 use object_store::ObjectStoreExt;
 
 use crate::catalog::sql::{self, values};
-use crate::catalog::statements;
+use crate::catalog::{Work, statements};
 use crate::error::{Result, StoreError};
 use crate::tenant::Tenant;
 use crate::vault::object_path;
@@ -96,6 +97,19 @@ impl Tenant {
         &self,
         options: &CompactOptions,
         mut progress: impl FnMut(CompactProgress) + Send,
+    ) -> Result<CompactReport> {
+        let Some(lease) = self.store.catalog.lease(self.id(), Work::Compact).await? else {
+            return Err(StoreError::Invalid("another node is compacting".into()));
+        };
+        let report = self.compact_all(options, &mut progress).await;
+        lease.give_back().await;
+        report
+    }
+
+    async fn compact_all(
+        &self,
+        options: &CompactOptions,
+        progress: &mut (impl FnMut(CompactProgress) + Send),
     ) -> Result<CompactReport> {
         let mut report = CompactReport::default();
         let mut skipped = HashSet::new();
@@ -170,14 +184,8 @@ impl Tenant {
         }
         // Opened frames of keys that are gone must not be read any more.
         self.store.vault.forget();
+        self.remove_doomed().await?;
         for pack in packs {
-            // What stays behind is an orphan.
-            self.store
-                .vault
-                .objects
-                .delete(&object_path("packs", &pack.name))
-                .await
-                .ok();
             report.old_packs += 1;
             report.old_bytes += pack.size;
         }

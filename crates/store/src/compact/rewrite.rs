@@ -14,7 +14,7 @@ use crate::catalog::statements;
 use crate::error::{Result, StoreError};
 use crate::tenant::Tenant;
 use crate::vault::{
-    FrameKind, FrameRow, PIECE, PackWriter, Run, WrittenPack, list_pack, object_path,
+    FrameKind, FrameRow, ObjectKind, PIECE, PackWriter, Run, WrittenPack, list_pack, object_path,
 };
 
 /// Where a run was and where it lies in the new pack.
@@ -238,6 +238,8 @@ impl Tenant {
                 return Err(StoreError::Guard);
             }
         }
+        let names = packs.iter().map(|pack| pack.name);
+        self.doom(&mut tx, ObjectKind::Pack, names).await?;
         tx.commit().await?;
         Ok(())
     }

@@ -19,7 +19,7 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use roaring::RoaringTreemap;
 
-use super::{Content, Follower, FreshDoc, blocking};
+use super::{Content, Follower, FreshDoc, blocking, move_cursor};
 use crate::catalog::sql::{self, Columns, values};
 use crate::catalog::statements;
 use crate::copy::CopyRow;
@@ -126,6 +126,13 @@ impl Tenant {
             docs: Vec::new(),
             doc_bytes: 0,
         };
+        if self.lead_or_wait(Follower::Extract).await?.is_none() {
+            let (events, done) = self.events_and_cursor(Follower::Extract).await?;
+            run.progress.done = done.unsigned_abs();
+            run.progress.events = events.unsigned_abs();
+            progress(run.progress);
+            return Ok(run.progress);
+        }
         let mut db = self.store.catalog.read().await?;
         let mut next = self.extract_cursor(&mut db).await?;
         let mut kept = next;
@@ -155,13 +162,13 @@ impl Tenant {
                 run.flush().await?;
             }
             if run.docs.is_empty() {
-                self.set_extract_cursor(next).await?;
+                self.move_extract_cursor(kept, next).await?;
                 kept = next;
             }
         }
         run.flush().await?;
         if next != kept {
-            self.set_extract_cursor(next).await?;
+            self.move_extract_cursor(kept, next).await?;
         }
         run.again = true;
         let accidents = self.accidents(if retry { i64::MAX } else { TRIES }).await?;
@@ -177,10 +184,9 @@ impl Tenant {
         row.map_or(Ok(0), |row| row.int(0))
     }
 
-    async fn set_extract_cursor(&self, next: i64) -> Result<()> {
+    async fn move_extract_cursor(&self, from: i64, to: i64) -> Result<()> {
         let mut tx = self.store.catalog.begin().await?;
-        let cursor = values![self.id(), Follower::Extract as i64, next];
-        sql::execute(&mut tx, statements::SET_FOLLOWER, cursor).await?;
+        move_cursor(&mut tx, self.id(), Follower::Extract, from, to).await?;
         tx.commit().await
     }
 
@@ -219,9 +225,8 @@ impl Tenant {
 
     /// Whether there are events that nobody looked at for attachments. Cheap: to be asked often.
     pub async fn extract_is_behind(&self) -> Result<bool> {
-        let mut db = self.store.catalog.read().await?;
-        let next = self.extract_cursor(&mut db).await?;
-        Ok(next < crate::admit::next_seq(&mut db, self.id()).await?)
+        let (events, next) = self.events_and_cursor(Follower::Extract).await?;
+        Ok(next < events)
     }
 
     /// What is known of attachments' texts.

@@ -13,7 +13,8 @@ use everpost_domain::query::AttachmentText;
 use everpost_domain::text::language_of;
 use sqlx::AnyConnection;
 
-use super::{Follower, SplitRow};
+use super::splits::ATTEMPTS;
+use super::{Follower, SplitRow, move_cursor};
 use crate::catalog::sql::{self, Columns, values};
 use crate::catalog::statements;
 use crate::error::{Result, StoreError};
@@ -118,10 +119,10 @@ impl FreshDoc {
 #[derive(Default)]
 pub(crate) struct Building {
     writers: Vec<SplitWriter>,
+    /// The cursor that the writers' documents follow.
+    from: i64,
     /// The first seq not yet gathered; `None` before the cursor was read.
     next: Option<i64>,
-    /// `next` is further than the cursor.
-    moved: bool,
 }
 
 /// How far the index is.
@@ -148,16 +149,42 @@ impl Tenant {
     /// that another version made is thrown away first and built again.
     pub async fn advance_index(&self, flush: bool) -> Result<IndexProgress> {
         let mut building = self.state.building.lock().await;
+        let lead = match flush {
+            true => self.lead_or_wait(Follower::Index).await?,
+            false => self.lead().await?,
+        };
+        if lead.is_none() {
+            *building = Building::default();
+            return self.index_progress().await;
+        }
         if building.next.is_none() && self.has_stale_splits().await? {
             self.discard_index(&mut building).await?;
         }
-        self.gather_all(&mut building).await?;
+        self.catch_up(&mut building, flush).await?;
         if flush {
-            self.seal(&mut building).await?;
             self.merge_small().await?;
         }
         drop(building);
         self.index_progress().await
+    }
+
+    /// Gathers all there is, and seals it where asked to; from the cursor again where another
+    /// node moved it meanwhile.
+    pub(super) async fn catch_up(&self, building: &mut Building, flush: bool) -> Result<()> {
+        let mut failures = 0;
+        loop {
+            let mut done = self.gather_all(building).await;
+            if flush && done.is_ok() {
+                done = self.seal(building).await;
+            }
+            match done {
+                Err(StoreError::Guard) if failures < ATTEMPTS => {
+                    failures += 1;
+                    *building = Building::default();
+                }
+                other => return other,
+            }
+        }
     }
 
     async fn has_stale_splits(&self) -> Result<bool> {
@@ -170,12 +197,15 @@ impl Tenant {
     }
 
     /// Gathers the documents of all events there are.
-    pub(super) async fn gather_all(&self, building: &mut Building) -> Result<()> {
+    async fn gather_all(&self, building: &mut Building) -> Result<()> {
         loop {
             let mut db = self.store.catalog.read().await?;
             let next = match building.next {
                 Some(next) => next,
-                None => self.index_cursor(&mut db).await?,
+                None => {
+                    building.from = self.index_cursor(&mut db).await?;
+                    building.from
+                }
             };
             building.next = Some(next);
             let (docs, last) = self.gather(&mut db, next).await?;
@@ -190,7 +220,6 @@ impl Tenant {
                 .add(std::mem::take(&mut building.writers), docs)
                 .await?;
             building.next = Some(last + 1);
-            building.moved = true;
             if building
                 .writers
                 .iter()
@@ -203,9 +232,7 @@ impl Tenant {
 
     /// How far the index is.
     pub async fn index_progress(&self) -> Result<IndexProgress> {
-        let mut db = self.store.catalog.read().await?;
-        let indexed = self.index_cursor(&mut db).await?;
-        let events = crate::admit::next_seq(&mut db, self.id()).await?;
+        let (events, indexed) = self.events_and_cursor(Follower::Index).await?;
         Ok(IndexProgress {
             indexed: indexed.unsigned_abs(),
             events: events.unsigned_abs(),
@@ -323,14 +350,15 @@ impl Tenant {
     }
 
     /// Makes everything gathered durable and findable.
-    pub(super) async fn seal(&self, building: &mut Building) -> Result<()> {
-        if building.writers.is_empty() && !building.moved {
-            return Ok(());
-        }
+    async fn seal(&self, building: &mut Building) -> Result<()> {
         // Whatever fails from here on, the cursor still says what has to be gathered again.
         let Some(next) = building.next.take() else {
             return Ok(());
         };
+        if next == building.from {
+            building.next = Some(next);
+            return Ok(());
+        }
         let writers = std::mem::take(&mut building.writers);
         let sealed = blocking(move || {
             let finish = |writer: SplitWriter| -> Result<Option<(Built, Key)>> {
@@ -347,14 +375,20 @@ impl Tenant {
         let built: Vec<(Built, Key)> = sealed.into_iter().flatten().collect();
         futures::future::try_join_all(built.iter().map(|(built, _)| self.put_split(built))).await?;
         let mut tx = self.store.catalog.begin().await?;
+        if let Err(error) =
+            move_cursor(&mut tx, self.id(), Follower::Index, building.from, next).await
+        {
+            drop(tx);
+            for (built, _) in &built {
+                self.delete_object(&built.id).await;
+            }
+            return Err(error);
+        }
         for (built, key) in &built {
             self.list_split(&mut tx, built, key).await?;
         }
-        let cursor = values![self.id(), Follower::Index as i64, next];
-        sql::execute(&mut tx, statements::SET_FOLLOWER, cursor).await?;
         tx.commit().await?;
-        building.next = Some(next);
-        building.moved = false;
+        (building.from, building.next) = (next, Some(next));
         Ok(())
     }
 
@@ -379,8 +413,8 @@ impl Tenant {
             values![self.id(), Follower::Index as i64, 0],
         )
         .await?;
+        self.doom_splits(&mut tx, &rows).await?;
         tx.commit().await?;
-        self.drop_splits(&rows).await;
-        Ok(())
+        self.drop_splits(&rows).await
     }
 }

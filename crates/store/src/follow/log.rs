@@ -13,6 +13,7 @@ use object_store::{ObjectStoreExt, PutPayload};
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
+use super::Follower;
 use crate::catalog::sql::{self, Columns, values};
 use crate::catalog::statements;
 use crate::copy::{copy_key, open_record};
@@ -169,6 +170,13 @@ impl Tenant {
     /// Turns all numbered events into leaves and signs a checkpoint; returns the log's size.
     pub async fn advance_log(&self) -> Result<u64> {
         let _alone = self.state.following.lock().await;
+        if self.lead_or_wait(Follower::Log).await?.is_none() {
+            return Ok(self
+                .events_and_cursor(Follower::Log)
+                .await?
+                .1
+                .unsigned_abs());
+        }
         loop {
             let mut db = self.store.catalog.read().await?;
             let mut state = self.log_state(&mut db).await?;
@@ -218,11 +226,14 @@ impl Tenant {
                 self.id(),
                 size,
                 state.tail.encode(),
-                note.to_string().into_bytes()
+                note.to_string().into_bytes(),
+                first,
             ];
             let mut tx = self.store.catalog.begin().await?;
-            sql::execute(&mut tx, statements::SET_LOG, row).await?;
-            tx.commit().await?;
+            // Another node that was faster wrote the same: go on from there.
+            if sql::execute(&mut tx, statements::SET_LOG, row).await? == 1 {
+                tx.commit().await?;
+            }
         }
     }
 

@@ -12,6 +12,7 @@ use roaring::RoaringTreemap;
 use sqlx::AnyConnection;
 
 use super::blocking;
+use crate::address::Address;
 use crate::catalog::sql::{self, Columns, values};
 use crate::catalog::{Counter, statements, take_ids};
 use crate::error::{Result, StoreError};
@@ -19,9 +20,10 @@ use crate::index::{
     ANALYSER_VERSION, Built, FileRange, Part, RangeRead, SCHEMA_VERSION, Sealed, Split, SplitId,
     merge,
 };
+use crate::objects::ObjectRange;
 use crate::seal::Key;
 use crate::tenant::Tenant;
-use crate::vault::{Upload, object_path};
+use crate::vault::{ObjectKind, Upload, object_path};
 
 /// So many splits of about one size become one.
 const MERGE: usize = 8;
@@ -186,8 +188,9 @@ impl Tenant {
             .unwrap(&split_label(&row.id), &row.key)
             .ok_or_else(|| StoreError::damaged(item(), "its key does not open"))?;
         let path = split_path(&row.id);
-        let source: Arc<dyn RangeRead> = match &self.store.options.objects {
-            None => {
+        let options = &self.store.options;
+        let source: Arc<dyn RangeRead> = match (&options.objects, &options.address) {
+            (None, Address::Embedded) => {
                 let file = self.store.data.join(path.as_ref());
                 Arc::new(FileRange::open(&file).map_err(|error| match error.kind() {
                     std::io::ErrorKind::NotFound => {
@@ -196,8 +199,14 @@ impl Tenant {
                     _ => StoreError::file(&file, error),
                 })?)
             }
-            // A store other than the local disk: read whole; range reads come with S3.
-            Some(objects) => Arc::new(objects.get(&path).await?.bytes().await?),
+            _ => {
+                let length = u64::try_from(row.size).unwrap_or(0);
+                Arc::new(ObjectRange::new(
+                    self.store.vault.objects.clone(),
+                    path,
+                    length,
+                ))
+            }
         };
         let (id, cache) = (row.id, self.state.blocks.clone());
         blocking(move || Ok(Split::open(source, id, &key.0, cache)?)).await?
@@ -254,19 +263,29 @@ impl Tenant {
         if let Some(built) = &built {
             self.list_split(&mut tx, built, &key).await?;
         }
+        self.doom_splits(&mut tx, &rows).await?;
         tx.commit().await?;
-        self.drop_splits(&rows).await;
-        Ok(())
+        self.drop_splits(&rows).await
     }
 
-    /// Removes the objects of splits that are listed no more. What stays behind is an orphan.
-    pub(super) async fn drop_splits(&self, rows: &[SplitRow]) {
+    /// Dooms splits, in the transaction that lists them no more.
+    pub(super) async fn doom_splits(
+        &self,
+        db: &mut AnyConnection,
+        rows: &[SplitRow],
+    ) -> Result<()> {
+        let names = rows.iter().map(|row| row.id.0);
+        self.doom(db, ObjectKind::Split, names).await
+    }
+
+    /// Forgets splits that are listed no more, and removes what is doomed.
+    pub(super) async fn drop_splits(&self, rows: &[SplitRow]) -> Result<()> {
         for row in rows {
             if let Some(split) = lock(&self.state.splits).remove(&row.id.0) {
                 split.close();
             }
-            self.delete_object(&row.id).await;
         }
+        self.remove_doomed().await.map(drop)
     }
 
     pub(super) async fn delete_object(&self, id: &SplitId) {

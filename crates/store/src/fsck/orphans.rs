@@ -9,11 +9,17 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 
 use super::FsckReport;
+use crate::address::Address;
 use crate::catalog::sql::{self, Columns, values};
 use crate::catalog::statements;
+use crate::clock::now_us;
 use crate::error::{Result, StoreError};
 use crate::store::Store;
-use crate::vault::object_path;
+use crate::vault::{ObjectKind, object_path};
+
+/// Where other nodes write, an object that no row names is an orphan at this age, in µs. What is
+/// written is named within an hour; the rest is for clocks that differ.
+const YOUNG: i64 = 24 * 3_600_000_000;
 
 impl Store {
     /// Finds orphans and, where that is safe, removes them.
@@ -31,6 +37,14 @@ impl Store {
                 }
             }
         }
+        for kind in ObjectKind::ALL {
+            let doomed = values![kind as i64];
+            for row in sql::fetch(&mut db, statements::ALL_DOOMED, doomed).await? {
+                if let Ok(name) = row.array(0) {
+                    named.insert(object_path(kind.folder(), &name));
+                }
+            }
+        }
         let mut sizes = Vec::new();
         for tenant in self.tenants() {
             let log = sql::fetch_optional(&mut db, statements::LOG, values![tenant.id()]).await?;
@@ -38,6 +52,7 @@ impl Store {
             sizes.push((format!("objects/tiles/{}/", tenant.id()), size));
         }
         drop(db);
+        let embedded = matches!(self.inner.options.address, Address::Embedded);
         let objects = &self.inner.vault.objects;
         let found: Vec<_> = objects
             .list(Some(&Path::from("objects")))
@@ -48,6 +63,11 @@ impl Store {
         for object in found {
             let path = object.location;
             if named.contains(&path) || is_tile(&sizes, path.as_ref()) || !is_ours(path.as_ref()) {
+                continue;
+            }
+            // Another node may be about to name it.
+            let age = now_us() - object.last_modified.timestamp_micros();
+            if !embedded && age < YOUNG {
                 continue;
             }
             if repair && whole {
@@ -64,7 +84,8 @@ impl Store {
 
     /// Files that the local object store wrote and had no time to rename.
     fn unfinished(&self, repair: bool, report: &mut FsckReport) -> Result<()> {
-        if self.inner.options.objects.is_some() {
+        let options = &self.inner.options;
+        if options.objects.is_some() || !matches!(options.address, Address::Embedded) {
             return Ok(());
         }
         let mut folders: Vec<PathBuf> = vec![self.inner.data.join("objects")];

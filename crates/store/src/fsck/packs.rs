@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::follow::Follower;
 use crate::tenant::Tenant;
 use crate::vault::pack::{self, Name, Survey};
-use crate::vault::{FrameRow, frame_label, object_path, read_frame_row};
+use crate::vault::{FrameRow, ObjectKind, frame_label, object_path, read_frame_row};
 use crate::verify::{Bad, Stage, VerifyProgress};
 
 /// Classes of buckets.
@@ -76,7 +76,9 @@ impl Tenant {
             // All copies are looked at again; texts that are still there are found.
             let start = values![self.id(), Follower::Extract as i64, 0];
             sql::execute(&mut tx, statements::SET_FOLLOWER, start).await?;
+            self.doom(&mut tx, ObjectKind::Pack, [name]).await?;
             tx.commit().await?;
+            self.remove_doomed().await?;
             self.store.vault.forget();
             let path = object_path("packs", &name);
             report.repaired.push(format!(

@@ -41,7 +41,7 @@ impl Tenant {
             return Ok(());
         }
         let mut tx = self.store.catalog.begin().await?;
-        let row = values![self.id(), length, tail.encode(), row.blob(2)?];
+        let row = values![self.id(), length, tail.encode(), row.blob(2)?, row.int(0)?];
         sql::execute(&mut tx, statements::SET_LOG, row).await?;
         tx.commit().await?;
         report

@@ -144,7 +144,7 @@ impl Tenant {
     /// The archive as of now, or as of a moment after this was called.
     pub(crate) async fn archive(&self) -> Result<Arc<Known>> {
         for attempt in 1.. {
-            let generation = self.store.catalog.generation();
+            let generation = self.store.catalog.generation().await?;
             let before = lock(&self.state.known).clone();
             if let Some(known) = before
                 .as_ref()
@@ -158,8 +158,11 @@ impl Tenant {
                     return Ok(known);
                 }
                 // A merge removes what it merged as soon as it is listed no more.
-                Err(StoreError::Damaged { .. })
-                    if attempt < ATTEMPTS && self.store.catalog.generation() != generation => {}
+                Err(error @ StoreError::Damaged { .. }) => {
+                    if attempt >= ATTEMPTS || self.store.catalog.generation().await? == generation {
+                        return Err(error);
+                    }
+                }
                 Err(error) => return Err(error),
             }
         }

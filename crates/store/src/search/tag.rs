@@ -75,14 +75,13 @@ impl Tenant {
             .copied()
             .collect();
         let copies = self.rows_at(&fresh).await?;
-        let found = self.find_tag(&name).await?;
-        if found.is_none() && self.tag_names().await?.len() >= MOST {
+        if self.find_tag(&name).await?.is_none() && self.tag_names().await?.len() >= MOST {
             return Err(StoreError::Invalid(format!(
                 "there are {MOST} tags already"
             )));
         }
         let mut tx = self.store.catalog.begin().await?;
-        let tag = match found {
+        let tag = match self.tag_of(&mut tx, &name).await? {
             Some(tag) => tag,
             None => self.make_tag(&mut tx, &name).await?,
         };
@@ -135,9 +134,13 @@ impl Tenant {
 
     /// The tag of a name.
     pub(super) async fn find_tag(&self, name: &str) -> Result<Option<i64>> {
-        let hash = self.tag_hash(name);
         let mut db = self.store.catalog.read().await?;
-        for row in sql::fetch(&mut db, statements::TAGS, values![self.id()]).await? {
+        self.tag_of(&mut db, name).await
+    }
+
+    async fn tag_of(&self, db: &mut AnyConnection, name: &str) -> Result<Option<i64>> {
+        let hash = self.tag_hash(name);
+        for row in sql::fetch(db, statements::TAGS, values![self.id()]).await? {
             if row.int(1)? == hash {
                 return Ok(Some(row.int(0)?));
             }

@@ -1,5 +1,6 @@
 //! The vault: message bytes in packs in the object store.
 
+mod doom;
 pub(crate) mod pack;
 mod upload;
 mod write;
@@ -20,6 +21,7 @@ use crate::keys::TenantKeys;
 use crate::seal::Key;
 use pack::{FrameAt, Name};
 
+pub(crate) use doom::ObjectKind;
 pub(crate) use upload::Upload;
 pub(crate) use write::{FrameKind, PackWriter, Run, WrittenPack};
 

@@ -1,0 +1,119 @@
+//! Leases: which node does what one node is enough for.
+//!
+//! A lease saves work, it does not keep anything right: what followers commit is guarded by the
+//! cursor that they began at, what compaction and merges commit by the rows that they read. A node
+//! that was asleep while its lease ended finds its guard failed and nothing else.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::AnyPool;
+use tokio::task::JoinHandle;
+
+use super::sql::{self, values};
+use super::{Catalog, statements};
+use crate::error::Result;
+
+/// How long a lease lasts that is not renewed, in µs of the database's clock.
+const TERM: i64 = 15_000_000;
+/// How often it is renewed.
+const RENEWAL: Duration = Duration::from_secs(5);
+
+/// What a lease is for. The numbers stand in the table `lease`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Work {
+    /// Index, log and the reading of attachments.
+    Follow = 1,
+    /// Compaction.
+    Compact = 2,
+}
+
+/// A lease that is held until it is dropped.
+pub(crate) struct Lease {
+    held: Option<Held>,
+}
+
+struct Held {
+    pool: AnyPool,
+    tenant: i64,
+    work: i64,
+    holder: [u8; 16],
+    renewal: JoinHandle<()>,
+}
+
+impl Catalog {
+    /// Takes the lease for work of a tenant; `None` while another node holds it. A store in a
+    /// file has one process, which holds them all.
+    pub(crate) async fn lease(&self, tenant: i64, work: Work) -> Result<Option<Arc<Lease>>> {
+        if !self.postgres {
+            return Ok(Some(Arc::new(Lease { held: None })));
+        }
+        let (pool, work, holder) = (self.readers.clone(), work as i64, self.holder);
+        if !take(&pool, tenant, work, holder).await? {
+            return Ok(None);
+        }
+        let renewal = tokio::spawn({
+            let pool = pool.clone();
+            async move {
+                loop {
+                    tokio::time::sleep(RENEWAL).await;
+                    match take(&pool, tenant, work, holder).await {
+                        // The server may answer again before the term is over.
+                        Ok(true) | Err(_) => {}
+                        Ok(false) => return,
+                    }
+                }
+            }
+        });
+        let held = Held {
+            pool,
+            tenant,
+            work,
+            holder,
+            renewal,
+        };
+        Ok(Some(Arc::new(Lease { held: Some(held) })))
+    }
+}
+
+/// Takes or renews a lease; false if somebody else has it.
+async fn take(pool: &AnyPool, tenant: i64, work: i64, holder: [u8; 16]) -> Result<bool> {
+    let mut db = pool.acquire().await?;
+    let row = values![tenant, work, holder.to_vec(), TERM];
+    let taken = sql::fetch_optional(&mut db, statements::TAKE_LEASE, row).await?;
+    Ok(taken.is_some())
+}
+
+impl Lease {
+    /// False once another node may hold it.
+    pub(crate) fn lasts(&self) -> bool {
+        self.held
+            .as_ref()
+            .is_none_or(|held| !held.renewal.is_finished())
+    }
+
+    /// Gives it back, so that others need not wait for its end.
+    pub(crate) async fn give_back(&self) {
+        if let Some(held) = &self.held {
+            held.renewal.abort();
+            held.release().await.ok();
+        }
+    }
+}
+
+impl Held {
+    async fn release(&self) -> Result<()> {
+        let mut db = self.pool.acquire().await?;
+        let row = values![self.tenant, self.work, self.holder.to_vec()];
+        sql::execute(&mut db, statements::END_LEASE, row).await?;
+        Ok(())
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Some(held) = &self.held {
+            held.renewal.abort();
+        }
+    }
+}

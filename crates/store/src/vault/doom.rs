@@ -1,0 +1,99 @@
+//! Objects whose rows are gone. They stay until nobody can be reading them any more.
+//!
+//! Whoever takes an object's row away dooms the object in the same transaction. So a crash
+//! between that and the removal leaves nothing behind that nobody knows of, and a node that read
+//! the row a moment before still finds the object. Its key is gone with the row: what remains
+//! cannot be opened by who reads it later.
+
+use object_store::ObjectStoreExt;
+use sqlx::AnyConnection;
+
+use super::object_path;
+use super::pack::Name;
+use crate::address::Address;
+use crate::catalog::sql::{self, Columns, values};
+use crate::catalog::statements;
+use crate::clock::now_us;
+use crate::error::Result;
+use crate::tenant::Tenant;
+
+/// So long may another node go on reading what it looked up, in µs, and so far may clocks differ.
+/// Readers of this process look up again.
+const GRACE: i64 = 3_600_000_000;
+
+/// Kinds of objects that are listed in rows. The numbers stand in the table `doomed`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum ObjectKind {
+    Pack = 1,
+    Split = 2,
+}
+
+impl ObjectKind {
+    pub(crate) const ALL: [ObjectKind; 2] = [ObjectKind::Pack, ObjectKind::Split];
+
+    /// The folder of such objects.
+    pub(crate) fn folder(self) -> &'static str {
+        match self {
+            ObjectKind::Pack => "packs",
+            ObjectKind::Split => "splits",
+        }
+    }
+}
+
+impl Tenant {
+    /// Dooms objects, in the transaction that takes their rows away.
+    pub(crate) async fn doom(
+        &self,
+        db: &mut AnyConnection,
+        kind: ObjectKind,
+        names: impl IntoIterator<Item = Name>,
+    ) -> Result<()> {
+        let now = now_us();
+        let row = |name: Name| values![self.id(), kind as i64, name.to_vec(), now];
+        let rows = names.into_iter().map(row).collect();
+        statements::DOOM.execute(db, rows).await?;
+        Ok(())
+    }
+
+    /// Removes doomed objects that nobody reads any more; returns how many. What cannot be removed
+    /// now is removed another time.
+    pub async fn remove_doomed(&self) -> Result<u64> {
+        let grace = match self.store.options.address {
+            Address::Embedded => 0,
+            Address::Cluster(_) => GRACE,
+        };
+        let mut db = self.store.catalog.read().await?;
+        let before = values![self.id(), now_us() - grace];
+        let rows = sql::fetch(&mut db, statements::DOOMED_BEFORE, before).await?;
+        drop(db);
+        let mut gone = Vec::new();
+        for row in &rows {
+            let kind = row.int(0)?;
+            let name: Name = row.array(1)?;
+            let folder = ObjectKind::ALL.into_iter().find(|one| *one as i64 == kind);
+            let Some(folder) = folder.map(ObjectKind::folder) else {
+                continue;
+            };
+            match self
+                .store
+                .vault
+                .objects
+                .delete(&object_path(folder, &name))
+                .await
+            {
+                Ok(()) | Err(object_store::Error::NotFound { .. }) => gone.push((kind, name)),
+                Err(_) => {}
+            }
+        }
+        if gone.is_empty() {
+            return Ok(0);
+        }
+        let mut tx = self.store.catalog.begin().await?;
+        for (kind, name) in &gone {
+            let row = values![self.id(), *kind, name.to_vec()];
+            sql::execute(&mut tx, statements::FORGET_DOOMED, row).await?;
+        }
+        tx.commit().await?;
+        Ok(gone.len() as u64)
+    }
+}
