@@ -148,7 +148,7 @@ async fn the_catalog_keeps_to_its_budget() {
     let messages = report.counts.seen as f64;
     let rows = store.catalog_rows().await.unwrap() as f64 / messages;
     store.vacuum().await.unwrap();
-    let bytes = store.catalog_bytes() as f64 / messages;
+    let bytes = store.catalog_bytes().await.unwrap() as f64 / messages;
     println!("{messages} messages: {rows:.2} rows and {bytes:.0} bytes of SQL a message");
     assert!(rows <= 6.0, "{rows} rows a message");
     assert!(bytes <= 1000.0, "{bytes} bytes of SQL a message");

@@ -15,6 +15,10 @@ use crate::app::App;
 const EVERY: Duration = Duration::from_millis(500);
 /// After an error: a full disk is not emptied at once.
 const LATER: Duration = Duration::from_secs(10);
+/// After a server was out of reach.
+const SOON: Duration = Duration::from_secs(1);
+/// How often objects are removed that nobody reads any more.
+const TIDY: Duration = Duration::from_secs(600);
 
 /// What runs in the background.
 pub(crate) struct Background(Vec<JoinHandle<()>>);
@@ -34,6 +38,7 @@ pub(crate) async fn start(app: &App, readers: PoolOptions) -> Result<Background,
     Ok(Background(vec![
         tokio::spawn(follow(app.clone())),
         tokio::spawn(read(app.clone(), Pool::new(readers))),
+        tokio::spawn(tidy(app.clone())),
     ]))
 }
 
@@ -61,12 +66,26 @@ async fn read(app: App, readers: Pool) {
     }
 }
 
+async fn tidy(app: App) {
+    loop {
+        let removed = app.tenant.remove_doomed().await.map(drop);
+        let pause = TIDY.max(pause("removing of old objects", removed));
+        tokio::select! {
+            () = app.stop.wait() => return,
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
 fn pause(what: &str, done: Result<(), StoreError>) -> Duration {
     match done {
         Ok(()) => EVERY,
         Err(error) => {
             tracing::error!(code = error.code(), %error, "{what} cannot go on");
-            LATER
+            match error {
+                StoreError::Unreachable(_) => SOON,
+                _ => LATER,
+            }
         }
     }
 }

@@ -23,6 +23,8 @@ use crate::problem::Problem;
 const SMALL: usize = 1 << 20;
 /// Who has not sent as much by then has gone away.
 const SLOW: Duration = Duration::from_secs(60);
+/// No answer begins later than this: what it waits for does not come.
+const ANSWER: Duration = Duration::from_secs(30);
 /// Callers are forgotten when there are more than this.
 const REMEMBERED: usize = 100_000;
 
@@ -75,8 +77,16 @@ pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) 
         .get::<MatchedPath>()
         .map_or("-".to_string(), |path| path.as_str().to_string());
     let admitted = admit(&app, &request, peer);
+    // An upload takes as long as it takes.
+    let patience = match method == Method::POST && route.ends_with("/imports") {
+        true => Duration::MAX,
+        false => ANSWER,
+    };
     let mut response = match (whole(request).await, admitted) {
-        (Ok(request), Ok(())) => next.run(request).await,
+        (Ok(request), Ok(())) => match tokio::time::timeout(patience, next.run(request)).await {
+            Ok(response) => response,
+            Err(_) => Problem::unreachable().into_response(),
+        },
         (Err(problem), _) | (_, Err(problem)) => problem.into_response(),
     };
     let tls = matches!(peer, Some(Peer::Network { tls: true, .. }));

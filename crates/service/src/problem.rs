@@ -11,6 +11,9 @@ use serde::Serialize;
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder};
 use utoipa::{IntoResponses, ToSchema};
 
+/// Seconds after which it is worth asking again what the archive lies on.
+const RETRY: u64 = 5;
+
 /// The body of every error.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ProblemBody {
@@ -95,6 +98,12 @@ impl Problem {
         Problem::new(StatusCode::UNAUTHORIZED, "E-SIGN-IN", detail)
     }
 
+    /// What the archive lies on gives no answer.
+    pub(crate) fn unreachable() -> Self {
+        let detail = "the archive does not answer in time".to_string();
+        StoreError::Unreachable(detail).into()
+    }
+
     /// Too much was asked for; `seconds` from now it may be asked again.
     pub(crate) fn too_many(detail: &str, seconds: u64) -> Self {
         Problem {
@@ -118,11 +127,15 @@ impl From<StoreError> for Problem {
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
         let hint = error.hint();
+        let retry_after = matches!(error, StoreError::Unreachable(_)).then_some(RETRY);
         if status.is_server_error() {
             // Paths and rows are for the operator's log; a caller gets the code to name.
             tracing::error!(code = error.code(), %error, "the store failed");
             let detail = "the archive could not do this";
-            return Problem::new(status, error.code(), detail).hint(hint);
+            return Problem {
+                retry_after,
+                ..Problem::new(status, error.code(), detail).hint(hint)
+            };
         }
         Problem::new(status, error.code(), error.to_string()).hint(hint)
     }

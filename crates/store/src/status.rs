@@ -1,6 +1,7 @@
 //! Status: counts, sizes, lag, last checkpoint.
 
 use everpost_domain::message::format_rfc3339;
+use object_store::ObjectStoreExt;
 
 use crate::catalog::sql::{self, Columns, Value, values};
 use crate::catalog::statements;
@@ -118,13 +119,24 @@ impl Tenant {
 }
 
 impl Store {
-    /// Bytes of the catalog's files, write-ahead log included; 0 where the catalog is a server.
-    pub fn catalog_bytes(&self) -> u64 {
-        ["catalog.db", "catalog.db-wal"]
-            .iter()
-            .filter_map(|name| std::fs::metadata(self.inner.data.join(name)).ok())
-            .map(|meta| meta.len())
-            .sum()
+    /// Bytes of the catalog: its files, write-ahead log included, or the server's database.
+    pub async fn catalog_bytes(&self) -> Result<u64> {
+        if let Some(bytes) = self.inner.catalog.server_bytes().await? {
+            return Ok(bytes);
+        }
+        let files = ["catalog.db", "catalog.db-wal"].map(|name| self.inner.data.join(name));
+        let sizes = files.iter().filter_map(|path| std::fs::metadata(path).ok());
+        Ok(sizes.map(|meta| meta.len()).sum())
+    }
+
+    /// Whether catalog and objects answer, asked of both.
+    pub async fn ready(&self) -> Result<()> {
+        self.inner.catalog.generation().await?;
+        let nothing = object_store::path::Path::from("probe/nothing");
+        match self.inner.vault.objects.head(&nothing).await {
+            Ok(_) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Rows of all tables together; what the catalog's budget counts.

@@ -9,7 +9,7 @@ use object_store::ObjectStore;
 
 use crate::address::Address;
 use crate::catalog::sql::{self, Columns, values};
-use crate::catalog::{Catalog, Counter, statements, take_ids};
+use crate::catalog::{Catalog, Counter, NodeId, statements, take_ids};
 use crate::clock::now_us;
 use crate::error::{Result, StoreError};
 use crate::index::BlockCache;
@@ -157,7 +157,7 @@ impl Store {
             Address::Cluster(cluster) => {
                 let name = cluster.objects.to_string();
                 objects::probe(&*objects, &name, options.create).await?;
-                Catalog::open_server(&cluster.catalog).await?
+                Catalog::open_server(&cluster.catalog, node_id(&data)?).await?
             }
         };
         let recovery = first_tenant(&catalog, &master, options.create).await?;
@@ -209,6 +209,12 @@ impl Store {
             state: state.clone(),
         };
         self.inner.tenants.iter().map(handle).collect()
+    }
+
+    /// The name of this node, in hexadecimal digits. Only those of a cluster have one of their own.
+    pub fn node(&self) -> String {
+        let id = self.inner.catalog.node();
+        id.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// The data directory.
@@ -265,6 +271,26 @@ pub(crate) fn lock(data: &Path) -> Result<fs::File> {
         .and_then(|()| writeln!(file, "{}", std::process::id()));
     written.map_err(fail)?;
     Ok(file)
+}
+
+/// The name of the node whose data directory this is; made once. Whoever holds the lock of the
+/// directory is that node.
+fn node_id(data: &Path) -> Result<NodeId> {
+    let path = data.join("node");
+    let fail = |error| StoreError::file(&path, error);
+    match fs::read(&path) {
+        Ok(bytes) => bytes.try_into().map_err(|_| {
+            StoreError::damaged(path.display().to_string(), "it has the wrong length")
+        }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let id: NodeId = random()?;
+            let half = data.join("node.making");
+            fs::write(&half, id).map_err(fail)?;
+            fs::rename(&half, &path).map_err(fail)?;
+            Ok(id)
+        }
+        Err(error) => Err(fail(error)),
+    }
 }
 
 /// Makes store row and first tenant in an empty catalog.

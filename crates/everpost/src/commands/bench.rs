@@ -63,7 +63,7 @@ pub(crate) async fn run(global: &Global, command: BenchCommand) -> Result<Exit, 
         searches.push((text, search(&tenant, text, command.rounds.max(1)).await?));
     }
     opened.store.clone().close().await?;
-    let catalog = opened.store.catalog_bytes();
+    let catalog = opened.store.catalog_bytes().await?;
     let counts = report.counts;
     if global.json {
         for (text, found) in &searches {

@@ -28,9 +28,9 @@ pub(crate) async fn run(global: &Global, command: CompactCommand) -> Result<Exit
         .await;
     bar.finish_and_clear();
     let report = done?;
-    let catalog = store.catalog_bytes();
+    let catalog = store.catalog_bytes().await?;
     store.vacuum().await?;
-    let vacuumed = store.catalog_bytes();
+    let vacuumed = store.catalog_bytes().await?;
     let seconds = began.elapsed().as_secs_f64();
     store.close().await?;
     print_bad(global, &report.bad)?;

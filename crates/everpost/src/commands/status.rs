@@ -19,7 +19,7 @@ pub(crate) async fn run(global: &Global, command: StatusCommand) -> Result<Exit,
     if command.csv {
         return lists.csv();
     }
-    let catalog = store.catalog_bytes();
+    let catalog = store.catalog_bytes().await?;
     let texts = tenant.text_status().await?;
     let stored = status.pack_bytes + status.index_bytes + texts.pack_bytes + catalog;
     if global.json {

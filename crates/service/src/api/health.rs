@@ -1,5 +1,7 @@
 //! Whether the service lives and is ready, for whoever watches over it.
 
+use std::time::Duration;
+
 use axum::extract::State;
 use axum::http::StatusCode;
 
@@ -13,10 +15,16 @@ pub(crate) async fn healthz() -> StatusCode {
     StatusCode::NO_CONTENT
 }
 
-/// The archive answers.
+/// Whoever watches does not wait longer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Catalog and objects answer.
 #[utoipa::path(get, path = "/readyz", tag = "health", security(()),
     responses((status = 204, description = "It is ready"), Problem))]
 pub(crate) async fn readyz(State(app): State<App>) -> Result<StatusCode, Problem> {
-    app.tenant.index_progress().await?;
+    match tokio::time::timeout(PATIENCE, app.store.ready()).await {
+        Ok(ready) => ready?,
+        Err(_) => return Err(Problem::unreachable()),
+    }
     Ok(StatusCode::NO_CONTENT)
 }

@@ -187,6 +187,9 @@ pub(crate) struct Task {
     pub(crate) spooled: Option<String>,
     path: Option<PathBuf>,
     messages: Option<usize>,
+    /// The node that has the file and runs this.
+    #[serde(default)]
+    node: Option<String>,
 }
 
 impl Task {
@@ -272,6 +275,7 @@ pub(crate) async fn start(
         folder: ask.folder,
         spooled: None,
         path: ask.path.map(PathBuf::from),
+        node: Some(app.store.node()),
         messages: ask.messages,
     };
     if !demo && task.path.is_none() {
@@ -372,6 +376,14 @@ pub(crate) async fn resume(app: &App) -> Result<(), StoreError> {
             tracing::error!(job = id, "a kept import cannot be read");
             continue;
         };
+        // Another node's: its file lies there.
+        if task
+            .node
+            .as_ref()
+            .is_some_and(|node| *node != app.store.node())
+        {
+            continue;
+        }
         // It ended, and the process did before it could put the task away.
         if app.tenant.job(id).await?.state != JobState::Running {
             app.tenant.drop_task(id).await?;

@@ -104,7 +104,7 @@ pub(crate) async fn storage(
     let usage = app.tenant.usage().await?;
     let ages = app.tenant.ages().await?;
     let texts = app.tenant.text_status().await?;
-    let catalog_bytes = app.store.catalog_bytes();
+    let catalog_bytes = app.store.catalog_bytes().await?;
     let log_bytes = log_bytes(status.log_size);
     Ok(Json(StorageView {
         messages: status.messages,

@@ -11,7 +11,7 @@ use sqlx::AnyPool;
 use tokio::task::JoinHandle;
 
 use super::sql::{self, values};
-use super::{Catalog, statements};
+use super::{Catalog, NodeId, statements};
 use crate::error::Result;
 
 /// How long a lease lasts that is not renewed, in µs of the database's clock.
@@ -37,7 +37,7 @@ struct Held {
     pool: AnyPool,
     tenant: i64,
     work: i64,
-    holder: [u8; 16],
+    holder: NodeId,
     renewal: JoinHandle<()>,
 }
 
@@ -77,7 +77,7 @@ impl Catalog {
 }
 
 /// Takes or renews a lease; false if somebody else has it.
-async fn take(pool: &AnyPool, tenant: i64, work: i64, holder: [u8; 16]) -> Result<bool> {
+async fn take(pool: &AnyPool, tenant: i64, work: i64, holder: NodeId) -> Result<bool> {
     let mut db = pool.acquire().await?;
     let row = values![tenant, work, holder.to_vec(), TERM];
     let taken = sql::fetch_optional(&mut db, statements::TAKE_LEASE, row).await?;

@@ -51,6 +51,9 @@ pub(crate) enum Counter {
     Text = 16,
 }
 
+/// The name of a node: random, kept in its data directory.
+pub(crate) type NodeId = [u8; 16];
+
 /// An open catalog.
 pub(crate) struct Catalog {
     /// One connection: on SQLite one writer at a time is what the file allows anyway.
@@ -59,8 +62,8 @@ pub(crate) struct Catalog {
     refused: Arc<Refused>,
     postgres: bool,
     generation: Arc<Generation>,
-    /// By which name this opening holds leases.
-    holder: [u8; 16],
+    /// By which name this node holds leases.
+    holder: NodeId,
 }
 
 /// Why a new connection could not be made ready. The pool tries such a connection again until its
@@ -111,16 +114,18 @@ impl Catalog {
     /// its schema up to date.
     pub(crate) async fn open_sqlite(path: &Path, create: bool) -> Result<Self> {
         let mode = if create { "mode=rwc" } else { "mode=rw" };
-        Self::open(&sqlite_address(path, mode)?, false).await
+        Self::open(&sqlite_address(path, mode)?, None).await
     }
 
-    /// Opens the catalog in the PostgreSQL database at `address` and brings its schema up to
-    /// date.
-    pub(crate) async fn open_server(address: &str) -> Result<Self> {
-        Self::open(address, true).await
+    /// Opens the catalog in the PostgreSQL database at `address`, as the node `holder`, and brings
+    /// its schema up to date.
+    pub(crate) async fn open_server(address: &str, holder: NodeId) -> Result<Self> {
+        Self::open(address, Some(holder)).await
     }
 
-    async fn open(address: &str, postgres: bool) -> Result<Self> {
+    /// A node of a cluster opens a server's catalog, nobody a file.
+    async fn open(address: &str, node: Option<NodeId>) -> Result<Self> {
+        let postgres = node.is_some();
         install_default_drivers();
         let refused = Arc::new(Refused::default());
         // A file makes whoever wants it wait for the others; a server that does not answer may
@@ -154,7 +159,7 @@ impl Catalog {
             refused,
             postgres,
             generation: Arc::default(),
-            holder: crate::seal::random()?,
+            holder: node.unwrap_or_default(),
         };
         catalog.migrate().await?;
         Ok(catalog)
@@ -222,6 +227,11 @@ impl Catalog {
         Ok(tx)
     }
 
+    /// The node that opened this; zeros where there is one alone.
+    pub(crate) fn node(&self) -> NodeId {
+        self.holder
+    }
+
     /// Counts commits, those of all nodes: whatever was read while it had a value is still true
     /// while it has it.
     pub(crate) async fn generation(&self) -> Result<u64> {
@@ -271,6 +281,16 @@ impl Catalog {
         connection.execute("VACUUM").await?;
         drop(connection);
         self.checkpoint().await
+    }
+
+    /// Bytes of the database of a server, indexes included; `None` where the catalog is a file.
+    pub(crate) async fn server_bytes(&self) -> Result<Option<u64>> {
+        if !self.postgres {
+            return Ok(None);
+        }
+        let mut db = self.read().await?;
+        let row = sql::fetch_optional(&mut db, statements::SERVER_BYTES, vec![]).await?;
+        row.map(|row| Ok(row.int(0)?.unsigned_abs())).transpose()
     }
 
     /// What is wrong with the database's own structure; empty if nothing is.

@@ -24,6 +24,8 @@ pub(crate) const TAKE_TURN: &str =
     "SELECT CAST(pg_advisory_xact_lock(7310868735421867361) AS TEXT)";
 /// PostgreSQL only: SQLite's one process counts for itself.
 pub(crate) const COUNT_COMMIT: &str = "UPDATE store SET commits = commits + 1 WHERE id = 1";
+/// PostgreSQL only.
+pub(crate) const SERVER_BYTES: &str = "SELECT pg_database_size(current_database())";
 pub(crate) const COMMITS: &str = "SELECT commits FROM store WHERE id = 1";
 /// PostgreSQL only, by its clock: taken where it is free or ours, for `$4` µs from now.
 pub(crate) const TAKE_LEASE: &str = "INSERT INTO lease (tenant, kind, holder, generation, until) VALUES ($1, $2, $3, 1, CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT) + $4) ON CONFLICT (tenant, kind) DO UPDATE SET holder = excluded.holder, generation = lease.generation + CASE WHEN lease.holder = excluded.holder THEN 0 ELSE 1 END, until = excluded.until WHERE lease.holder = excluded.holder OR lease.until < excluded.until - $4 RETURNING generation";
