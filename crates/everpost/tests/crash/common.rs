@@ -108,6 +108,11 @@ impl Mailbox {
         }
         let again = mails[3..9].to_vec();
         mails.extend(again);
+        Mailbox::of(mails)
+    }
+
+    /// A mailbox of these mails.
+    pub(crate) fn of(mails: Vec<Vec<u8>>) -> Self {
         let mut file = Vec::new();
         let mut box_ = Mailbox {
             _dir: tempfile::tempdir().unwrap(),

@@ -14,10 +14,28 @@ pub(crate) fn everpost(data: &Path, arguments: &[&str]) -> Output {
     everpost_with(data, arguments, "")
 }
 
+/// The program, without what the environment of the tests says.
+pub(crate) fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_everpost"));
+    for name in ["EVERPOST_DATA", "EVERPOST_CATALOG", "EVERPOST_OBJECTS"] {
+        command.env_remove(name);
+    }
+    command
+}
+
 /// As [`everpost`], with something on standard input.
 pub(crate) fn everpost_with(data: &Path, arguments: &[&str], input: &str) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_everpost"))
-        .env_remove("EVERPOST_DATA")
+    everpost_as(program(), data, arguments, input)
+}
+
+/// As [`everpost_with`], by a program that was given more to start with.
+pub(crate) fn everpost_as(
+    mut program: Command,
+    data: &Path,
+    arguments: &[&str],
+    input: &str,
+) -> Output {
+    let mut child = program
         .arg("--data")
         .arg(data)
         .args(arguments)
@@ -108,10 +126,14 @@ impl Answer {
 
 impl Service {
     pub(crate) fn start(data: &Path, command: &[&str]) -> Self {
+        Self::start_as(program(), data, command)
+    }
+
+    /// As [`Service::start`], by a program that was given more to start with.
+    pub(crate) fn start_as(mut program: Command, data: &Path, command: &[&str]) -> Self {
         let ready_file = data.with_extension("ready.json");
         std::fs::remove_file(&ready_file).ok();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_everpost"))
-            .env_remove("EVERPOST_DATA")
+        let mut child = program
             .args(["--json", "--data"])
             .arg(data)
             .args(command)
