@@ -41,6 +41,8 @@ mod store;
 mod tenant;
 mod texts;
 #[cfg(test)]
+mod together;
+#[cfg(test)]
 mod trial;
 mod vault;
 mod verify;

@@ -24,7 +24,12 @@ fn until(what: &str, ask: impl Fn() -> Answer, wanted: impl Fn(&Answer) -> bool)
         if wanted(&answer) {
             return answer;
         }
-        assert!(began.elapsed() < PATIENCE, "{what}: {} {}", answer.status, answer.text());
+        assert!(
+            began.elapsed() < PATIENCE,
+            "{what}: {} {}",
+            answer.status,
+            answer.text()
+        );
         std::thread::sleep(Duration::from_millis(100));
     }
 }
@@ -48,7 +53,9 @@ fn upload(service: &Service, who: &str, marker: &str) {
 }
 
 fn total(answer: &Answer) -> Option<u64> {
-    (answer.status == 200).then(|| answer.json()["total"].as_u64()).flatten()
+    (answer.status == 200)
+        .then(|| answer.json()["total"].as_u64())
+        .flatten()
 }
 
 #[test]
@@ -60,9 +67,22 @@ fn a_node_that_is_cut_off_says_so_and_recovers() {
     let near = servers.node("near");
     let made = near.run(&["import", "demo", "--messages", "120"]);
     assert_eq!(made.code, 0, "{}", made.errors);
-    let admin = ["user", "add", "root@example.org", "--password-stdin", "--role", "admin", "--role", "officer"];
+    let admin = [
+        "user",
+        "add",
+        "root@example.org",
+        "--password-stdin",
+        "--role",
+        "admin",
+        "--role",
+        "officer",
+    ];
     let added = everpost_as(near.program(), &near.data, &admin, &format!("{PASSWORD}\n"));
-    assert!(added.status.success(), "{}", String::from_utf8_lossy(&added.stderr));
+    assert!(
+        added.status.success(),
+        "{}",
+        String::from_utf8_lossy(&added.stderr)
+    );
     let (far, near) = (start(&far), start(&near));
 
     // One sign-in is good at every node: sessions are in the catalog.
@@ -73,16 +93,28 @@ fn a_node_that_is_cut_off_says_so_and_recovers() {
     // What one takes in the other finds.
     upload(&far, &who, "flamingo");
     let search = |service: &Service, word: &str| service.get(&who, &format!("/search?q={word}"));
-    let found = until("the other node", || search(&near, "flamingo"), |answer| total(answer) == Some(1));
+    let found = until(
+        "the other node",
+        || search(&near, "flamingo"),
+        |answer| total(answer) == Some(1),
+    );
     let id = found.json()["hits"][0]["id"].as_str().unwrap().to_string();
 
     catalog.cut();
     is_told(&search(&far, "flamingo"));
     is_told(&far.get("x-nobody: 1", "/readyz"));
-    assert_eq!(far.get("x-nobody: 1", "/healthz").status, 204, "it lives all the same");
+    assert_eq!(
+        far.get("x-nobody: 1", "/healthz").status,
+        204,
+        "it lives all the same"
+    );
     assert_eq!(total(&search(&near, "flamingo")), Some(1));
     catalog.mend().unwrap();
-    until("after the cut", || far.get("x-nobody: 1", "/readyz"), |answer| answer.status == 204);
+    until(
+        "after the cut",
+        || far.get("x-nobody: 1", "/readyz"),
+        |answer| answer.status == 204,
+    );
     assert_eq!(total(&search(&far, "flamingo")), Some(1));
 
     objects.cut();
@@ -91,7 +123,11 @@ fn a_node_that_is_cut_off_says_so_and_recovers() {
     is_told(&far.get(&who, &format!("/messages/{id}/raw")));
     assert_eq!(near.get(&who, &format!("/messages/{id}/raw")).status, 200);
     objects.mend().unwrap();
-    until("after the cut", || far.get("x-nobody: 1", "/readyz"), |answer| answer.status == 204);
+    until(
+        "after the cut",
+        || far.get("x-nobody: 1", "/readyz"),
+        |answer| answer.status == 204,
+    );
     assert_eq!(far.get(&who, &format!("/messages/{id}/raw")).status, 200);
 
     // A server that takes the connection and says nothing.
@@ -99,12 +135,20 @@ fn a_node_that_is_cut_off_says_so_and_recovers() {
     is_told(&search(&far, "flamingo"));
     assert_eq!(total(&search(&near, "flamingo")), Some(1));
     catalog.mend().unwrap();
-    until("after the hang", || search(&far, "flamingo"), |answer| total(answer) == Some(1));
+    until(
+        "after the hang",
+        || search(&far, "flamingo"),
+        |answer| total(answer) == Some(1),
+    );
 
     // Whoever followed may be gone: the other takes over when its lease has run out.
     far.kill();
     upload(&near, &who, "pelican");
-    until("the node that is left", || search(&near, "pelican"), |answer| total(answer) == Some(1));
+    until(
+        "the node that is left",
+        || search(&near, "pelican"),
+        |answer| total(answer) == Some(1),
+    );
     let jobs: Value = near.get(&who, "/imports").well();
     assert!(jobs.to_string().contains("done"), "{jobs}");
     near.stop();

@@ -33,7 +33,15 @@ fn mailbox(number: usize, each: usize) -> Mailbox {
 fn import(node: &Node, number: usize, mailbox: &Mailbox) -> std::process::Command {
     let address = format!("node{number}@example.org");
     let path = mailbox.path.to_str().unwrap();
-    let mut command = node.command(&["import", "mbox", path, "--dialect", "rd", "--mailbox", &address]);
+    let mut command = node.command(&[
+        "import",
+        "mbox",
+        path,
+        "--dialect",
+        "rd",
+        "--mailbox",
+        &address,
+    ]);
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
@@ -43,9 +51,9 @@ fn is_done(node: &Node, number: usize) -> bool {
     let jobs = node.run(&["import", "list"]);
     // The job's description ends with its mailbox.
     let mine = |about: &str| about.contains(&format!("node{number}@"));
-    jobs.lines.iter().any(|job| {
-        job["about"].as_str().is_some_and(mine) && job["state"] == "done"
-    })
+    jobs.lines
+        .iter()
+        .any(|job| job["about"].as_str().is_some_and(mine) && job["state"] == "done")
 }
 
 /// What all of them together hold in the end.
@@ -59,7 +67,11 @@ fn add_up(servers: &Servers, node: &Node, mailboxes: &[Mailbox]) {
     let status = node.run(&["status"]);
     let number = |name: &str| status.summary()[name].as_u64().unwrap() as usize;
     assert_eq!(number("copies"), wanted.len());
-    assert_eq!(number("deliveries"), deliveries, "each item was delivered once");
+    assert_eq!(
+        number("deliveries"),
+        deliveries,
+        "each item was delivered once"
+    );
     assert_eq!([number("index_lag"), number("log_lag")], [0, 0]);
     assert_eq!(number("log_size"), deliveries, "one log");
     let jobs = node.run(&["import", "list"]);
@@ -75,12 +87,18 @@ fn add_up(servers: &Servers, node: &Node, mailboxes: &[Mailbox]) {
 fn three_nodes_take_mail_in_at_once() {
     let servers = Servers::start();
     let mailboxes: Vec<Mailbox> = (0..3).map(|number| mailbox(number, 120)).collect();
-    let nodes: Vec<Node> = (0..3).map(|number| servers.node(&format!("n{number}"))).collect();
+    let nodes: Vec<Node> = (0..3)
+        .map(|number| servers.node(&format!("n{number}")))
+        .collect();
     // The first makes the archive and the key.
     let made = nodes[0].run(&["import", "demo", "--messages", "0"]);
     assert_eq!(made.code, 0, "{}", made.errors);
     let running: Vec<Child> = (0..3)
-        .map(|number| import(&nodes[number], number, &mailboxes[number]).spawn().unwrap())
+        .map(|number| {
+            import(&nodes[number], number, &mailboxes[number])
+                .spawn()
+                .unwrap()
+        })
         .collect();
     for child in running {
         let output = child.wait_with_output().unwrap();
@@ -95,18 +113,26 @@ fn nodes_that_are_killed_lose_and_double_nothing() {
     let servers = Servers::start();
     let (wanted_kills, each) = if soak() { (200, 1200) } else { (12, 240) };
     let mailboxes: Vec<Mailbox> = (0..3).map(|number| mailbox(number, each)).collect();
-    let nodes: Vec<Node> = (0..3).map(|number| servers.node(&format!("n{number}"))).collect();
+    let nodes: Vec<Node> = (0..3)
+        .map(|number| servers.node(&format!("n{number}")))
+        .collect();
     let made = nodes[0].run(&["import", "demo", "--messages", "0"]);
     assert_eq!(made.code, 0, "{}", made.errors);
     let mut running: Vec<Option<(Child, Instant)>> = Vec::new();
     let spawn = |number: usize| {
         let mut command = import(&nodes[number], number, &mailboxes[number]);
-        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let child = command
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
         (child, Instant::now())
     };
     running.extend((0..3).map(|number| Some(spawn(number))));
     let (mut kills, mut state) = (0, 0x9e37_79b9_7f4a_7c15_u64);
-    let mut patience: Vec<Duration> = (0..3).map(|number| Duration::from_millis(150 * number + 40)).collect();
+    let mut patience: Vec<Duration> = (0..3)
+        .map(|number| Duration::from_millis(150 * number + 40))
+        .collect();
     while running.iter().any(Option::is_some) {
         for number in 0..3 {
             let Some((child, began)) = &mut running[number] else {
@@ -119,7 +145,9 @@ fn nodes_that_are_killed_lose_and_double_nothing() {
                 child.kill().unwrap();
                 child.wait().unwrap();
                 kills += 1;
-                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                state = state
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1);
                 patience[number] = Duration::from_millis(30 + (state >> 33) % 1500);
                 running[number] = (!is_done(&nodes[number], number)).then(|| spawn(number));
             }

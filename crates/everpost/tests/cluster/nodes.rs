@@ -72,11 +72,26 @@ impl Servers {
     /// What must hold of the catalog whatever happened to its writers.
     pub(crate) fn is_sound(&self) {
         for (what, sql) in [
-            ("copies twice", "SELECT COUNT(*) - COUNT(DISTINCT digest) FROM copy"),
-            ("parts twice", "SELECT COUNT(*) - COUNT(DISTINCT address) FROM part"),
-            ("mailboxes twice", "SELECT COUNT(*) - COUNT(DISTINCT hash) FROM mailbox"),
-            ("gaps in the order", "SELECT COALESCE(MAX(seq) + 1, 0) - COUNT(DISTINCT seq) FROM event"),
-            ("events without a number", "SELECT COUNT(*) FROM event WHERE seq IS NULL"),
+            (
+                "copies twice",
+                "SELECT COUNT(*) - COUNT(DISTINCT digest) FROM copy",
+            ),
+            (
+                "parts twice",
+                "SELECT COUNT(*) - COUNT(DISTINCT address) FROM part",
+            ),
+            (
+                "mailboxes twice",
+                "SELECT COUNT(*) - COUNT(DISTINCT hash) FROM mailbox",
+            ),
+            (
+                "gaps in the order",
+                "SELECT COALESCE(MAX(seq) + 1, 0) - COUNT(DISTINCT seq) FROM event",
+            ),
+            (
+                "events without a number",
+                "SELECT COUNT(*) FROM event WHERE seq IS NULL",
+            ),
             (
                 "deliveries of no event",
                 "SELECT COUNT(*) FROM delivery WHERE NOT EXISTS (SELECT 1 FROM event WHERE event.id = delivery.id AND event.copy = delivery.copy)",
@@ -93,7 +108,13 @@ impl Node {
         let mut command = program();
         command
             .envs(self.credentials)
-            .args(["--catalog", &self.catalog, "--objects", &self.bucket, "--key"])
+            .args([
+                "--catalog",
+                &self.catalog,
+                "--objects",
+                &self.bucket,
+                "--key",
+            ])
             .arg(&self.key);
         command
     }
@@ -101,7 +122,10 @@ impl Node {
     /// A command of this node, with JSON for an answer.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = self.program();
-        command.args(["--json", "--data"]).arg(&self.data).args(arguments);
+        command
+            .args(["--json", "--data"])
+            .arg(&self.data)
+            .args(arguments);
         command
     }
 
@@ -114,7 +138,12 @@ impl Node {
     /// exactly `wanted`.
     pub(crate) fn holds_exactly(&self, wanted: &BTreeSet<String>) {
         let verified = self.run(&["verify", "--all"]);
-        assert_eq!(verified.summary()["ok"], wanted.len(), "{}", verified.errors);
+        assert_eq!(
+            verified.summary()["ok"],
+            wanted.len(),
+            "{}",
+            verified.errors
+        );
         assert_eq!(verified.summary()["bad"].as_array().unwrap().len(), 0);
         let checked = self.run(&["fsck"]);
         assert_eq!(checked.code, 0, "{:?} {}", checked.lines, checked.errors);

@@ -14,7 +14,7 @@ mod fetch;
 mod places;
 mod prepare;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::sync::Mutex;
 

@@ -19,7 +19,7 @@ pub(crate) struct Gate(Mutex<Option<(oneshot::Sender<()>, oneshot::Receiver<()>)
 
 impl Gate {
     /// The next admission that comes here tells the receiver and waits for the sender.
-    fn close(&self) -> (oneshot::Receiver<()>, oneshot::Sender<()>) {
+    pub(crate) fn close(&self) -> (oneshot::Receiver<()>, oneshot::Sender<()>) {
         let (reached, reach) = oneshot::channel();
         let (go, let_go) = oneshot::channel();
         *self.0.lock().unwrap() = Some((reached, let_go));

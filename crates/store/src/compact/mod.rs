@@ -106,7 +106,8 @@ impl Tenant {
         report
     }
 
-    async fn compact_all(
+    /// As [`Tenant::compact`], whoever else compacts.
+    pub(crate) async fn compact_all(
         &self,
         options: &CompactOptions,
         progress: &mut (impl FnMut(CompactProgress) + Send),

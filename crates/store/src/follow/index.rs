@@ -170,7 +170,7 @@ impl Tenant {
 
     /// Gathers all there is, and seals it where asked to; from the cursor again where another
     /// node moved it meanwhile.
-    pub(super) async fn catch_up(&self, building: &mut Building, flush: bool) -> Result<()> {
+    pub(crate) async fn catch_up(&self, building: &mut Building, flush: bool) -> Result<()> {
         let mut failures = 0;
         loop {
             let mut done = self.gather_all(building).await;

@@ -171,12 +171,14 @@ impl Tenant {
     pub async fn advance_log(&self) -> Result<u64> {
         let _alone = self.state.following.lock().await;
         if self.lead_or_wait(Follower::Log).await?.is_none() {
-            return Ok(self
-                .events_and_cursor(Follower::Log)
-                .await?
-                .1
-                .unsigned_abs());
+            let (_, size) = self.events_and_cursor(Follower::Log).await?;
+            return Ok(size.unsigned_abs());
         }
+        self.log_all().await
+    }
+
+    /// As [`Tenant::advance_log`], whoever leads.
+    pub(crate) async fn log_all(&self) -> Result<u64> {
         loop {
             let mut db = self.store.catalog.read().await?;
             let mut state = self.log_state(&mut db).await?;
