@@ -6,4 +6,5 @@
 pub mod corpus;
 pub mod faults;
 pub mod letters;
+pub mod peers;
 pub mod wal;
