@@ -145,7 +145,8 @@ fn set(name: &str) -> Option<PathBuf> {
     value.map(PathBuf::from)
 }
 
-fn cache() -> Result<PathBuf, CorpusError> {
+/// Where what was fetched or made once for all tests is kept.
+pub(crate) fn cache() -> Result<PathBuf, CorpusError> {
     let home = || set("HOME").map(|home| home.join(".cache"));
     let base = set("XDG_CACHE_HOME").or_else(home);
     Ok(base.ok_or(CorpusError::NoCache)?.join("everpost"))

@@ -7,4 +7,5 @@ pub mod corpus;
 pub mod faults;
 pub mod letters;
 pub mod lies;
+pub mod peers;
 pub mod wal;
