@@ -75,7 +75,7 @@ fn a_node_that_is_cut_off_says_so_and_recovers() {
         "--role",
         "admin",
         "--role",
-        "officer",
+        "user",
     ];
     let added = everpost_as(near.program(), &near.data, &admin, &format!("{PASSWORD}\n"));
     assert!(
