@@ -427,7 +427,10 @@ async fn index_all(
     flush: bool,
 ) -> Result<(), StoreError> {
     while groups.recv().await.is_some() {
-        tenant.advance_index(false).await?;
+        // What is gathered and not sealed in the end would be gathered again.
+        if flush {
+            tenant.advance_index(false).await?;
+        }
     }
     if flush {
         tenant.advance_index(true).await?;

@@ -11,7 +11,9 @@ use everpost_domain::message::{
 };
 use everpost_domain::query::AttachmentText;
 use everpost_domain::text::language_of;
+use futures::stream::{self, StreamExt, TryStreamExt};
 use sqlx::AnyConnection;
+use tokio::sync::Semaphore;
 
 use super::splits::ATTEMPTS;
 use super::{Follower, SplitRow, move_cursor};
@@ -24,6 +26,10 @@ use crate::tenant::Tenant;
 
 /// Events that are looked at in one step.
 const STEP: i64 = 2048;
+/// Copies that are read back side by side; each takes a connection for a moment.
+const READERS: usize = 3;
+/// MiB of copies that are held while they are read back; a larger one is read alone.
+const ROOM: usize = 64;
 /// Splits are built by so many threads side by side.
 const WRITERS: usize = 2;
 /// A builder seals its split when its postings take this much memory.
@@ -208,8 +214,8 @@ impl Tenant {
                 }
             };
             building.next = Some(next);
-            let (docs, last) = self.gather(&mut db, next).await?;
             drop(db);
+            let (docs, last) = self.gather(next).await?;
             if last < next {
                 return Ok(());
             }
@@ -250,38 +256,48 @@ impl Tenant {
     }
 
     /// The documents of the next events, and the last seq looked at (before `next` if none).
-    async fn gather(
-        &self,
-        db: &mut AnyConnection,
-        next: i64,
-    ) -> Result<(Vec<(u64, Arc<FreshDoc>)>, i64)> {
-        let rows = sql::fetch(
-            db,
-            statements::ADMISSIONS_FROM,
-            values![self.id(), next, next + STEP],
-        )
-        .await?;
-        let mut docs = Vec::with_capacity(rows.len());
+    async fn gather(&self, next: i64) -> Result<(Vec<(u64, Arc<FreshDoc>)>, i64)> {
+        let mut db = self.store.catalog.read().await?;
+        let range = values![self.id(), next, next + STEP];
+        let rows = sql::fetch(&mut db, statements::ADMISSIONS_FROM, range).await?;
+        drop(db);
         let mut last = next - 1;
+        let room = Semaphore::new(ROOM);
+        let mut docs = Vec::with_capacity(rows.len());
         for row in rows {
             last = row.int(0)?;
             let (event, copy, kind) = (row.int(1)?, row.int(2)?, row.int(3)?);
-            if kind != 1 {
-                continue;
+            if kind == 1 {
+                docs.push(self.doc_of(last.unsigned_abs(), event, copy, &room));
             }
-            let doc = match self.state.fresh.take(&event) {
-                Some(doc) => doc,
-                None => match self.read_doc(db, copy).await {
-                    Ok(doc) => Arc::new(doc),
-                    // A copy that cannot be read must not stop the others: it is found by
-                    // what its row says, and fsck names it.
-                    Err(StoreError::Damaged { .. }) => Arc::new(self.doc_of_head(db, copy).await?),
-                    Err(error) => return Err(error),
-                },
-            };
-            docs.push((last.unsigned_abs(), doc));
         }
+        let docs = stream::iter(docs).buffered(READERS).try_collect().await?;
         Ok((docs, last))
+    }
+
+    /// What the index needs to know of a copy: as its admission left it here, else read back.
+    async fn doc_of(
+        &self,
+        seq: u64,
+        event: i64,
+        copy: i64,
+        room: &Semaphore,
+    ) -> Result<(u64, Arc<FreshDoc>)> {
+        if let Some(doc) = self.state.fresh.take(&event) {
+            return Ok((seq, doc));
+        }
+        let mut db = self.store.catalog.read().await?;
+        let size = self.copy_row(&mut db, copy).await?.size;
+        let mib = usize::try_from(size >> 20).unwrap_or(ROOM).min(ROOM - 1) + 1;
+        let mib = u32::try_from(mib).unwrap_or(1);
+        let _held = room.acquire_many(mib).await.map_err(|_| StoreError::Stopped)?;
+        let doc = match self.read_doc(&mut db, copy).await {
+            // A copy that cannot be read must not stop the others: it is found by what its row
+            // says, and fsck names it.
+            Err(StoreError::Damaged { .. }) => self.doc_of_head(&mut db, copy).await?,
+            read => read?,
+        };
+        Ok((seq, Arc::new(doc)))
     }
 
     /// Reads a copy back for the index.
