@@ -9,7 +9,12 @@ use clap::{Args, Parser, Subcommand};
 use service::{CASE_EXAMPLES, SERVICE_EXAMPLES, UP_EXAMPLES, USER_EXAMPLES};
 
 use crate::examples::*;
-pub(crate) use service::{CaseCommand, ServiceCommand, TokenCommand, UpCommand, UserCommand};
+use everpost_node::config::Config;
+
+use crate::failure::Failure;
+pub(crate) use service::{
+    CaseCommand, ConfigCommand, ServiceCommand, TokenCommand, UpCommand, UserCommand,
+};
 
 /// Keeps an organization's email kept, findable and flowing.
 #[derive(Parser)]
@@ -29,6 +34,9 @@ pub(crate) struct Cli {
         env = "EVERPOST_DATA"
     )]
     pub(crate) data: PathBuf,
+    /// The configuration file (TOML)
+    #[arg(long, global = true, value_name = "FILE", env = "EVERPOST_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
     /// PostgreSQL that several nodes share, as postgres://USER@HOST/DATABASE; default: a file in
     /// the data directory
     #[arg(
@@ -67,6 +75,8 @@ pub(crate) struct Cli {
 /// What every command knows.
 pub(crate) struct Global {
     pub(crate) data: PathBuf,
+    /// What the configuration file says.
+    pub(crate) config: Config,
     /// Catalog and objects, where they are not in the data directory.
     pub(crate) cluster: Option<(String, String)>,
     pub(crate) tenant: Option<String>,
@@ -75,14 +85,32 @@ pub(crate) struct Global {
 }
 
 impl Cli {
-    pub(crate) fn global(&self) -> Global {
-        Global {
+    /// Reads the configuration file, too.
+    pub(crate) fn global(&self) -> Result<Global, Failure> {
+        let config = match &self.config {
+            Some(path) => Config::read(path)?,
+            None => Config::default(),
+        };
+        let given = self.catalog.clone().zip(self.objects.clone());
+        let kept = config
+            .store
+            .catalog
+            .clone()
+            .zip(config.store.objects.clone());
+        if kept.is_none() && (config.store.catalog.is_some() || config.store.objects.is_some()) {
+            return Err(Failure::usage(
+                "[store] has one of catalog and objects",
+                "give both, or neither",
+            ));
+        }
+        Ok(Global {
             data: self.data.clone(),
-            cluster: self.catalog.clone().zip(self.objects.clone()),
+            cluster: given.or(kept),
+            config,
             tenant: self.tenant.clone(),
             key: self.key.clone(),
             json: self.json,
-        }
+        })
     }
 }
 
@@ -146,6 +174,9 @@ pub(crate) enum Command {
     /// Measure import, sizes and search on this machine, in a temporary archive
     #[command(after_help = BENCH_EXAMPLES)]
     Bench(BenchCommand),
+    /// Check, show or explain the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Read documents from standard input, under limits; the archive starts it itself
     #[command(hide = true)]
     ExtractWorker {

@@ -38,7 +38,7 @@ fn main() -> std::process::ExitCode {
 
 /// Names every command once.
 async fn run(cli: Cli) -> Result<Exit, Failure> {
-    let global = cli.global();
+    let global = cli.global()?;
     match cli.command {
         Command::Import(command) => commands::import::run(&global, command).await,
         Command::Search(command) => commands::search::run(&global, command).await,
@@ -60,6 +60,7 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::User(command) => commands::user::run(&global, command).await,
         Command::Token(command) => commands::token::run(&global, command).await,
         Command::Case(command) => commands::case::run(&global, command).await,
+        Command::Config(command) => commands::config::run(&global, &command),
         Command::Bench(command) => commands::bench::run(&global, command).await,
         Command::ExtractWorker { .. } => Ok(Exit::Well),
     }

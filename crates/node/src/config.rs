@@ -4,29 +4,47 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::NodeError;
 
 /// Everything that can be set.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Listeners, as `NAME=ADDRESS:PORT`; `--listen` replaces them all.
+    /// Listeners, as `NAME=ADDRESS:PORT`; `--listen` replaces them all. Names: `https`; `http` for
+    /// loopback addresses only; `metrics` for Prometheus, without TLS.
     pub listen: Vec<String>,
+    /// Where catalog and objects lie.
+    pub store: StoreConfig,
     /// Certificates.
     pub tls: TlsConfig,
     /// Limits of what one caller may ask for.
     pub limits: LimitConfig,
 }
 
+/// Where catalog and objects lie, if not in the data directory: both, or neither.
+#[derive(Debug, Clone, Default, Deserialize, Serialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct StoreConfig {
+    /// PostgreSQL, as `postgres://USER@HOST/DATABASE`; `--catalog` and `EVERPOST_CATALOG` replace
+    /// it. The password is better in `PGPASSWORD` or a password file than here.
+    pub catalog: Option<String>,
+    /// S3, as `s3://BUCKET/PREFIX?endpoint=https://HOST`; `--objects` and `EVERPOST_OBJECTS` replace
+    /// it. Key and secret come from `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`.
+    pub objects: Option<String>,
+}
+
 /// Which certificate is shown. Without one, an authority of this archive's own signs one.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TlsConfig {
     /// The certificate chain, PEM.
+    #[schema(value_type = Option<String>)]
     pub cert: Option<PathBuf>,
     /// Its private key, PEM.
+    #[schema(value_type = Option<String>)]
     pub key: Option<PathBuf>,
     /// Names and addresses that the certificate of our own authority is for, beside
     /// `localhost` and the addresses listened on.
@@ -34,7 +52,7 @@ pub struct TlsConfig {
 }
 
 /// Limits of what one caller may ask for.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LimitConfig {
     /// Requests a second that a caller may make for long. A page of the console makes ten.
@@ -63,6 +81,11 @@ impl Config {
         toml::from_str(&text)
             .map_err(|error| NodeError::Config(format!("{}: {error}", path.display())))
     }
+
+    /// Every setting as a file would say it, those with a value.
+    pub fn to_toml(&self) -> Result<String, NodeError> {
+        toml::to_string(self).map_err(|error| NodeError::Config(error.to_string()))
+    }
 }
 
 /// What a listener speaks.
@@ -72,6 +95,8 @@ pub enum Protocol {
     Https,
     /// HTTP in the clear, on this machine only.
     Http,
+    /// Figures for Prometheus, in the clear: they tell of nobody's mail.
+    Metrics,
 }
 
 impl Protocol {
@@ -80,6 +105,7 @@ impl Protocol {
         match self {
             Protocol::Https => "https",
             Protocol::Http => "http",
+            Protocol::Metrics => "metrics",
         }
     }
 }
@@ -112,7 +138,8 @@ impl FromStr for Listen {
                     "http is for loopback addresses only; use https elsewhere",
                 ));
             }
-            _ => return Err(wrong("the names are https and http")),
+            "metrics" => Protocol::Metrics,
+            _ => return Err(wrong("the names are https, http and metrics")),
         };
         Ok(Listen { protocol, address })
     }
@@ -131,6 +158,60 @@ pub(crate) fn names(config: &TlsConfig, listen: &[Listen]) -> Vec<String> {
     names.sort();
     names.dedup();
     names
+}
+
+/// Every setting with its meaning and default, as a page for operators. It is made of the types
+/// above, so that it cannot say what is not so.
+pub fn reference() -> String {
+    let defaults = serde_json::to_value(Config::default()).unwrap_or_default();
+    let mut page = String::from(
+        "# Configuration\n\nMade by `everpost config reference`. The file is TOML, given with `--config FILE`; every setting is \
+         optional, an unknown one\nis refused. `everpost config check` reads a file and says what is wrong with it, `everpost config \
+         show` what is in force.\n",
+    );
+    let sections = [
+        ("", Config::schema()),
+        ("store", StoreConfig::schema()),
+        ("tls", TlsConfig::schema()),
+        ("limits", LimitConfig::schema()),
+    ];
+    for (name, schema) in sections {
+        let schema = serde_json::to_value(schema).unwrap_or_default();
+        let defaults = match name {
+            "" => &defaults,
+            name => &defaults[name],
+        };
+        let about = schema["description"].as_str().unwrap_or_default();
+        match name {
+            "" => page.push_str("\n| setting | meaning | default |\n|---|---|---|\n"),
+            name => page.push_str(&format!(
+                "\n## `[{name}]`\n\n{}\n\n| setting | meaning | default |\n|---|---|---|\n",
+                on_one_line(about)
+            )),
+        }
+        let settings = schema["properties"].as_object();
+        for (setting, about) in settings.into_iter().flatten() {
+            let default = &defaults[setting];
+            // A table of its own.
+            if default.is_object() {
+                continue;
+            }
+            let default = match default {
+                serde_json::Value::Null => "none".to_string(),
+                default => format!("`{default}`"),
+            };
+            let about = about["description"].as_str().unwrap_or_default();
+            page.push_str(&format!(
+                "| `{setting}` | {} | {default} |\n",
+                on_one_line(about)
+            ));
+        }
+    }
+    page
+}
+
+fn on_one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use crate::api::jobs::Jobs;
 use crate::caller::Caller;
 use crate::guard::Limiter;
+use crate::metrics::Metrics;
 use crate::password;
 use crate::problem::Problem;
 use crate::throttle::Throttle;
@@ -37,6 +38,7 @@ pub(crate) struct Shared {
     pub(crate) limits: LimitConfig,
     pub(crate) limiter: Limiter,
     pub(crate) jobs: Jobs,
+    pub(crate) metrics: Metrics,
     /// Whoever owns the data directory is the operator.
     pub(crate) operator: Option<u32>,
     pub(crate) by_account: Mutex<Throttle<String>>,
@@ -98,6 +100,7 @@ impl Shared {
             limits: config.limits.clone(),
             limiter: Limiter::new(&config.limits),
             jobs: Jobs::default(),
+            metrics: Metrics::default(),
             by_account: Mutex::new(Throttle::new(1)),
             by_address: Mutex::new(Throttle::new(ADDRESS_TIMES)),
             nobody: password::of_nobody(),

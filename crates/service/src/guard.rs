@@ -91,6 +91,12 @@ pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) 
     };
     let tls = matches!(peer, Some(Peer::Network { tls: true, .. }));
     fill_headers(response.headers_mut(), tls, number);
+    app.metrics.answered(
+        method.as_str(),
+        &route,
+        response.status().as_u16(),
+        began.elapsed(),
+    );
     tracing::info!(
         request = number,
         %method,

@@ -14,6 +14,7 @@ mod extract;
 mod follow;
 mod guard;
 mod html;
+mod metrics;
 pub mod password;
 mod problem;
 mod routes;
@@ -25,7 +26,7 @@ use std::path::PathBuf;
 use everpost_extract::PoolOptions;
 use everpost_node::NodeError;
 use everpost_node::ca::identity;
-use everpost_node::config::{Config, Listen};
+use everpost_node::config::{Config, Listen, Protocol};
 use everpost_node::listen::{Listener, serve};
 use everpost_node::ready::Ready;
 use everpost_node::stop::Stop;
@@ -69,12 +70,17 @@ pub async fn run(
     started: impl FnOnce(&Ready),
 ) -> Result<(), ServiceError> {
     let identity = identity(store.data(), &options.config.tls, &options.listen)?;
-    let mut listeners = Vec::new();
+    let (mut listeners, mut figures) = (Vec::new(), Vec::new());
     for listen in &options.listen {
-        listeners.push(Listener::open(listen, &identity.server).await?);
+        let listener = Listener::open(listen, &identity.server).await?;
+        match listen.protocol {
+            Protocol::Metrics => figures.push(listener),
+            Protocol::Https | Protocol::Http => listeners.push(listener),
+        }
     }
+    let all = listeners.iter().chain(&figures);
     let ready = Ready {
-        listeners: listeners.iter().filter_map(Listener::address).collect(),
+        listeners: all.filter_map(Listener::address).collect(),
         // Whoever reads it may stand in another directory.
         ca: identity.ca.map(|ca| std::path::absolute(&ca).unwrap_or(ca)),
         pid: std::process::id(),
@@ -86,14 +92,16 @@ pub async fn run(
     }
     let app = app::Shared::new(store.clone(), tenant.clone(), &options.config, stop.clone());
     let background = follow::start(&app, options.readers).await?;
-    let router = routes::router(app);
-    let serving = tokio::spawn(serve(listeners, router, stop));
+    let router = routes::router(app.clone());
+    let serving = tokio::spawn(serve(listeners, router, stop.clone()));
+    let telling = tokio::spawn(serve(figures, metrics::router(app), stop));
     // The listeners are bound, so connections wait in their queues from here on.
     if let Some(path) = &options.ready_file {
         ready.write(path)?;
     }
     started(&ready);
     serving.await.ok();
+    telling.await.ok();
     background.end().await;
     Ok(())
 }

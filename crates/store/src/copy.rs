@@ -103,6 +103,21 @@ thread_local! {
     static PACKER: RefCell<Option<zstd::bulk::Compressor<'static>>> = const { RefCell::new(None) };
 }
 
+thread_local! {
+    /// Likewise.
+    static UNPACKER: RefCell<Option<zstd::bulk::Decompressor<'static>>> = const { RefCell::new(None) };
+}
+
+fn unpack(packed: &[u8], length: usize) -> std::io::Result<Vec<u8>> {
+    UNPACKER.with_borrow_mut(|kept| {
+        let unpacker = match kept {
+            Some(unpacker) => unpacker,
+            None => kept.insert(zstd::bulk::Decompressor::new()?),
+        };
+        unpacker.decompress(packed, length)
+    })
+}
+
 /// A head as it is sealed: 0 and the encoded head, or 1, its length and its zstd frame.
 pub(crate) fn pack_head(head: &Head) -> Vec<u8> {
     let encoded = head.encode();
@@ -141,7 +156,7 @@ pub(crate) fn open_head(key: &Key, digest: &Digest, sealed: &[u8]) -> Result<Hea
         Some((1, packed)) => {
             let mut packed = Reader::new(packed);
             let length = packed.length()?.min(HEAD_MAX);
-            zstd::bulk::decompress(packed.rest(), length)
+            unpack(packed.rest(), length)
                 .map_err(|_| item(digest, "its head does not decompress"))?
         }
         _ => return Err(item(digest, "its head has an unknown codec")),

@@ -51,7 +51,7 @@ pub use access::{
     Accessed, Account, AccountChange, ActionEvent, Case, NewAccount, NewCase, Token, TokenGrant,
 };
 pub use address::{Address, Bucket, Cluster};
-pub use admit::{Envelope, Incoming, Outcome, Placement, Prepared, Progress};
+pub use admit::{Admitted, Envelope, Incoming, Outcome, Placement, Prepared, Progress};
 pub use backup::{
     BackupFault, BackupKeys, BackupProgress, BackupReport, BackupSigner, BackupVerified, Pruned,
     Restore, Restored, RestoredTenant, SnapshotInfo, list_backups, prune_backups, restore_backup,

@@ -141,6 +141,16 @@ impl Tenant {
         Ok(lead.clone())
     }
 
+    /// Whether this node follows what is admitted, as far as it knows.
+    pub async fn leads(&self) -> bool {
+        self.state
+            .lead
+            .lock()
+            .await
+            .as_ref()
+            .is_some_and(|lead| lead.lasts())
+    }
+
     /// Lets another node follow.
     pub(crate) async fn give_up_lead(&self) {
         if let Some(lead) = self.state.lead.lock().await.take() {

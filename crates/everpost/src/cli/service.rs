@@ -31,19 +31,26 @@ pub(super) const CASE_EXAMPLES: &str = "Examples:
 
 #[derive(Args)]
 pub(crate) struct ServiceCommand {
-    /// Where to listen: https=ADDRESS:PORT or, on this machine only, http=ADDRESS:PORT;
-    /// port 0 takes any that is free [default: https=127.0.0.1:8443]
+    /// Where to listen: https=ADDRESS:PORT, metrics=ADDRESS:PORT (Prometheus, without TLS) or,
+    /// on this machine only, http=ADDRESS:PORT; port 0 takes any that is free [default: https=127.0.0.1:8443]
     #[arg(long, value_name = "NAME=ADDR")]
     pub(crate) listen: Vec<String>,
     /// A file that appears, complete, when every listener accepts
     #[arg(long, value_name = "FILE")]
     pub(crate) ready_file: Option<PathBuf>,
-    /// The configuration file (TOML)
-    #[arg(long, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
     /// Write the log as JSON
     #[arg(long)]
     pub(crate) log_json: bool,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Read the file that --config names and say what is wrong with it
+    Check,
+    /// Show what is in force: the file's settings, and the defaults of those that it leaves out
+    Show,
+    /// Print every setting with its meaning and default
+    Reference,
 }
 
 #[derive(Args)]

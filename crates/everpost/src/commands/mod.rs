@@ -5,6 +5,7 @@ pub(crate) mod bench;
 pub(crate) mod bench_search;
 pub(crate) mod case;
 pub(crate) mod compact;
+pub(crate) mod config;
 pub(crate) mod export;
 pub(crate) mod extract;
 pub(crate) mod fsck;

@@ -1,7 +1,7 @@
 //! `everpost service`.
 
 use everpost_extract::PoolOptions;
-use everpost_node::config::{Config, Listen};
+use everpost_node::config::Listen;
 use everpost_node::ready::Ready;
 use everpost_node::stop::Stop;
 use everpost_node::telemetry;
@@ -21,17 +21,17 @@ pub(crate) async fn run(global: &Global, command: ServiceCommand) -> Result<Exit
     // Before anything else: an order to stop must not meet a process that ignores it.
     let stop = Stop::default();
     stop.on_signals()?;
-    let options = options(&command)?;
+    let options = options(global, &command)?;
     let (store, tenant) = open(global, false).await?;
     serve(global, store, &tenant, options, stop).await
 }
 
 /// What the command line and the configuration file say.
-pub(crate) fn options(command: &ServiceCommand) -> Result<ServiceOptions, Failure> {
-    let config = match &command.config {
-        Some(path) => Config::read(path)?,
-        None => Config::default(),
-    };
+pub(crate) fn options(
+    global: &Global,
+    command: &ServiceCommand,
+) -> Result<ServiceOptions, Failure> {
+    let config = global.config.clone();
     let default = [DEFAULT.to_string()];
     let listen = match (command.listen.as_slice(), config.listen.as_slice()) {
         ([], []) => &default,

@@ -21,7 +21,7 @@ pub(crate) async fn run(global: &Global, command: UpCommand) -> Result<Exit, Fai
     telemetry::start(command.service.log_json);
     let stop = Stop::default();
     stop.on_signals()?;
-    let options = options(&command.service)?;
+    let options = options(global, &command.service)?;
     let (store, tenant) = open(global, true).await?;
     let filled = tenant.status().await?.copies > 0;
     if command.demo && !filled {

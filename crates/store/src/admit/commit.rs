@@ -55,10 +55,21 @@ impl Tenant {
         for _ in 0..ATTEMPTS {
             match self.attempt(&items, &progress).await {
                 Ok(outcomes) => {
+                    let stored =
+                        |(outcome, _): &&(Outcome, i64)| matches!(outcome, Outcome::Stored(_));
+                    let stored = outcomes.iter().filter(stored).count() as u64;
+                    self.state.queue.count(|admitted| {
+                        admitted.groups += 1;
+                        admitted.stored += stored;
+                        admitted.duplicate += outcomes.len() as u64 - stored;
+                        admitted.bytes += items.iter().map(Prepared::size).sum::<u64>();
+                    });
                     self.offer_fresh(items, &outcomes);
                     return Ok(outcomes.into_iter().map(|(outcome, _)| outcome).collect());
                 }
-                Err(StoreError::Guard) => {}
+                Err(StoreError::Guard) => {
+                    self.state.queue.count(|admitted| admitted.overtaken += 1);
+                }
                 Err(error) => return Err(error),
             }
         }

@@ -56,6 +56,21 @@ pub struct Progress {
     pub errors: Vec<(u64, String)>,
 }
 
+/// What this process admitted to a tenant since it opened the store.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Admitted {
+    /// Copies not seen before.
+    pub stored: u64,
+    /// The very same bytes again.
+    pub duplicate: u64,
+    /// Raw bytes of both.
+    pub bytes: u64,
+    /// Groups that were committed: packs and transactions.
+    pub groups: u64,
+    /// Groups that were decided again because another writer was faster.
+    pub overtaken: u64,
+}
+
 /// Items of one caller that are committed together.
 pub(crate) struct Request {
     pub(crate) items: Vec<Prepared>,
@@ -69,6 +84,7 @@ type Answer = oneshot::Sender<Result<Vec<Outcome>>>;
 pub(crate) struct Queue {
     waiting: Mutex<Vec<(Request, Answer)>>,
     turn: tokio::sync::Mutex<()>,
+    admitted: Mutex<Admitted>,
 }
 
 /// A group takes further requests while its raw bytes stay below this.
@@ -83,6 +99,13 @@ impl Queue {
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         waiting.push((request, answer));
         receiver
+    }
+
+    fn count(&self, add: impl FnOnce(&mut Admitted)) {
+        add(&mut self
+            .admitted
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner));
     }
 
     fn take_group(&self) -> Vec<(Request, Answer)> {
@@ -154,6 +177,13 @@ impl Tenant {
 }
 
 impl Tenant {
+    /// What this process admitted since it opened the store.
+    pub fn admitted(&self) -> Admitted {
+        let mut admitted = Admitted::default();
+        self.state.queue.count(|now| admitted = *now);
+        admitted
+    }
+
     /// For each item, whether its very bytes are stored already. What a dry run asks.
     pub async fn known(&self, items: &[Prepared]) -> Result<Vec<bool>> {
         let wanted = fetch::Wanted::of(&self.state, items);

@@ -29,6 +29,8 @@ use crate::texts::{NewText, StoredText, TextBucket};
 
 /// Events that are looked at before the cursor moves.
 const STEP: i64 = 2048;
+/// Copies whose heads are looked at together.
+const LOOKED_AT: usize = 512;
 /// Raw bytes of copies that are worked on side by side …
 const GROUP_BYTES: usize = 16 << 20;
 /// … and how many these are at most.
@@ -270,18 +272,20 @@ impl<E: Extract> Run<'_, E> {
     ) -> Result<()> {
         let mut group = Vec::new();
         let mut bytes = 0;
-        for (seq, copy) in copies {
-            if let Some(gathered) = self.gather(seq, copy).await? {
-                bytes += gathered.raw.len();
-                group.push(gathered);
+        for some in copies.chunks(LOOKED_AT) {
+            for (seq, row) in self.with_attachments(some).await? {
+                if let Some(gathered) = self.gather(seq, row).await? {
+                    bytes += gathered.raw.len();
+                    group.push(gathered);
+                }
+                if bytes >= GROUP_BYTES || group.len() >= GROUP {
+                    self.group(std::mem::take(&mut group)).await?;
+                    bytes = 0;
+                    progress(self.progress);
+                }
             }
-            if bytes >= GROUP_BYTES || group.len() >= GROUP {
-                self.group(std::mem::take(&mut group)).await?;
-                bytes = 0;
-                progress(self.progress);
-            }
-            if !self.again {
-                self.progress.done = seq + 1;
+            if let (Some((last, _)), false) = (some.last(), self.again) {
+                self.progress.done = last + 1;
             }
         }
         self.group(group).await?;
@@ -289,21 +293,38 @@ impl<E: Extract> Run<'_, E> {
         Ok(())
     }
 
+    /// Those of some copies that may have attachments to read. Most mail has none, and its head
+    /// says so.
+    async fn with_attachments(&self, copies: &[(u64, i64)]) -> Result<Vec<(u64, CopyRow)>> {
+        let tenant = self.tenant;
+        let seqs: Vec<u64> = copies.iter().map(|(seq, _)| *seq).collect();
+        let mut db = tenant.store.catalog.read().await?;
+        let mut rows = tenant.copies_at(&mut db, &seqs).await?;
+        drop(db);
+        let mut found = Vec::with_capacity(copies.len());
+        for (seq, copy) in copies {
+            let missing = || StoreError::damaged(format!("copy {copy}"), "its row is missing");
+            found.push((*seq, rows.remove(seq).ok_or_else(missing)?));
+        }
+        let keys = tenant.state.keys.clone();
+        blocking(move || {
+            use rayon::prelude::*;
+            let none = |row: &CopyRow| {
+                let head = row.head(&keys);
+                head.is_ok_and(|head| !head.structure.is_empty() && !may_attach(&head.structure))
+            };
+            let found = found.into_par_iter();
+            found
+                .filter(|(_, row)| row.size <= LARGEST_COPY && !none(row))
+                .collect()
+        })
+        .await
+    }
+
     /// A copy and its parts to read; `None` if it has none, or cannot be read back.
-    async fn gather(&self, seq: u64, copy: i64) -> Result<Option<Gathered>> {
+    async fn gather(&self, seq: u64, row: CopyRow) -> Result<Option<Gathered>> {
         let tenant = self.tenant;
         let mut db = tenant.store.catalog.read().await?;
-        let row = tenant.copy_row(&mut db, copy).await?;
-        // Most mail has no attachment, and its head says so.
-        if let Ok(head) = row.head(&tenant.state.keys)
-            && !head.structure.is_empty()
-            && !may_attach(&head.structure)
-        {
-            return Ok(None);
-        }
-        if row.size > LARGEST_COPY {
-            return Ok(None);
-        }
         let read = tenant.read_whole(&mut db, &row).await;
         drop(db);
         self.note(seq, read.as_ref().err()).await?;

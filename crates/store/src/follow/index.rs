@@ -290,7 +290,10 @@ impl Tenant {
         let size = self.copy_row(&mut db, copy).await?.size;
         let mib = usize::try_from(size >> 20).unwrap_or(ROOM).min(ROOM - 1) + 1;
         let mib = u32::try_from(mib).unwrap_or(1);
-        let _held = room.acquire_many(mib).await.map_err(|_| StoreError::Stopped)?;
+        let _held = room
+            .acquire_many(mib)
+            .await
+            .map_err(|_| StoreError::Stopped)?;
         let doc = match self.read_doc(&mut db, copy).await {
             // A copy that cannot be read must not stop the others: it is found by what its row
             // says, and fsck names it.

@@ -1,0 +1,148 @@
+//! Figures for Prometheus. They tell of counts and times, never of people or mail.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+
+use crate::app::App;
+use crate::problem::Problem;
+
+/// Whoever scrapes does not wait longer for what lies on servers.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+type Labels = Vec<(&'static str, String)>;
+/// By route.
+type Times = Family<Labels, Histogram, fn() -> Histogram>;
+
+/// What is counted as it happens.
+pub(crate) struct Metrics {
+    requests: Family<Labels, Counter>,
+    seconds: Times,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        // From half a millisecond to half a minute, after which nothing is waited for.
+        let buckets: fn() -> Histogram = || Histogram::new(exponential_buckets(0.0005, 3.0, 11));
+        Metrics {
+            requests: Family::default(),
+            seconds: Family::new_with_constructor(buckets),
+        }
+    }
+}
+
+impl Metrics {
+    /// Counts an answer. `route` is the pattern of the address, not the address.
+    pub(crate) fn answered(&self, method: &str, route: &str, status: u16, took: Duration) {
+        let route = route.to_string();
+        let labels = vec![
+            ("method", method.to_string()),
+            ("route", route.clone()),
+            ("status", status.to_string()),
+        ];
+        self.requests.get_or_create(&labels).inc();
+        let labels = vec![("route", route)];
+        self.seconds
+            .get_or_create(&labels)
+            .observe(took.as_secs_f64());
+    }
+}
+
+/// What the listener for figures answers: `/metrics` and nothing else.
+pub(crate) fn router(app: App) -> Router {
+    Router::new().route("/metrics", get(scrape)).with_state(app)
+}
+
+async fn scrape(State(app): State<App>) -> Response {
+    let mut registry = Registry::with_prefix("everpost");
+    let version = vec![("version", env!("CARGO_PKG_VERSION").to_string())];
+    let build = Family::<Labels, Gauge>::default();
+    build.get_or_create(&version).set(1);
+    registry.register("build", "The program's version", build);
+    registry.register(
+        "requests",
+        "Requests that were answered",
+        app.metrics.requests.clone(),
+    );
+    registry.register(
+        "request_seconds",
+        "Time until an answer began",
+        app.metrics.seconds.clone(),
+    );
+    let admitted = app.tenant.admitted();
+    let mut count = |name: &str, help: &str, value: u64| {
+        registry.register(name, help, ConstCounter::<u64>::new(value));
+    };
+    count(
+        "admitted_copies",
+        "Copies not seen before, since this process began",
+        admitted.stored,
+    );
+    count(
+        "admitted_duplicates",
+        "The very same bytes again",
+        admitted.duplicate,
+    );
+    count("admitted_bytes", "Raw bytes of both", admitted.bytes);
+    count(
+        "admitted_groups",
+        "Packs and transactions that they were committed in",
+        admitted.groups,
+    );
+    count(
+        "overtaken_groups",
+        "Groups decided again because another writer was faster",
+        admitted.overtaken,
+    );
+    let mut tell = |name: &str, help: &str, value: u64| {
+        let value = i64::try_from(value).unwrap_or(i64::MAX);
+        registry.register(name, help, ConstGauge::<i64>::new(value));
+    };
+    tell(
+        "leads",
+        "1 on the node that indexes, logs and reads attachments",
+        app.tenant.leads().await.into(),
+    );
+    // What lies on servers may be out of reach; that is a figure, too.
+    let reached = tokio::time::timeout(PATIENCE, async {
+        app.store.ready().await?;
+        let index = app.tenant.index_progress().await?;
+        let log = app.tenant.log_head().await?.map_or(0, |head| head.size);
+        Ok::<_, Problem>((index, log))
+    });
+    let reached = reached.await.ok().and_then(Result::ok);
+    tell(
+        "ready",
+        "1 while catalog and objects answer",
+        reached.is_some().into(),
+    );
+    if let Some((index, log)) = reached {
+        tell("events", "Events of the archive", index.events);
+        tell(
+            "index_lag_events",
+            "Events that search does not show yet",
+            index.events.saturating_sub(index.indexed),
+        );
+        tell(
+            "log_lag_events",
+            "Events that are no leaves of the log yet",
+            index.events.saturating_sub(log),
+        );
+    }
+    let mut text = String::new();
+    if encode(&mut text, &registry).is_err() {
+        return Problem::unreachable().into_response();
+    }
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    ([(header::CONTENT_TYPE, kind)], text).into_response()
+}
