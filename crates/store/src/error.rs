@@ -190,11 +190,17 @@ impl From<sqlx::Error> for StoreError {
 
 impl From<object_store::Error> for StoreError {
     fn from(error: object_store::Error) -> Self {
-        if let object_store::Error::NotFound { path, .. } = &error {
+        Self::from(&error)
+    }
+}
+
+impl From<&object_store::Error> for StoreError {
+    fn from(error: &object_store::Error) -> Self {
+        if let object_store::Error::NotFound { path, .. } = error {
             return StoreError::NotFound(format!("object {path}"));
         }
         // The kept library wraps the I/O error several levels deep.
-        let mut source: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+        let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
         while let Some(inner) = source {
             if inner.downcast_ref::<std::io::Error>().is_some_and(is_full) {
                 return StoreError::Disk(error.to_string());
@@ -213,6 +219,11 @@ impl From<object_store::Error> for StoreError {
     }
 }
 
+/// The error of the object store that a read of the index brought.
+fn object_error(error: &std::io::Error) -> Option<&object_store::Error> {
+    error.get_ref()?.downcast_ref()
+}
+
 impl From<crate::index::IndexError> for StoreError {
     fn from(error: crate::index::IndexError) -> Self {
         use crate::index::IndexError;
@@ -222,6 +233,13 @@ impl From<crate::index::IndexError> for StoreError {
                 format!("{} is damaged", damage.part),
             ),
             IndexError::Io(error) if is_full(&error) => StoreError::Disk("the index".into()),
+            // Objects that do not answer say nothing about the index; one that is gone does.
+            IndexError::Io(error) => match object_error(&error) {
+                None | Some(object_store::Error::NotFound { .. }) => {
+                    StoreError::Index(IndexError::Io(error).to_string())
+                }
+                Some(inner) => StoreError::from(inner),
+            },
             other => StoreError::Index(other.to_string()),
         }
     }

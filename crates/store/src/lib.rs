@@ -68,6 +68,7 @@ pub use fsck::FsckReport;
 pub use holdings::{Age, Collected, Usage};
 pub use job::{Counts, JobInfo, JobState};
 pub use keys::{KeySource, MasterKey, RecoveryKey};
+pub use objects::open as open_objects;
 pub use read::{CopyInfo, Place};
 pub use rekey::{KeyState, Rekeyed, check_recovery, recover_key};
 pub use search::{

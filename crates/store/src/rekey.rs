@@ -12,12 +12,13 @@ use std::path::{Path, PathBuf};
 
 use sqlx::{AnyConnection, Connection};
 
+use crate::address::Address;
 use crate::catalog::sql::{self, Columns, values};
-use crate::catalog::{Catalog, peek, peek_server, statements};
+use crate::catalog::{peek, peek_server, statements};
 use crate::error::{Result, StoreError};
 use crate::keys::{self, KeySource, MasterKey, RecoveryKey, TenantKeys};
 use crate::seal::Key;
-use crate::store::{Options, Store, lock};
+use crate::store::{Options, Store, lock, make_private_dir, open_catalog};
 use crate::tenant::Tenant;
 
 /// A tenant's root as it rests in a catalog.
@@ -412,22 +413,40 @@ impl Store {
     }
 }
 
+/// The tenants of an archive that is not open, and the lock of its data directory. Changes
+/// nothing of the archive.
+async fn look_at_closed(options: &Options) -> Result<(fs::File, Vec<WrappedTenant>)> {
+    let data = &options.data;
+    match &options.address {
+        Address::Embedded => {
+            let catalog = data.join("catalog.db");
+            if !catalog.exists() {
+                let place = format!("archive in {}", data.display());
+                return Err(StoreError::NotFound(place));
+            }
+            let lock = lock(data)?;
+            Ok((lock, peek_tenants(&catalog).await?))
+        }
+        // Other nodes may be at work: what wraps the roots is changed in one transaction, and
+        // they have opened them already.
+        Address::Cluster(cluster) => {
+            let tenants = look_at_tenants(&cluster.catalog).await?;
+            if tenants.is_empty() {
+                return Err(StoreError::NotFound(format!("archive at {cluster}")));
+            }
+            make_private_dir(data)?;
+            Ok((lock(data)?, tenants))
+        }
+    }
+}
+
 /// Puts an archive whose master key is lost under a new one, which is made where
 /// `options` says the key is. `recovery` must open every tenant: one key each.
 pub async fn recover_key(options: &Options, recovery: &[RecoveryKey]) -> Result<Rekeyed> {
-    let data = &options.data;
-    let catalog = data.join("catalog.db");
-    if !catalog.exists() {
-        return Err(StoreError::NotFound(format!(
-            "archive in {}",
-            data.display()
-        )));
-    }
-    let _lock = lock(data)?;
-    let tenants = peek_tenants(&catalog).await?;
+    let (_lock, tenants) = look_at_closed(options).await?;
     let names = recovered_names(&tenants, recovery)?;
-    let new = NewMaster::in_place_of_lost(options.key_source(), data, &tenants)?;
-    let catalog = Catalog::open_sqlite(&catalog, false).await?;
+    let new = NewMaster::in_place_of_lost(options.key_source(), &options.data, &tenants)?;
+    let catalog = open_catalog(options, false).await?;
     let mut tx = catalog.begin().await?;
     rewrap(&mut tx, &new.master, |tenant| tenant.recover(recovery)).await?;
     tx.commit().await?;
@@ -466,18 +485,11 @@ pub(crate) fn recovered_names(
     Ok(names)
 }
 
-/// The names of the tenants that a recovery key opens. Needs no master key and changes nothing.
-pub async fn check_recovery(data: &Path, recovery: RecoveryKey) -> Result<Vec<String>> {
-    let catalog = data.join("catalog.db");
-    if !catalog.exists() {
-        return Err(StoreError::NotFound(format!(
-            "archive in {}",
-            data.display()
-        )));
-    }
-    let _lock = lock(data)?;
+/// The names of the tenants that a recovery key opens, of the archive that `options` would open.
+/// Needs no master key and changes nothing.
+pub async fn check_recovery(options: &Options, recovery: RecoveryKey) -> Result<Vec<String>> {
+    let (_lock, tenants) = look_at_closed(options).await?;
     let recovery = [recovery];
-    let tenants = peek_tenants(&catalog).await?;
     let opened = tenants
         .iter()
         .filter_map(|tenant| Some((tenant, tenant.recover(&recovery)?)));

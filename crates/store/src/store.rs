@@ -150,16 +150,11 @@ impl Store {
             Some(objects) => objects.clone(),
             None => objects::open(&options.address, &data)?,
         };
-        let catalog = match &options.address {
-            Address::Embedded => {
-                Catalog::open_sqlite(&data.join("catalog.db"), options.create).await?
-            }
-            Address::Cluster(cluster) => {
-                let name = cluster.objects.to_string();
-                objects::probe(&*objects, &name, options.create).await?;
-                Catalog::open_server(&cluster.catalog, node_id(&data)?).await?
-            }
-        };
+        if let Address::Cluster(cluster) = &options.address {
+            let name = cluster.objects.to_string();
+            objects::probe(&*objects, &name, options.create).await?;
+        }
+        let catalog = open_catalog(&options, options.create).await?;
         let recovery = first_tenant(&catalog, &master, options.create).await?;
         let vault = Vault::new(objects, options.frame_cache);
         let blocks = Arc::new(BlockCache::new(options.block_cache));
@@ -230,6 +225,16 @@ impl Store {
         self.inner.catalog.checkpoint().await?;
         self.inner.catalog.close().await;
         Ok(())
+    }
+}
+
+/// Opens the catalog of a directory that is locked; makes it where `create` says so.
+pub(crate) async fn open_catalog(options: &Options, create: bool) -> Result<Catalog> {
+    match &options.address {
+        Address::Embedded => Catalog::open_sqlite(&options.data.join("catalog.db"), create).await,
+        Address::Cluster(cluster) => {
+            Catalog::open_server(&cluster.catalog, node_id(&options.data)?).await
+        }
     }
 }
 

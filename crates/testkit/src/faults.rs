@@ -80,6 +80,8 @@ pub struct Plan {
 #[derive(Clone)]
 pub struct Faults {
     below: Arc<dyn ObjectStore>,
+    /// By which name its errors call it.
+    name: &'static str,
     state: Arc<Mutex<State>>,
 }
 
@@ -87,9 +89,19 @@ pub struct Faults {
 struct State {
     count: u64,
     plan: Option<Plan>,
+    again: Option<Again>,
     tripped: Option<String>,
+    failed: u64,
     dead: bool,
     closed: Option<Path>,
+}
+
+/// A plan that repeats.
+#[derive(Clone, Copy)]
+struct Again {
+    every: u64,
+    /// The number of the next effect that goes wrong.
+    at: u64,
 }
 
 enum Verdict {
@@ -97,9 +109,9 @@ enum Verdict {
     Fail(Fault),
 }
 
-fn injected() -> Error {
+fn injected(store: &'static str) -> Error {
     Error::Generic {
-        store: "faults",
+        store,
         source: "an injected fault".into(),
     }
 }
@@ -109,8 +121,16 @@ impl Faults {
     pub fn over(below: Arc<dyn ObjectStore>) -> Self {
         Faults {
             below,
+            name: "faults",
             state: Arc::default(),
         }
+    }
+
+    /// The same, whose errors are those of the client of this name: who hears of them may look
+    /// at where they are from.
+    #[must_use]
+    pub fn named(self, name: &'static str) -> Self {
+        Faults { name, ..self }
     }
 
     /// Counts from now on, and obeys `plan`.
@@ -119,6 +139,19 @@ impl Faults {
             plan: Some(plan),
             ..State::default()
         };
+    }
+
+    /// From now on every `n`-th effect goes wrong, in turn refused and done without an answer;
+    /// everything works between. What tears files leaves this store no chance to go on, and is
+    /// not among it. Asked again, only the distance changes: the turns go on.
+    pub fn every(&self, n: u64) {
+        let mut state = self.state();
+        let n = n.max(1);
+        state.plan = None;
+        state.again = Some(Again {
+            every: n,
+            at: state.count + n,
+        });
     }
 
     /// Nothing goes wrong from now on.
@@ -135,6 +168,11 @@ impl Faults {
     /// Effects since [`Faults::obey`].
     pub fn count(&self) -> u64 {
         self.state().count
+    }
+
+    /// How many effects went wrong by [`Faults::every`].
+    pub fn failed(&self) -> u64 {
+        self.state().failed
     }
 
     /// The effect that went wrong, if it was reached.
@@ -156,6 +194,15 @@ impl Faults {
             return Verdict::Fail(Fault::Refused);
         }
         state.count += 1;
+        if let Some(again) = state.again.filter(|again| again.at <= state.count) {
+            let at = state.count + again.every;
+            state.again = Some(Again { at, ..again });
+            state.failed += 1;
+            return Verdict::Fail(match state.failed % 2 {
+                1 => Fault::Refused,
+                _ => Fault::AnswerLost,
+            });
+        }
         match state.plan {
             Some(plan) if plan.at == state.count => {
                 state.dead = plan.after == After::Dead;
@@ -190,14 +237,18 @@ impl fmt::Display for Faults {
 }
 
 /// Does `work` or lets it go wrong; what has no bytes to tear is refused instead.
-async fn plain<T>(verdict: Verdict, work: impl Future<Output = Result<T>>) -> Result<T> {
+async fn plain<T>(
+    store: &'static str,
+    verdict: Verdict,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
     match verdict {
         Verdict::Go => work.await,
         Verdict::Fail(Fault::AnswerLost) => {
             work.await?;
-            Err(injected())
+            Err(injected(store))
         }
-        Verdict::Fail(Fault::Refused | Fault::Torn) => Err(injected()),
+        Verdict::Fail(Fault::Refused | Fault::Torn) => Err(injected(store)),
     }
 }
 
@@ -218,9 +269,14 @@ impl ObjectStore for Faults {
             if let Verdict::Fail(Fault::Torn) = verdict {
                 let whole: Vec<Bytes> = payload.iter().cloned().collect();
                 self.tear(location, &whole).await?;
-                return Err(injected());
+                return Err(injected(self.name));
             }
-            plain(verdict, self.below.put_opts(location, payload, opts)).await
+            plain(
+                self.name,
+                verdict,
+                self.below.put_opts(location, payload, opts),
+            )
+            .await
         })
     }
 
@@ -259,7 +315,7 @@ impl ObjectStore for Faults {
     {
         Box::pin(async move {
             let verdict = self.ask(Effect::Get, location);
-            plain(verdict, self.below.get_opts(location, options)).await
+            plain(self.name, verdict, self.below.get_opts(location, options)).await
         })
     }
 
@@ -273,7 +329,7 @@ impl ObjectStore for Faults {
             async move {
                 let location = location?;
                 let verdict = faults.ask(Effect::Delete, &location);
-                plain(verdict, faults.below.delete(&location)).await?;
+                plain(faults.name, verdict, faults.below.delete(&location)).await?;
                 Ok(location)
             }
         };
@@ -310,7 +366,7 @@ impl ObjectStore for Faults {
     {
         Box::pin(async move {
             let verdict = self.ask(Effect::Put, to);
-            plain(verdict, self.below.copy_opts(from, to, options)).await
+            plain(self.name, verdict, self.below.copy_opts(from, to, options)).await
         })
     }
 }
@@ -328,11 +384,12 @@ impl MultipartUpload for Upload {
     fn put_part(&mut self, data: PutPayload) -> UploadPart {
         let verdict = self.faults.ask(Effect::Part, &self.location);
         if let Verdict::Fail(Fault::Refused | Fault::Torn) = verdict {
-            return Box::pin(async { Err(injected()) });
+            let name = self.faults.name;
+            return Box::pin(async move { Err(injected(name)) });
         }
         self.sent.extend(data.iter().cloned());
         let part = self.below.put_part(data);
-        Box::pin(plain(verdict, part))
+        Box::pin(plain(self.faults.name, verdict, part))
     }
 
     fn complete<'a, 'c>(&'a mut self) -> BoxFuture<'c, Result<PutResult>>
@@ -345,9 +402,9 @@ impl MultipartUpload for Upload {
             if let Verdict::Fail(Fault::Torn) = verdict {
                 self.below.abort().await.ok();
                 self.faults.tear(&self.location, &self.sent).await?;
-                return Err(injected());
+                return Err(injected(self.faults.name));
             }
-            plain(verdict, self.below.complete()).await
+            plain(self.faults.name, verdict, self.below.complete()).await
         })
     }
 
@@ -446,6 +503,28 @@ mod tests {
             );
             assert_eq!(faults.count(), 3);
         }
+    }
+
+    #[tokio::test]
+    async fn a_plan_that_repeats_takes_turns() {
+        let (below, faults) = stores();
+        let faults = faults.named("S3");
+        faults.every(3);
+        let mut failed = Vec::new();
+        for number in 1..=8 {
+            let path = Path::from(format!("{number}"));
+            if let Err(error) = faults.put(&path, PutPayload::from_static(b"x")).await {
+                assert!(error.to_string().contains("S3"), "{error}");
+                failed.push((number, read(&below, &path).await.is_some()));
+            }
+            if number == 6 {
+                faults.every(2);
+            }
+        }
+        assert_eq!(failed, [(3, false), (6, true), (8, false)]);
+        assert_eq!(faults.failed(), 3);
+        faults.heal();
+        assert!(faults.get(&Path::from("1")).await.is_ok());
     }
 
     #[tokio::test]

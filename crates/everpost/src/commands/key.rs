@@ -83,8 +83,9 @@ fn names(tenants: &[String]) -> String {
 async fn check_paper(global: &Global) -> Result<Exit, Failure> {
     let mut all_open = true;
     let mut opened = Vec::new();
+    let options = options(global)?;
     for key in read_recovery_keys()? {
-        let tenants = check_recovery(&global.data, key).await?;
+        let tenants = check_recovery(&options, key).await?;
         all_open &= !tenants.is_empty();
         opened.extend(tenants);
     }

@@ -133,6 +133,12 @@ impl Tenant {
         items: Vec<Prepared>,
         progress: Option<Progress>,
     ) -> Result<Vec<Outcome>> {
+        // A delivery has one row of its place. Refused here, it keeps nobody else's mail out.
+        if items.iter().any(|item| item.incoming.places.len() > 1) {
+            return Err(StoreError::Invalid(
+                "an item is delivered to one place; admit it once for each of them".into(),
+            ));
+        }
         let answer = self.state.queue.push(Request { items, progress });
         // Runs to its end even if this caller is gone: others may wait in the same group.
         let tenant = self.clone();

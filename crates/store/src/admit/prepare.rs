@@ -24,7 +24,8 @@ pub struct Incoming {
     pub position: u64,
     /// The SMTP envelope, where there was one.
     pub envelope: Option<Envelope>,
-    /// Where it lies: mailboxes and folders.
+    /// Where it was delivered to: one place, or none. What lies in several is admitted once for
+    /// each, and stored once.
     pub places: Vec<Placement>,
 }
 

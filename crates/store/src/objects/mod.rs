@@ -21,8 +21,10 @@ pub(crate) use range::ObjectRange;
 /// A server that does not answer for so long is out of reach: callers are told, not kept.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Objects at `address`; `data` is the data directory.
-pub(crate) fn open(address: &Address, data: &Path) -> Result<Arc<dyn ObjectStore>> {
+/// The objects at `address`, as a store reads and writes them; `data` is the data directory, which
+/// must be there for an embedded one. For what comes between a store and its objects:
+/// [`Options::objects`](crate::Options::objects).
+pub fn open(address: &Address, data: &Path) -> Result<Arc<dyn ObjectStore>> {
     Ok(match address {
         // Every put returns after file and directory are synced.
         Address::Embedded => Arc::new(LocalFileSystem::new_with_prefix(data)?.with_fsync(true)),

@@ -234,16 +234,17 @@ async fn rotation_replaces_key_and_recovery_key() {
     assert_ne!(rotated.fingerprint, before.fingerprint);
     assert_ne!(fs::read(&place.key).unwrap(), old);
     assert!(!waiting(&place.key).exists());
-    readable(Options::new(&place.data), &place.mail).await;
+    let options = Options::new(&place.data);
+    readable(options.clone(), &place.mail).await;
     assert!(
-        check_recovery(&place.data, RecoveryKey(place.recovery.0))
+        check_recovery(&options, RecoveryKey(place.recovery.0))
             .await
             .unwrap()
             .is_empty()
     );
     let recovery = rotated.recovery.unwrap();
     assert_eq!(
-        check_recovery(&place.data, recovery).await.unwrap(),
+        check_recovery(&options, recovery).await.unwrap(),
         ["default"]
     );
     // The old key, kept by somebody, is refused, and nothing of it is left in the catalog.
