@@ -209,6 +209,10 @@ impl Story {
     }
 
     /// True where the catalog is a file.
+    pub(crate) fn is_faulty(&self) -> bool {
+        self.place.is_faulty()
+    }
+
     pub(crate) fn is_embedded(&self) -> bool {
         self.place.kind == Kind::Embedded
     }

@@ -40,7 +40,11 @@ impl Masks {
 
     /// From now on `text` is shown as `<name>`.
     pub(crate) fn hide(&mut self, text: impl Into<String>, name: &str) {
-        self.texts.push((text.into(), format!("<{name}>")));
+        let text = text.into();
+        if text.is_empty() {
+            return;
+        }
+        self.texts.push((text, format!("<{name}>")));
         self.texts
             .sort_by_key(|(text, _)| std::cmp::Reverse(text.len()));
     }

@@ -60,13 +60,19 @@ pub(super) async fn tell(story: &mut Story) {
 fn hit(hit: &SearchHit) -> String {
     let subject = &hit.head.subject;
     let (id, copy, copies, size) = (hit.id, hit.copy, hit.copies, hit.size);
-    let (places, score) = (&hit.places, hit.score);
-    format!("{id} by {copy} of {copies}, {size} bytes, `{subject}` in {places:?} {score:?}")
+    let places = &hit.places;
+    format!("{id} by {copy} of {copies}, {size} bytes, `{subject}` in {places:?}")
 }
 
 fn page(page: &SearchPage) -> String {
-    let hits: Vec<String> = page.hits.iter().map(hit).collect();
-    let next = page.next.map(|next| next.to_string());
+    let mut hits: Vec<String> = page.hits.iter().map(hit).collect();
+    let mut next = page.next.map(|next| next.to_string());
+    // Scores, and with them the order and the cursors, depend on how splits were cut, which
+    // failures move.
+    if page.hits.iter().any(|hit| hit.score.is_some()) {
+        hits.sort();
+        next = None;
+    }
     let (messages, copies, unknown) = (page.messages, page.copies, page.unknown);
     format!("{messages} messages, {copies} copies, {unknown} unknown, {hits:#?}, next {next:?}")
 }
@@ -81,7 +87,8 @@ async fn pages(story: &mut Story, query: &str) {
     for by in [By::Message, By::Copy] {
         for order in [Order::Newest, Order::Oldest, Order::Score] {
             let mut request = SearchRequest::new(parsed.clone());
-            (request.by, request.order, request.limit) = (by, order, 4);
+            let limit = if order == Order::Score { 1000 } else { 4 };
+            (request.by, request.order, request.limit) = (by, order, limit);
             for _ in 0..3 {
                 let found = story.done(async || tenant.search(&request).await).await;
                 let shown = found.as_ref().map(page);
