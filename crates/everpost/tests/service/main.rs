@@ -10,4 +10,5 @@
 mod common;
 mod door;
 mod mail;
+mod watch;
 mod work;
