@@ -1,5 +1,6 @@
 //! The command line as data: what can be asked, with examples.
 
+mod global;
 mod service;
 
 use std::path::PathBuf;
@@ -9,9 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use service::{CASE_EXAMPLES, SERVICE_EXAMPLES, UP_EXAMPLES, USER_EXAMPLES};
 
 use crate::examples::*;
-use everpost_node::config::Config;
-
-use crate::failure::Failure;
+pub(crate) use global::Global;
 pub(crate) use service::{
     CaseCommand, ConfigCommand, ServiceCommand, TokenCommand, UpCommand, UserCommand,
 };
@@ -70,48 +69,6 @@ pub(crate) struct Cli {
     pub(crate) json: bool,
     #[command(subcommand)]
     pub(crate) command: Command,
-}
-
-/// What every command knows.
-pub(crate) struct Global {
-    pub(crate) data: PathBuf,
-    /// What the configuration file says.
-    pub(crate) config: Config,
-    /// Catalog and objects, where they are not in the data directory.
-    pub(crate) cluster: Option<(String, String)>,
-    pub(crate) tenant: Option<String>,
-    pub(crate) key: Option<String>,
-    pub(crate) json: bool,
-}
-
-impl Cli {
-    /// Reads the configuration file, too.
-    pub(crate) fn global(&self) -> Result<Global, Failure> {
-        let config = match &self.config {
-            Some(path) => Config::read(path)?,
-            None => Config::default(),
-        };
-        let given = self.catalog.clone().zip(self.objects.clone());
-        let kept = config
-            .store
-            .catalog
-            .clone()
-            .zip(config.store.objects.clone());
-        if kept.is_none() && (config.store.catalog.is_some() || config.store.objects.is_some()) {
-            return Err(Failure::usage(
-                "[store] has one of catalog and objects",
-                "give both, or neither",
-            ));
-        }
-        Ok(Global {
-            data: self.data.clone(),
-            cluster: given.or(kept),
-            config,
-            tenant: self.tenant.clone(),
-            key: self.key.clone(),
-            json: self.json,
-        })
-    }
 }
 
 #[derive(Subcommand)]

@@ -179,9 +179,9 @@ pub fn reference() -> String {
         let schema = serde_json::to_value(schema).unwrap_or_default();
         let defaults = match name {
             "" => &defaults,
-            name => &defaults[name],
+            name => field(&defaults, name),
         };
-        let about = schema["description"].as_str().unwrap_or_default();
+        let about = field(&schema, "description").as_str().unwrap_or_default();
         match name {
             "" => page.push_str("\n| setting | meaning | default |\n|---|---|---|\n"),
             name => page.push_str(&format!(
@@ -189,9 +189,9 @@ pub fn reference() -> String {
                 on_one_line(about)
             )),
         }
-        let settings = schema["properties"].as_object();
+        let settings = field(&schema, "properties").as_object();
         for (setting, about) in settings.into_iter().flatten() {
-            let default = &defaults[setting];
+            let default = field(defaults, setting);
             // A table of its own.
             if default.is_object() {
                 continue;
@@ -200,7 +200,7 @@ pub fn reference() -> String {
                 serde_json::Value::Null => "none".to_string(),
                 default => format!("`{default}`"),
             };
-            let about = about["description"].as_str().unwrap_or_default();
+            let about = field(about, "description").as_str().unwrap_or_default();
             page.push_str(&format!(
                 "| `{setting}` | {} | {default} |\n",
                 on_one_line(about)
@@ -208,6 +208,11 @@ pub fn reference() -> String {
         }
     }
     page
+}
+
+/// A field of an object; null where there is none.
+fn field<'a>(object: &'a serde_json::Value, name: &str) -> &'a serde_json::Value {
+    object.get(name).unwrap_or(&serde_json::Value::Null)
 }
 
 fn on_one_line(text: &str) -> String {

@@ -56,13 +56,17 @@ fn is_plainly_english(text: &str) -> bool {
     let letters = text.split(|c: char| !c.is_alphabetic());
     for word in letters.filter(|word| !word.is_empty()) {
         words += 1;
-        let is_word = |known: &&str| known.eq_ignore_ascii_case(word);
-        match ENGLISH.iter().position(|known| is_word(&known)) {
+        match ENGLISH
+            .iter()
+            .position(|known| known.eq_ignore_ascii_case(word))
+        {
             Some(at) => {
                 english += 1;
                 met |= 1 << at;
             }
-            None => english += u32::from(SHARED.iter().any(|known| is_word(&known))),
+            None => {
+                english += u32::from(SHARED.iter().any(|known| known.eq_ignore_ascii_case(word)))
+            }
         }
     }
     words >= 8 && english * 4 >= words && met.count_ones() >= 3
