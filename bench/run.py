@@ -176,7 +176,7 @@ class Bench:
 
     def import_everpost(self):
         clear(self.data, self.data.with_name("everpost.key"))
-        return self.run(self.everpost, "--data", self.data, "import", "mbox", self.mbox, "--mailbox", MAILBOX)
+        return self.run(self.everpost, "--data", self.data, "import", "mbox", self.mbox, "--mailbox", MAILBOX, "--no-extract")
 
     def import_notmuch(self):
         clear(self.notmuch_dir)

@@ -48,7 +48,7 @@ const SHARED: [&str; 16] = [
     "a", "as", "at", "be", "by", "can", "for", "if", "in", "is", "it", "of", "on", "or", "to", "we",
 ];
 
-/// True where a quarter of the words are such, three different ones of [`ENGLISH`] among them. The
+/// True where a sixth of the words are such, three different ones of [`ENGLISH`] among them. The
 /// detector compares a text with every language there is, which is a fifth of the cost of taking
 /// mail in; most mail is told apart by this alone.
 fn is_plainly_english(text: &str) -> bool {
@@ -69,7 +69,7 @@ fn is_plainly_english(text: &str) -> bool {
             }
         }
     }
-    words >= 8 && english * 4 >= words && met.count_ones() >= 3
+    words >= 8 && english * 6 >= words && met.count_ones() >= 3
 }
 
 /// The code that `lang:` takes for a code or the English or own name of a language.
