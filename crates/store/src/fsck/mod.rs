@@ -52,6 +52,9 @@ impl Store {
             .bad
             .extend(broken.into_iter().map(|what| Bad::new("catalog", what)));
         for tenant in self.tenants() {
+            if repair {
+                tenant.remove_doomed().await?;
+            }
             tenant.fsck(repair, &mut report, &mut progress).await?;
         }
         self.fsck_orphans(repair, &mut report).await?;
