@@ -192,7 +192,11 @@ impl Reader {
         let mut bytes = Vec::new();
         // One byte more than allowed tells "just fits" from "too much".
         let limit = self.expanded.saturating_add(1);
-        if stream.take(limit).read_to_end(&mut bytes).is_err() {
+        if let Err(error) = stream.take(limit).read_to_end(&mut bytes) {
+            // Whoever asks for memory in another way dies of it here: the same must be said of both.
+            if error.kind() == std::io::ErrorKind::OutOfMemory {
+                std::process::abort();
+            }
             self.miss(Gap::Damaged);
         }
         let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
