@@ -77,8 +77,8 @@ pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) 
         .get::<MatchedPath>()
         .map_or("-".to_string(), |path| path.as_str().to_string());
     let admitted = admit(&app, &request, peer);
-    // An upload takes as long as it takes.
-    let patience = match method == Method::POST && route.ends_with("/imports") {
+    // An upload takes as long as it takes, and so does undoing one.
+    let patience = match method == Method::POST && route.starts_with("/api/v1/imports") {
         true => Duration::MAX,
         false => ANSWER,
     };
@@ -91,12 +91,8 @@ pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) 
     };
     let tls = matches!(peer, Some(Peer::Network { tls: true, .. }));
     fill_headers(response.headers_mut(), tls, number);
-    app.metrics.answered(
-        method.as_str(),
-        &route,
-        response.status().as_u16(),
-        began.elapsed(),
-    );
+    app.metrics
+        .answered(&method, &route, response.status().as_u16(), began.elapsed());
     tracing::info!(
         request = number,
         %method,

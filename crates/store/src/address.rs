@@ -12,7 +12,7 @@ pub enum Address {
     #[default]
     Embedded,
     /// PostgreSQL and an S3-compatible store, shared by any number of nodes. The data directory
-    /// of each holds nothing that is missed when it is gone.
+    /// of each holds its name, temporary files, and uploads until they are imported.
     Cluster(Box<Cluster>),
 }
 
@@ -104,19 +104,26 @@ impl fmt::Display for Bucket {
     }
 }
 
-/// Without passwords: `postgres://USER@HOST:PORT/DATABASE`, its settings left out.
-impl fmt::Display for Cluster {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Cluster {
+    /// The catalog's address without passwords: `postgres://USER@HOST:PORT/DATABASE`, its settings
+    /// left out.
+    pub fn catalog_for_people(&self) -> String {
         let bare = self.catalog.split('?').next().unwrap_or_default();
         let (scheme, rest) = bare.split_once("://").unwrap_or(("postgres", bare));
-        let shown = match rest.rsplit_once('@') {
+        match rest.rsplit_once('@') {
             Some((user, place)) => {
                 let user = user.split(':').next().unwrap_or_default();
                 format!("{scheme}://{user}@{place}")
             }
             None => bare.to_string(),
-        };
-        write!(f, "{shown} and {}", self.objects)
+        }
+    }
+}
+
+/// Without passwords.
+impl fmt::Display for Cluster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} and {}", self.catalog_for_people(), self.objects)
     }
 }
 

@@ -101,7 +101,7 @@ impl Store {
     /// Opens the store. After this returned, no other process has its data directory open; at
     /// the embedded address that is the store itself, and every lease of an earlier opening has
     /// ended.
-    pub async fn open(options: Options) -> Result<Opened> {
+    pub async fn open(mut options: Options) -> Result<Opened> {
         let data = options.data.clone();
         let embedded = matches!(options.address, Address::Embedded);
         let found = match &options.address {
@@ -133,6 +133,15 @@ impl Store {
             found => found.unwrap_or_default(),
         };
         let master = rekey::settle(&options.key_source(), &data, exists, &tenants)?;
+        if let Address::Cluster(cluster) = &options.address {
+            let objects = match options.objects.take() {
+                Some(objects) => objects,
+                None => objects::open(&options.address, &data)?,
+            };
+            let name = cluster.objects.to_string();
+            objects::probe(&*objects, &name, !exists).await?;
+            options.objects = Some(objects);
+        }
         Self::open_locked(options, lock, master).await
     }
 
@@ -150,10 +159,6 @@ impl Store {
             Some(objects) => objects.clone(),
             None => objects::open(&options.address, &data)?,
         };
-        if let Address::Cluster(cluster) = &options.address {
-            let name = cluster.objects.to_string();
-            objects::probe(&*objects, &name, options.create).await?;
-        }
         let catalog = open_catalog(&options, options.create).await?;
         let recovery = first_tenant(&catalog, &master, options.create).await?;
         let vault = Vault::new(objects, options.frame_cache);
@@ -290,8 +295,12 @@ fn node_id(data: &Path) -> Result<NodeId> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let id: NodeId = random()?;
             let half = data.join("node.making");
-            fs::write(&half, id).map_err(fail)?;
+            let mut file = fs::File::create(&half).map_err(fail)?;
+            file.write_all(&id).map_err(fail)?;
+            // Half a name, left by a power cut, would stop every later start.
+            file.sync_all().map_err(fail)?;
             fs::rename(&half, &path).map_err(fail)?;
+            keys::sync_parent(&path)?;
             Ok(id)
         }
         Err(error) => Err(fail(error)),

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use everpost_node::config::Config;
+use everpost_store::Cluster;
 
 use super::Cli;
 use crate::failure::Failure;
@@ -17,6 +18,18 @@ pub(crate) struct Global {
     pub(crate) tenant: Option<String>,
     pub(crate) key: Option<String>,
     pub(crate) json: bool,
+}
+
+impl Global {
+    /// Where the archive is, for people; without passwords.
+    pub(crate) fn place(&self) -> String {
+        let cluster = self.cluster.as_ref();
+        let cluster = cluster.and_then(|(catalog, objects)| Cluster::parse(catalog, objects).ok());
+        match cluster {
+            Some(cluster) => cluster.to_string(),
+            None => self.data.display().to_string(),
+        }
+    }
 }
 
 impl Cli {

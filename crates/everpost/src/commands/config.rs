@@ -1,6 +1,7 @@
 //! `everpost config`.
 
 use everpost_node::config::reference;
+use everpost_store::Address;
 use serde_json::json;
 
 use super::options;
@@ -15,8 +16,17 @@ pub(crate) fn run(global: &Global, command: &ConfigCommand) -> Result<Exit, Fail
             options(global)?;
             line("The configuration is well formed.")?;
         }
-        ConfigCommand::Show if global.json => object(&json!(global.config))?,
-        ConfigCommand::Show => line(global.config.to_toml()?.trim_end())?,
+        ConfigCommand::Show => {
+            let mut shown = global.config.clone();
+            if let Address::Cluster(cluster) = options(global)?.address {
+                shown.store.catalog = Some(cluster.catalog_for_people());
+                shown.store.objects = global.cluster.clone().map(|(_, objects)| objects);
+            }
+            match global.json {
+                true => object(&json!(shown))?,
+                false => line(shown.to_toml()?.trim_end())?,
+            }
+        }
         ConfigCommand::Reference => line(reference().trim_end())?,
     }
     Ok(Exit::Well)

@@ -75,7 +75,7 @@ pub(crate) fn show_recovery_key(global: &Global, recovery: &RecoveryKey) {
         );
         return;
     }
-    eprintln!("A new archive was made in {}.", global.data.display());
+    eprintln!("A new archive was made in {}.", global.place());
     eprintln!("Recovery key (shown once; write it down and keep it away from this machine):");
     eprintln!("\n    {}\n", recovery.display());
 }

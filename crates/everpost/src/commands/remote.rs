@@ -295,7 +295,7 @@ pub(crate) async fn status(global: &Global, service: &Service) -> Result<Exit, F
     let lag = storage.get("lag").cloned().unwrap_or_default();
     line(format!(
         "Archive     {} (open in a service)",
-        global.data.display()
+        global.place()
     ))?;
     line(format!(
         "Mail        {} messages, {} copies",

@@ -42,7 +42,7 @@ pub(crate) async fn run(global: &Global, command: StatusCommand) -> Result<Exit,
     };
     line(format!(
         "Archive     {} (tenant {})",
-        global.data.display(),
+        global.place(),
         tenant.name()
     ))?;
     line(format!(

@@ -12,6 +12,9 @@ fn figures_tell_of_counts_and_of_nobodys_mail() {
     let ann = service.sign_in("ann@example.org", PASSWORD);
     service.get(&ann, "/search?q=quetzalcoatlus").well();
     service.get(&ann, "/messages/00000000");
+    for invented in ["BREW", "TEAPOT"] {
+        service.curl(&["-X", invented], "/search");
+    }
     let url = service.ready["listeners"]["metrics"].as_str().unwrap();
     let scrape = || service.curl_to(&[], &format!("http://{url}/metrics"));
     let began = Instant::now();
@@ -34,11 +37,12 @@ fn figures_tell_of_counts_and_of_nobodys_mail() {
         "everpost_requests_total{method=\"GET\",route=\"/api/v1/search\",status=\"200\"} 1\n",
         "everpost_requests_total{method=\"GET\",route=\"/api/v1/messages/{id}\",status=\"404\"} 1\n",
         "everpost_request_seconds_count{route=\"/api/v1/search\"} 1\n",
+        "everpost_requests_total{method=\"other\",route=\"/api/v1/search\",status=\"405\"} 2\n",
         "\neverpost_admitted_copies_total 0\n",
     ] {
         assert!(text.contains(wanted), "{wanted} in {text}");
     }
-    for secret in ["quetzalcoatlus", "ann@", "example"] {
+    for secret in ["quetzalcoatlus", "ann@", "example", "TEAPOT"] {
         assert!(!text.contains(secret), "{secret} in {text}");
     }
     // Nothing else is told there.

@@ -1,7 +1,5 @@
 //! Carrying a decision out: one pack, then one transaction.
 
-use std::time::{Duration, Instant};
-
 use everpost_domain::log::EventKind;
 use object_store::ObjectStoreExt;
 use sqlx::AnyConnection;
@@ -25,9 +23,6 @@ use crate::vault::{FrameKind, PIECE, PackWriter, Run, WrittenPack, object_path};
 const LEVEL: i32 = 3;
 /// How often a group is decided again because another writer was faster.
 const ATTEMPTS: usize = 8;
-/// A pack that no row names yet is committed within this time or not at all: `fsck` takes one
-/// that is much older for an orphan.
-const UNNAMED: Duration = Duration::from_secs(3600);
 
 /// Where the new bytes of a group lie, by frame number of the group's pack.
 struct Stored {
@@ -87,18 +82,13 @@ impl Tenant {
             .await?;
         let guard = std::mem::take(&mut known.guard);
         let decision = decide(&self.state, items, known);
-        let began = Instant::now();
         let stored = self.write_pack(items, &decision).await?;
         let name = stored.pack.as_ref().map(|pack| pack.name);
         #[cfg(test)]
         self.state.gate.pass().await;
-        let committed = match began.elapsed() < UNNAMED {
-            true => {
-                self.write_rows(items, progress, &wanted, &guard, &decision, stored)
-                    .await
-            }
-            false => Err(StoreError::Guard),
-        };
+        let committed = self
+            .write_rows(items, progress, &wanted, &guard, &decision, stored)
+            .await;
         if let (Err(StoreError::Guard), Some(name)) = (&committed, name) {
             // Nobody will ever name this pack: remove it, or leave it to fsck.
             self.store
@@ -279,6 +269,7 @@ async fn insert_pack(
     let Some(pack) = &stored.pack else {
         return Ok(());
     };
+    pack.may_be_named()?;
     let row = values![
         ids.pack,
         state.id,

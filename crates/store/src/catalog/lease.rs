@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::AnyPool;
+use sqlx::{AnyConnection, AnyPool};
 use tokio::task::JoinHandle;
 
 use super::sql::{self, values};
@@ -49,7 +49,7 @@ impl Catalog {
             return Ok(Some(Arc::new(Lease { held: None })));
         }
         let (pool, work, holder) = (self.readers.clone(), work as i64, self.holder);
-        if !take(&pool, tenant, work, holder).await? {
+        if !take(&mut *self.read().await?, tenant, work, holder).await? {
             return Ok(None);
         }
         let renewal = tokio::spawn({
@@ -57,10 +57,12 @@ impl Catalog {
             async move {
                 loop {
                     tokio::time::sleep(RENEWAL).await;
-                    match take(&pool, tenant, work, holder).await {
-                        // The server may answer again before the term is over.
-                        Ok(true) | Err(_) => {}
-                        Ok(false) => return,
+                    // The server may answer again before the term is over.
+                    let Ok(mut db) = pool.acquire().await else {
+                        continue;
+                    };
+                    if let Ok(false) = take(&mut db, tenant, work, holder).await {
+                        return;
                     }
                 }
             }
@@ -77,10 +79,9 @@ impl Catalog {
 }
 
 /// Takes or renews a lease; false if somebody else has it.
-async fn take(pool: &AnyPool, tenant: i64, work: i64, holder: NodeId) -> Result<bool> {
-    let mut db = pool.acquire().await?;
+async fn take(db: &mut AnyConnection, tenant: i64, work: i64, holder: NodeId) -> Result<bool> {
     let row = values![tenant, work, holder.to_vec(), TERM];
-    let taken = sql::fetch_optional(&mut db, statements::TAKE_LEASE, row).await?;
+    let taken = sql::fetch_optional(db, statements::TAKE_LEASE, row).await?;
     Ok(taken.is_some())
 }
 

@@ -179,6 +179,7 @@ pub(crate) async fn list_pack(
     pack: &WrittenPack,
     generation: i64,
 ) -> Result<i64> {
+    pack.may_be_named()?;
     let id = take_ids(db, Counter::Pack, 1).await?;
     let first = take_ids(db, Counter::Frame, pack.frames.len()).await?;
     let signed = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);

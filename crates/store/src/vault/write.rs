@@ -8,6 +8,7 @@ use rayon::prelude::*;
 
 use super::pack::{self, FrameAt, Name, SealedFrame};
 use super::{PIECE, Upload, object_path, wrap_frame};
+use crate::clock::now_us;
 use crate::error::{Result, StoreError};
 use crate::keys::{TenantKeys, object_name};
 
@@ -16,6 +17,10 @@ use crate::keys::{TenantKeys, object_name};
 const FRAME: usize = 256 << 10;
 /// Closed frames are sealed and written when this much waits: bounds memory, feeds all cores.
 const WAITING: usize = 16 << 20;
+
+/// A pack is named by a row within this time or not at all, in µs: `fsck` takes an unnamed one
+/// that is much older for an orphan.
+const UNNAMED: i64 = 3_600_000_000;
 
 /// What a frame holds; runs of a kind are neighbours because they compress each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,12 +69,26 @@ pub(crate) struct WrittenPack {
     pub(crate) size: u64,
     /// By number.
     pub(crate) frames: Vec<WrittenFrame>,
+    /// When its writing began, µs since 1970.
+    began: i64,
+}
+
+impl WrittenPack {
+    /// [`StoreError::Guard`] for a pack that lay about unnamed for so long that somebody's `fsck`
+    /// may have taken it for an orphan, as when its writer was asleep.
+    pub(crate) fn may_be_named(&self) -> Result<()> {
+        match now_us() - self.began < UNNAMED {
+            true => Ok(()),
+            false => Err(StoreError::Guard),
+        }
+    }
 }
 
 /// A pack being filled.
 pub(crate) struct PackWriter {
     keys: Arc<TenantKeys>,
     name: Name,
+    began: i64,
     level: i32,
     frame: usize,
     upload: Upload,
@@ -93,6 +112,7 @@ impl PackWriter {
         Ok(PackWriter {
             keys,
             name,
+            began: now_us(),
             level,
             frame: FRAME,
             upload,
@@ -262,6 +282,25 @@ impl PackWriter {
             name: self.name,
             size,
             frames,
+            began: self.began,
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pack_that_lay_about_unnamed_is_given_up() {
+        let written = |age: i64| WrittenPack {
+            name: Name::default(),
+            size: 0,
+            frames: Vec::new(),
+            began: now_us() - age,
+        };
+        assert!(written(0).may_be_named().is_ok());
+        let late = written(UNNAMED + 1).may_be_named();
+        assert!(matches!(late, Err(StoreError::Guard)));
     }
 }

@@ -5,10 +5,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Verbs that the story does not call, each with its reason.
-const LEFT_OUT: [(&str, &str); 1] = [(
-    "Cluster::parse",
-    "reads an address and does nothing at it; its own tests read more of them",
-)];
+const LEFT_OUT: [(&str, &str); 2] = [
+    (
+        "Cluster::parse",
+        "reads an address and does nothing at it; its own tests read more of them",
+    ),
+    (
+        "Cluster::catalog_for_people",
+        "shows an address; its own tests look for secrets in it",
+    ),
+];
 
 /// A public function.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
