@@ -6,6 +6,7 @@
 //! arguments, bytes are slices, results are values.
 
 pub mod access;
+pub mod class;
 pub mod cut;
 pub mod digest;
 pub mod identity;

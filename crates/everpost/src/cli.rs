@@ -104,6 +104,9 @@ pub(crate) enum Command {
     Fsck(FsckCommand),
     /// Make few large packs of many small ones, strongly compressed; can be stopped at any time
     Compact(CompactCommand),
+    /// Storage classes: where mail rests at which age, how it is sealed, how long it is locked
+    #[command(subcommand, after_help = CLASS_EXAMPLES)]
+    Class(ClassCommand),
     /// The signed log of everything that was captured
     #[command(subcommand)]
     Log(LogCommand),
@@ -424,6 +427,30 @@ pub(crate) struct CompactCommand {
     /// How strongly to compress: packs written at a lower level are written again
     #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(i32).range(1..=22))]
     pub(crate) level: i32,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum ClassCommand {
+    /// Try a definition out, volumes included, and change nothing
+    Check {
+        /// The definition, in TOML
+        file: PathBuf,
+    },
+    /// Put a definition in force
+    Apply {
+        /// The definition, in TOML
+        file: PathBuf,
+    },
+    /// The classes and what rests in each
+    List,
+    /// The definition in force, as TOML
+    Show,
+    /// Move mail to the classes that want it, and lock what is to be locked
+    Move {
+        /// Only say what would move
+        #[arg(long)]
+        dry_run: bool,
+    },
 }
 
 #[derive(Subcommand)]

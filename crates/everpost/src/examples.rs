@@ -59,6 +59,24 @@ pub(crate) const GROUP_EXAMPLES: &str = "Examples:
   everpost group set brokers ann@example.org bob@example.org broker.example
   everpost search 'group:brokers sent:2024'";
 
+pub(crate) const CLASS_EXAMPLES: &str = "Examples:
+  everpost class check classes.toml        what is wrong with it; each volume is tried out
+  everpost class apply classes.toml
+  everpost class move --dry-run            a service moves mail every hour
+  everpost class list
+
+classes.toml, where mail of a year ago is locked for seven years:
+  [volume.locked]
+  address = \"s3://records?endpoint=https://s3.example.org\"
+  medium = \"worm\"
+
+  [[class]]
+  name = \"records\"
+  volume = \"locked\"
+  medium = \"worm\"
+  after = \"1y\"
+  keep = \"7y\"";
+
 pub(crate) const KEY_EXAMPLES: &str = "Examples:
   everpost key check                       which key opens which tenants
   everpost key check --recovery            does the key on this paper still open the archive?

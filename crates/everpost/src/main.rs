@@ -54,6 +54,7 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Verify(command) => commands::verify::run(&global, command).await,
         Command::Fsck(command) => commands::fsck::run(&global, command).await,
         Command::Compact(command) => commands::compact::run(&global, command).await,
+        Command::Class(command) => commands::class::run(&global, command).await,
         Command::Log(command) => commands::verify::log(&global, command).await,
         Command::Service(command) => commands::service::run(&global, command).await,
         Command::Up(command) => commands::up::run(&global, command).await,

@@ -16,7 +16,7 @@ use everpost_extract::{Extraction, Gap, Item, Limits, extract};
 /// Files of the corpus `name` below `folder`, by their paths there.
 fn corpus(name: &str, folder: &str) -> BTreeMap<String, Vec<u8>> {
     let mut files = BTreeMap::new();
-    let Some(dir) = std::env::var_os("EVERPOST_CORPUS") else {
+    let Some(dir) = std::env::var_os("EVERPOST_CORPUS").filter(|dir| !dir.is_empty()) else {
         return files;
     };
     let file = std::fs::File::open(PathBuf::from(dir).join(name)).unwrap();

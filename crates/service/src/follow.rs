@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use everpost_extract::{Pool, PoolOptions};
-use everpost_store::StoreError;
+use everpost_store::{StoreError, now_us};
 use tokio::task::JoinHandle;
 
 use crate::api::imports;
@@ -17,6 +17,8 @@ const EVERY: Duration = Duration::from_millis(500);
 const LATER: Duration = Duration::from_secs(10);
 /// After a server was out of reach.
 const SOON: Duration = Duration::from_secs(1);
+/// How often mail is moved to its storage class: what is to be locked is so within a day.
+const MOVE: Duration = Duration::from_secs(3600);
 /// How often objects are removed that nobody reads any more.
 const TIDY: Duration = Duration::from_secs(600);
 
@@ -39,6 +41,7 @@ pub(crate) async fn start(app: &App, readers: PoolOptions) -> Result<Background,
         tokio::spawn(follow(app.clone())),
         tokio::spawn(read(app.clone(), Pool::new(readers))),
         tokio::spawn(tidy(app.clone())),
+        tokio::spawn(settle(app.clone())),
     ]))
 }
 
@@ -70,6 +73,23 @@ async fn tidy(app: App) {
     loop {
         let removed = app.tenant.remove_doomed().await.map(drop);
         let pause = TIDY.max(pause("removing of old objects", removed));
+        tokio::select! {
+            () = app.stop.wait() => return,
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+/// Moves mail to its storage class and locks it there.
+async fn settle(app: App) {
+    loop {
+        let moved = app.tenant.move_classes(now_us(), false, |_| ()).await;
+        let done = moved.map(|report| {
+            for bad in report.bad {
+                tracing::error!(item = bad.item, what = bad.what, "left in its storage class");
+            }
+        });
+        let pause = MOVE.max(pause("moving to storage classes", done));
         tokio::select! {
             () = app.stop.wait() => return,
             () = tokio::time::sleep(pause) => {}

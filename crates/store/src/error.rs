@@ -43,6 +43,9 @@ pub enum StoreError {
         /// The newest this program knows.
         known: i64,
     },
+    /// A storage class keeps what was to go; nothing was changed.
+    #[error("locked: {0}")]
+    Locked(String),
     /// What a decision read changed before its commit; decide again.
     #[error("another writer was faster")]
     Guard,
@@ -86,6 +89,7 @@ impl StoreError {
             StoreError::Exists(_) => "E-EXISTS",
             StoreError::Invalid(_) => "E-INVALID",
             StoreError::Version { .. } => "E-VERSION",
+            StoreError::Locked(_) => "E-LOCKED",
             StoreError::Guard => "E-GUARD",
             StoreError::Unreachable(_) => "E-UNREACHABLE",
             StoreError::Sql(_) => "E-CATALOG",
@@ -112,6 +116,7 @@ impl StoreError {
                 "nothing acknowledged is lost; the same goes on when the server answers again"
             }
             StoreError::Version { .. } => "use a newer everpost",
+            StoreError::Locked(_) => "a lock ends at its date and nowhere before",
             StoreError::Index(_) => {
                 "`everpost reindex` builds the index again from the stored mail"
             }

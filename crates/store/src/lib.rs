@@ -15,6 +15,7 @@ mod admit;
 mod backup;
 mod cache;
 mod catalog;
+mod classes;
 mod clock;
 mod compact;
 mod copy;
@@ -57,6 +58,7 @@ pub use backup::{
     Restore, Restored, RestoredTenant, SnapshotInfo, list_backups, prune_backups, restore_backup,
     verify_backup,
 };
+pub use classes::{ClassFile, ClassInfo, MoveReport, Moved};
 pub use clock::now_us;
 pub use compact::{CompactOptions, CompactProgress, CompactReport};
 pub use delivery::Delivery;

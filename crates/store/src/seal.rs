@@ -1,6 +1,8 @@
-//! Authenticated encryption as the format uses it: AES-256-GCM, 12-byte nonces.
+//! Authenticated encryption as the format uses it: AES-256-GCM, where a storage class says so
+//! ChaCha20-Poly1305, both with 256-bit keys, 12-byte nonces and 16-byte tags.
 
-use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use everpost_domain::class::Cipher;
+use ring::aead::{AES_256_GCM, Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
 use ring::rand::{SecureRandom, SystemRandom};
 
 use crate::error::{Result, StoreError};
@@ -21,26 +23,51 @@ impl Key {
     }
 
     fn cipher(&self) -> Result<LessSafeKey> {
-        let key = UnboundKey::new(&AES_256_GCM, &self.0)
+        self.of(Cipher::Aes256Gcm)
+    }
+
+    fn of(&self, cipher: Cipher) -> Result<LessSafeKey> {
+        let algorithm = match cipher {
+            Cipher::Aes256Gcm => &AES_256_GCM,
+            Cipher::ChaCha20Poly1305 => &CHACHA20_POLY1305,
+        };
+        let key = UnboundKey::new(algorithm, &self.0)
             .map_err(|_| StoreError::Key("unusable key".into()))?;
         Ok(LessSafeKey::new(key))
     }
 
     /// Seals in place under a nonce that this key uses once.
     pub(crate) fn seal_once(&self, number: u64, aad: &[u8], plain: &mut Vec<u8>) -> Result<()> {
-        self.cipher()?
+        self.seal_once_by(Cipher::Aes256Gcm, number, aad, plain)
+    }
+
+    /// As [`Key::seal_once`], by a cipher that its reader knows of.
+    pub(crate) fn seal_once_by(
+        &self,
+        cipher: Cipher,
+        number: u64,
+        aad: &[u8],
+        plain: &mut Vec<u8>,
+    ) -> Result<()> {
+        self.of(cipher)?
             .seal_in_place_append_tag(numbered(number), Aad::from(aad), plain)
             .map_err(|_| StoreError::Key("sealing failed".into()))
     }
 
     /// Opens what [`Key::seal_once`] sealed; `None` if a bit differs.
-    pub(crate) fn open_once(
+    pub(crate) fn open_once(&self, number: u64, aad: &[u8], sealed: Vec<u8>) -> Option<Vec<u8>> {
+        self.open_once_by(Cipher::Aes256Gcm, number, aad, sealed)
+    }
+
+    /// Opens what [`Key::seal_once_by`] sealed; `None` if a bit differs.
+    pub(crate) fn open_once_by(
         &self,
+        cipher: Cipher,
         number: u64,
         aad: &[u8],
         mut sealed: Vec<u8>,
     ) -> Option<Vec<u8>> {
-        let cipher = self.cipher().ok()?;
+        let cipher = self.of(cipher).ok()?;
         let length = cipher
             .open_in_place(numbered(number), Aad::from(aad), &mut sealed)
             .ok()?

@@ -161,7 +161,11 @@ impl Store {
         };
         let catalog = open_catalog(&options, options.create).await?;
         let recovery = first_tenant(&catalog, &master, options.create).await?;
-        let vault = Vault::new(objects, options.frame_cache);
+        let credentials = match &options.address {
+            Address::Embedded => None,
+            Address::Cluster(cluster) => cluster.objects.credentials.clone(),
+        };
+        let vault = Vault::new(objects, credentials, options.frame_cache);
         let blocks = Arc::new(BlockCache::new(options.block_cache));
         let tenants = open_tenants(&catalog, &master, &blocks).await?;
         let inner = Inner {

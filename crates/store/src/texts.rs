@@ -16,6 +16,8 @@ use crate::catalog::{Counter, statements, take_ids};
 use crate::error::{Result, StoreError};
 use crate::follow::{Content, LARGEST_COPY};
 use crate::tenant::Tenant;
+use crate::objects::MAIN;
+use crate::vault::pack::Style;
 use crate::vault::{FrameKind, PackWriter, Run, list_pack};
 use everpost_domain::digest::Digest;
 
@@ -193,7 +195,7 @@ impl Tenant {
             return Ok(Vec::new());
         }
         let objects = self.store.vault.objects.clone();
-        let mut writer = PackWriter::create(objects, self.state.keys.clone(), LEVEL).await?;
+        let mut writer = PackWriter::create(objects, self.state.keys.clone(), Style::zstd(LEVEL)).await?;
         let mut runs = Vec::with_capacity(texts.len());
         for text in &texts {
             let bytes = text.extraction.text.as_bytes();
@@ -206,7 +208,7 @@ impl Tenant {
         let signed = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
         let mut tx = self.store.catalog.begin().await?;
         let first = match &pack {
-            Some(pack) => list_pack(&mut tx, self.id(), bucket.id, pack, 0).await?,
+            Some(pack) => list_pack(&mut tx, self.id(), (bucket.id, MAIN), pack, 0).await?,
             None => 0,
         };
         let mut ids = Vec::with_capacity(texts.len());

@@ -21,19 +21,19 @@ use crate::{
     Tagging, Tenant,
 };
 
-struct Node {
-    store: Store,
-    tenant: Tenant,
+pub(crate) struct Node {
+    pub(crate) store: Store,
+    pub(crate) tenant: Tenant,
 }
 
-struct Together {
+pub(crate) struct Together {
     postgres: Postgres,
-    objects: Seaweed,
+    pub(crate) objects: Seaweed,
     folder: tempfile::TempDir,
 }
 
 impl Together {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let together = Together {
             postgres: Postgres::start().unwrap(),
             objects: Seaweed::start().unwrap(),
@@ -44,7 +44,7 @@ impl Together {
         together
     }
 
-    async fn node(&self, name: &str) -> Node {
+    pub(crate) async fn node(&self, name: &str) -> Node {
         let (id, secret) = (self.objects.access_key(), self.objects.secret_key());
         let cluster = Cluster {
             catalog: self.postgres.url("mail"),
@@ -74,7 +74,7 @@ impl Together {
 }
 
 impl Node {
-    async fn admit(&self, mails: &[Vec<u8>]) -> Vec<Outcome> {
+    pub(crate) async fn admit(&self, mails: &[Vec<u8>]) -> Vec<Outcome> {
         let items = mails.iter().map(|mail| prepared(mail)).collect();
         self.tenant.admit(items, None).await.unwrap()
     }
@@ -88,6 +88,16 @@ impl Node {
             .len()
     }
 
+    /// Names of objects that a query gives.
+    pub(crate) async fn names(&self, text: &str) -> Vec<[u8; 16]> {
+        let mut db = self.store.inner.catalog.read().await.unwrap();
+        let rows: Vec<Vec<u8>> = sqlx::query_scalar(sqlx::AssertSqlSafe(text.to_string()))
+            .fetch_all(&mut *db)
+            .await
+            .unwrap();
+        rows.into_iter().map(|name| name.try_into().unwrap()).collect()
+    }
+
     /// Objects below a folder.
     async fn objects(&self, kind: &str) -> usize {
         let path = Object::from(format!("objects/{kind}"));
@@ -96,7 +106,7 @@ impl Node {
         found.len()
     }
 
-    async fn is_whole(&self, copies: u64) {
+    pub(crate) async fn is_whole(&self, copies: u64) {
         let report = self.store.fsck(false, |_| ()).await.unwrap();
         assert_eq!(report.bad, []);
         assert_eq!(self.found("").await, copies);

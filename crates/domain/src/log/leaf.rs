@@ -32,6 +32,9 @@ pub enum EventKind {
     /// 7: an account, token or case was made, changed or ended. Record:
     /// [`ActionRecord`](super::ActionRecord), its subject a line of text.
     Administered,
+    /// 8: something was asked for that a lock forbids, and was not done. Record:
+    /// [`ActionRecord`](super::ActionRecord), its subject a line of text.
+    Refused,
 }
 
 impl EventKind {
@@ -45,6 +48,7 @@ impl EventKind {
             EventKind::Exported => 5,
             EventKind::Accessed => 6,
             EventKind::Administered => 7,
+            EventKind::Refused => 8,
         }
     }
 
@@ -58,6 +62,7 @@ impl EventKind {
             EventKind::Exported,
             EventKind::Accessed,
             EventKind::Administered,
+            EventKind::Refused,
         ];
         all.into_iter().find(|kind| kind.code() == code)
     }

@@ -122,7 +122,8 @@ impl Record {
             EventKind::ImportWithdrawn
             | EventKind::Exported
             | EventKind::Accessed
-            | EventKind::Administered => ActionRecord::decode(bytes).map(Record::Action),
+            | EventKind::Administered
+            | EventKind::Refused => ActionRecord::decode(bytes).map(Record::Action),
             EventKind::Restored => ForkNotice::decode(bytes).map(Record::Fork),
         }
     }

@@ -101,6 +101,25 @@ pub fn format_rfc3339(unix: i64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
+/// Reads what [`format_rfc3339`] writes, with or without fractions of a second, which are dropped.
+pub fn parse_rfc3339(text: &str) -> Option<i64> {
+    let (date, time) = text.trim().strip_suffix('Z')?.split_once('T')?;
+    let number = |text: &str, digits: usize| -> Option<i64> {
+        (text.len() == digits && text.bytes().all(|byte| byte.is_ascii_digit()))
+            .then(|| text.parse().ok())?
+    };
+    let mut date = date.split('-');
+    let (year, month, day) = (date.next()?, date.next()?, date.next()?);
+    let small = |text: &str| number(text, 2).and_then(|value| u8::try_from(value).ok());
+    let days = days_from_civil(number(year, 4)?, small(month)?, small(day)?)?;
+    let mut time = time.split('.').next()?.split(':');
+    let (hour, minute, second) = (time.next()?, time.next()?, time.next()?);
+    let (hour, minute, second) = (number(hour, 2)?, number(minute, 2)?, number(second, 2)?);
+    let whole = date.next().is_none() && time.next().is_none();
+    (whole && hour < 24 && minute < 60 && second <= 60)
+        .then_some(days * DAY + hour * 3_600 + minute * 60 + second)
+}
+
 /// The date of an mbox `From ` line (`From ann@x.org Tue Jan  2 03:04:05 2024`), UTC
 /// where it names no zone.
 pub fn mbox_from_date(line: &[u8]) -> Option<i64> {

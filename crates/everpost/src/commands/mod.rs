@@ -4,6 +4,7 @@ pub(crate) mod backup;
 pub(crate) mod bench;
 pub(crate) mod bench_search;
 pub(crate) mod case;
+pub(crate) mod class;
 pub(crate) mod compact;
 pub(crate) mod config;
 pub(crate) mod export;

@@ -212,10 +212,11 @@ async fn actions(global: &Global, tenant: &Tenant, mut from: u64) -> Result<Exit
                 EventKind::ImportWithdrawn => "withdrawn",
                 EventKind::Exported => "exported",
                 EventKind::Accessed => "accessed",
+                EventKind::Refused => "refused",
                 _ => "administered",
             };
             let subject = match event.kind {
-                EventKind::Accessed | EventKind::Administered => {
+                EventKind::Accessed | EventKind::Administered | EventKind::Refused => {
                     String::from_utf8_lossy(&event.record.subject).into_owned()
                 }
                 // A job's number or a manifest's digest.

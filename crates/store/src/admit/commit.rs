@@ -15,8 +15,10 @@ use crate::clock::now_us;
 use crate::copy::{seal_head, seal_record, wrap_copy_key};
 use crate::error::{Result, StoreError};
 use crate::follow::FreshDoc;
+use crate::objects::MAIN;
 use crate::seal::Key;
 use crate::tenant::{Tenant, TenantState};
+use crate::vault::pack::Style;
 use crate::vault::{FrameKind, PIECE, PackWriter, Run, WrittenPack, object_path};
 
 /// Import stores at a fast level; compaction may raise it later.
@@ -109,7 +111,7 @@ impl Tenant {
             parts: Vec::new(),
         };
         let mut writer =
-            PackWriter::create(vault.objects.clone(), self.state.keys.clone(), LEVEL).await?;
+            PackWriter::create(vault.objects.clone(), self.state.keys.clone(), Style::zstd(LEVEL)).await?;
         let mut new_parts = decision.parts.iter().peekable();
         for copy in &decision.copies {
             let Some(item) = items.get(copy.item) else {
@@ -277,7 +279,8 @@ async fn insert_pack(
         pack.name.to_vec(),
         unsigned(pack.size),
         now,
-        0
+        0,
+        MAIN,
     ];
     sql::execute(db, statements::INSERT_PACK, row).await?;
     let rows = pack.frames.iter().enumerate().map(|(number, frame)| {

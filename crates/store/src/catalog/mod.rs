@@ -49,6 +49,8 @@ pub(crate) enum Counter {
     Tag = 21,
     Group = 22,
     Text = 16,
+    Volume = 17,
+    StorageClass = 18,
 }
 
 /// The name of a node: random, kept in its data directory.

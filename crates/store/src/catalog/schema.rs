@@ -7,7 +7,9 @@
 
 /// One step of the schema. Steps are never edited once released; new ones are appended
 /// (expand, migrate, contract), so that versions N and N-1 can run side by side.
-pub(super) const MIGRATIONS: &[&[&str]] = &[FIRST, FRAMES, SPLITS, FINDING, TEXTS, ACCESS, NODES];
+pub(super) const MIGRATIONS: &[&[&str]] = &[
+    FIRST, FRAMES, SPLITS, FINDING, TEXTS, ACCESS, NODES, CLASSES,
+];
 
 /// Tables small enough to be stored in key order without an id of their own.
 const FIRST: &[&str] = &[
@@ -19,7 +21,8 @@ const FIRST: &[&str] = &[
     // For stores that several processes share; an embedded store's lock ends every lease.
     "CREATE TABLE lease (tenant BIGINT NOT NULL, kind BIGINT NOT NULL, holder BLOB NOT NULL, generation BIGINT NOT NULL, until BIGINT NOT NULL, PRIMARY KEY (tenant, kind))",
     // -- vault ------------------------------------------------------------------------
-    // class 0: unlocked. release: month a WORM bucket opens, 0 for none.
+    // class: 0 new mail, 1 texts of attachments, else storage_class.id. release: month in which a
+    // locked bucket is free (12 times the year, and the month from 0), 0 for none.
     "CREATE TABLE bucket (id BIGINT PRIMARY KEY, tenant BIGINT NOT NULL, class BIGINT NOT NULL, release BIGINT NOT NULL)",
     "CREATE TABLE pack (id BIGINT PRIMARY KEY, tenant BIGINT NOT NULL, bucket BIGINT NOT NULL, name BLOB NOT NULL, size BIGINT NOT NULL, created BIGINT NOT NULL, generation BIGINT NOT NULL)",
     "CREATE TABLE frame (id BIGINT PRIMARY KEY, tenant BIGINT NOT NULL, pack BIGINT NOT NULL, number BIGINT NOT NULL, at BIGINT NOT NULL, sealed BIGINT NOT NULL, plain BIGINT NOT NULL, kind BIGINT NOT NULL, key BLOB NOT NULL)",
@@ -139,6 +142,21 @@ const TEXTS: &[&str] = &[
 const NODES: &[&str] = &[
     "ALTER TABLE store ADD COLUMN commits BIGINT NOT NULL DEFAULT 0",
     "CREATE TABLE doomed (tenant BIGINT NOT NULL, kind BIGINT NOT NULL, name BLOB NOT NULL, at BIGINT NOT NULL, PRIMARY KEY (tenant, kind, name))",
+];
+
+/// Storage classes and the volumes that they rest on; `about`: sealed, as `classes.toml` has it.
+/// `place`: the order of classes; -1 for one that is kept only because mail rests in it. Ids of
+/// classes begin at 2. A pack is on a volume (0: the store's own place), locked there until `locked`
+/// (µs since 1970; 0: not locked).
+const CLASSES: &[&str] = &[
+    "CREATE TABLE volume (id BIGINT PRIMARY KEY, tenant BIGINT NOT NULL, about BLOB NOT NULL)",
+    "CREATE TABLE storage_class (id BIGINT PRIMARY KEY, tenant BIGINT NOT NULL, place BIGINT NOT NULL, about BLOB NOT NULL)",
+    "ALTER TABLE pack ADD COLUMN volume BIGINT NOT NULL DEFAULT 0",
+    "ALTER TABLE pack ADD COLUMN locked BIGINT NOT NULL DEFAULT 0",
+    "ALTER TABLE doomed ADD COLUMN volume BIGINT NOT NULL DEFAULT 0",
+    "ALTER TABLE doomed ADD COLUMN locked BIGINT NOT NULL DEFAULT 0",
+    // Movers go through what rests in a bucket.
+    "CREATE INDEX copy_of_bucket ON copy (tenant, bucket, id) WHERE bucket > 1",
 ];
 
 /// The newest schema this program knows.

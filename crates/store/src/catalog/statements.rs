@@ -36,9 +36,9 @@ pub(crate) const INSERT_TENANT: &str =
 pub(crate) const REWRAP_TENANT: &str = "UPDATE tenant SET by_master = $2 WHERE id = $1";
 pub(crate) const REWRAP_RECOVERY: &str = "UPDATE tenant SET by_recovery = $2 WHERE id = $1";
 pub(crate) const COUNT_ROWS: &str = "SELECT (SELECT COUNT(*) FROM bucket) + (SELECT COUNT(*) FROM pack) + (SELECT COUNT(*) FROM frame) + (SELECT COUNT(*) FROM part) + (SELECT COUNT(*) FROM copy) + (SELECT COUNT(*) FROM instance) + (SELECT COUNT(*) FROM copy_part) + (SELECT COUNT(*) FROM link) + (SELECT COUNT(*) FROM pin) + (SELECT COUNT(*) FROM mailbox) + (SELECT COUNT(*) FROM folder) + (SELECT COUNT(*) FROM delivery) + (SELECT COUNT(*) FROM owner) + (SELECT COUNT(*) FROM placement) + (SELECT COUNT(*) FROM event) + (SELECT COUNT(*) FROM log) + (SELECT COUNT(*) FROM follower) + (SELECT COUNT(*) FROM split) + (SELECT COUNT(*) FROM job) + (SELECT COUNT(*) FROM job_error) + (SELECT COUNT(*) FROM part_text) + (SELECT COUNT(*) FROM copy_text)";
-pub(crate) const ALL_PACKS: &str = "SELECT name FROM pack";
+pub(crate) const ALL_PACKS: &str = "SELECT name, volume FROM pack";
 pub(crate) const ALL_SPLITS: &str = "SELECT name FROM split";
-pub(crate) const ALL_DOOMED: &str = "SELECT name FROM doomed WHERE kind = $1";
+pub(crate) const ALL_DOOMED: &str = "SELECT name, volume FROM doomed WHERE kind = $1";
 /// Every lease ends, and its next generation is above `$1` and above all it had.
 pub(crate) const RAISE_LEASES: &str = "UPDATE lease SET until = 0, generation = CASE WHEN generation < $1 THEN $1 ELSE generation + 1 END";
 /// SQLite only: writes the catalog as it is now into a new file.
@@ -58,13 +58,13 @@ pub(crate) const BUCKETS: &str =
     "SELECT id FROM bucket WHERE tenant = $1 AND class = $2 AND release = $3";
 pub(crate) const INSERT_BUCKET: &str =
     "INSERT INTO bucket (id, tenant, class, release) VALUES ($1, $2, $3, $4)";
-pub(crate) const INSERT_PACK: &str = "INSERT INTO pack (id, tenant, bucket, name, size, created, generation) VALUES ($1, $2, $3, $4, $5, $6, $7)";
+pub(crate) const INSERT_PACK: &str = "INSERT INTO pack (id, tenant, bucket, name, size, created, generation, volume) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
 pub(crate) const INSERT_FRAMES: Batch = Batch {
     before: "INSERT INTO frame (id, tenant, pack, number, at, sealed, plain, kind, key) VALUES",
     columns: 9,
     after: "",
 };
-pub(crate) const FRAME: &str = "SELECT frame.id, pack.name, frame.number, frame.at, frame.sealed, frame.plain, frame.key FROM frame JOIN pack ON pack.id = frame.pack WHERE frame.tenant = $1 AND frame.id = $2";
+pub(crate) const FRAME: &str = "SELECT frame.id, pack.name, frame.number, frame.at, frame.sealed, frame.plain, frame.key, pack.volume FROM frame JOIN pack ON pack.id = frame.pack WHERE frame.tenant = $1 AND frame.id = $2";
 pub(crate) const INSERT_PARTS: Batch = Batch {
     before: "INSERT INTO part (id, tenant, bucket, prefix, address, size, frame, at) VALUES",
     columns: 8,
@@ -231,12 +231,12 @@ pub(crate) const SET_FOLLOWER: &str = "INSERT INTO follower (tenant, kind, seq) 
 
 /// kind: 1 packs, 2 splits.
 pub(crate) const DOOM: Batch = Batch {
-    before: "INSERT INTO doomed (tenant, kind, name, at) VALUES",
-    columns: 4,
+    before: "INSERT INTO doomed (tenant, kind, name, at, volume, locked) VALUES",
+    columns: 6,
     after: " ON CONFLICT (tenant, kind, name) DO NOTHING",
 };
 pub(crate) const DOOMED_BEFORE: &str =
-    "SELECT kind, name FROM doomed WHERE tenant = $1 AND at <= $2";
+    "SELECT kind, name, volume FROM doomed WHERE tenant = $1 AND at <= $2 AND locked <= $3";
 pub(crate) const FORGET_DOOMED: &str =
     "DELETE FROM doomed WHERE tenant = $1 AND kind = $2 AND name = $3";
 
@@ -346,12 +346,12 @@ pub(crate) const PARTS_OF_COPIES: Batch = Batch {
 // -- fsck ----------------------------------------------------------------------------------
 
 /// Packs of one class: 0 mail, 1 texts of attachments.
-pub(crate) const PACKS: &str = "SELECT pack.id, pack.name, pack.size FROM pack LEFT JOIN bucket ON bucket.id = pack.bucket WHERE pack.tenant = $1 AND COALESCE(bucket.class, 0) = $2 ORDER BY pack.id";
+pub(crate) const PACKS: &str = "SELECT pack.id, pack.name, pack.size, pack.volume FROM pack LEFT JOIN bucket ON bucket.id = pack.bucket WHERE pack.tenant = $1 AND (COALESCE(bucket.class, 0) = 1) = ($2 = 1) ORDER BY pack.id";
 /// Which part has which text, of texts in a pack.
 pub(crate) const DELETE_COPY_TEXTS_OF_PACK: &str = "DELETE FROM copy_text WHERE tenant = $1 AND text IN (SELECT part_text.id FROM part_text JOIN frame ON frame.id = part_text.frame WHERE part_text.tenant = $1 AND part_text.length > 0 AND frame.pack = $2)";
 pub(crate) const DELETE_TEXTS_OF_PACK: &str = "DELETE FROM part_text WHERE tenant = $1 AND length > 0 AND frame IN (SELECT id FROM frame WHERE tenant = $1 AND pack = $2)";
 /// Columns as `read_frame_row` reads them.
-pub(crate) const FRAMES_OF_PACK: &str = "SELECT frame.id, pack.name, frame.number, frame.at, frame.sealed, frame.plain, frame.key FROM frame JOIN pack ON pack.id = frame.pack WHERE frame.tenant = $1 AND frame.pack = $2 ORDER BY frame.number";
+pub(crate) const FRAMES_OF_PACK: &str = "SELECT frame.id, pack.name, frame.number, frame.at, frame.sealed, frame.plain, frame.key, pack.volume FROM frame JOIN pack ON pack.id = frame.pack WHERE frame.tenant = $1 AND frame.pack = $2 ORDER BY frame.number";
 pub(crate) const ADMITTED_SEQS: &str =
     "SELECT seq FROM event WHERE tenant = $1 AND kind = 1 AND seq < $2";
 pub(crate) const COPY_LOOKUPS: &str = "SELECT id, prefix, header_key, frame FROM copy WHERE tenant = $1 AND (frame, id) > ($2, $3) ORDER BY frame, id LIMIT 1024";
@@ -384,8 +384,9 @@ pub(crate) const PINS_WITHOUT_COPY: &str = "SELECT pin.id FROM pin LEFT JOIN cop
 // -- compaction ----------------------------------------------------------------------------
 
 /// Packs of mail with the ids of their first and last frame, their plain bytes, and those of
-/// them in frames as large as a piece. Packs of texts are left as they are.
-pub(crate) const PACKS_TO_COMPACT: &str = "SELECT pack.id, pack.name, pack.bucket, pack.size, pack.generation, COALESCE(MIN(frame.id), 0), COALESCE(MAX(frame.id), -1), CAST(COALESCE(SUM(frame.plain), 0) AS BIGINT), CAST(COALESCE(SUM(CASE WHEN frame.plain >= 4194304 THEN frame.plain ELSE 0 END), 0) AS BIGINT) FROM pack JOIN bucket ON bucket.id = pack.bucket AND bucket.class <> 1 LEFT JOIN frame ON frame.pack = pack.id WHERE pack.tenant = $1 GROUP BY pack.id, pack.name, pack.bucket, pack.size, pack.generation ORDER BY pack.bucket, pack.id";
+/// them in frames as large as a piece. Packs of texts are left as they are, and those of storage
+/// classes, which are written as their class says.
+pub(crate) const PACKS_TO_COMPACT: &str = "SELECT pack.id, pack.name, pack.bucket, pack.size, pack.generation, COALESCE(MIN(frame.id), 0), COALESCE(MAX(frame.id), -1), CAST(COALESCE(SUM(frame.plain), 0) AS BIGINT), CAST(COALESCE(SUM(CASE WHEN frame.plain >= 4194304 THEN frame.plain ELSE 0 END), 0) AS BIGINT) FROM pack JOIN bucket ON bucket.id = pack.bucket AND bucket.class = 0 LEFT JOIN frame ON frame.pack = pack.id WHERE pack.tenant = $1 GROUP BY pack.id, pack.name, pack.bucket, pack.size, pack.generation ORDER BY pack.bucket, pack.id";
 pub(crate) const SET_GENERATION: &str =
     "UPDATE pack SET generation = $3 WHERE tenant = $1 AND id = $2";
 /// Columns as `CopyRow` reads them.
@@ -406,6 +407,44 @@ pub(crate) const MOVE_PARTS: Batch = Batch {
 };
 pub(crate) const DELETE_FRAMES_OF_PACK: &str = "DELETE FROM frame WHERE tenant = $1 AND pack = $2";
 pub(crate) const DELETE_PACK: &str = "DELETE FROM pack WHERE tenant = $1 AND id = $2";
+
+// -- storage classes -----------------------------------------------------------------------
+
+pub(crate) const VOLUMES: &str = "SELECT id, about FROM volume WHERE tenant = $1 ORDER BY id";
+pub(crate) const SET_VOLUME: &str = "INSERT INTO volume (id, tenant, about) VALUES ($1, $2, $3) ON CONFLICT (id) DO UPDATE SET about = excluded.about";
+pub(crate) const CLASSES: &str =
+    "SELECT id, place, about FROM storage_class WHERE tenant = $1 ORDER BY place, id";
+pub(crate) const SET_CLASS: &str = "INSERT INTO storage_class (id, tenant, place, about) VALUES ($1, $2, $3, $4) ON CONFLICT (id) DO UPDATE SET place = excluded.place, about = excluded.about";
+pub(crate) const PLACE_CLASS: &str =
+    "UPDATE storage_class SET place = $3 WHERE tenant = $1 AND id = $2";
+pub(crate) const COPIES_BY_CLASS: &str = "SELECT bucket.class, COUNT(*), CAST(SUM(copy.size) AS BIGINT) FROM copy JOIN bucket ON bucket.id = copy.bucket WHERE copy.tenant = $1 GROUP BY bucket.class";
+pub(crate) const PACKS_BY_CLASS: &str = "SELECT bucket.class, COUNT(*), CAST(SUM(pack.size) AS BIGINT), CAST(SUM(CASE WHEN bucket.release <> 0 AND pack.locked = 0 THEN 1 ELSE 0 END) AS BIGINT), MIN(pack.locked), MAX(pack.locked) FROM pack JOIN bucket ON bucket.id = pack.bucket WHERE pack.tenant = $1 GROUP BY bucket.class";
+pub(crate) const PACKS_BY_VOLUME: &str = "SELECT volume, COUNT(*), MAX(locked) FROM pack WHERE tenant = $1 AND volume <> 0 GROUP BY volume ORDER BY volume";
+/// Buckets of mail; `$2` is the class of texts.
+pub(crate) const MAIL_BUCKETS: &str =
+    "SELECT id, class, release FROM bucket WHERE tenant = $1 AND class <> $2 ORDER BY id";
+/// Columns as `CopyRow` reads them, and the place in the log.
+pub(crate) const COPIES_IN_BUCKET: &str = "SELECT copy.id, copy.day, copy.digest, copy.size, copy.held_from, copy.event, copy.bucket, copy.frame, copy.at, copy.run, copy.key, copy.head, copy.record, event.seq FROM copy JOIN event ON event.id = copy.event WHERE copy.tenant = $1 AND copy.bucket = $2 AND copy.id > $3 ORDER BY copy.id LIMIT 512";
+pub(crate) const RELOCATE_COPIES: Batch = Batch {
+    before: "WITH wanted (tenant, id, old_bucket, old_frame, bucket, frame, at) AS (VALUES",
+    columns: 7,
+    after: ") UPDATE copy SET bucket = wanted.bucket, frame = wanted.frame, at = wanted.at FROM wanted WHERE copy.tenant = wanted.tenant AND copy.id = wanted.id AND copy.bucket = wanted.old_bucket AND copy.frame = wanted.old_frame",
+};
+pub(crate) const DELETE_COPY_PARTS: Batch = Batch {
+    before: "WITH wanted (tenant, copy) AS (VALUES",
+    columns: 2,
+    after: ") DELETE FROM copy_part WHERE EXISTS (SELECT 1 FROM wanted WHERE copy_part.tenant = wanted.tenant AND copy_part.copy = wanted.copy)",
+};
+pub(crate) const DELETE_IDLE_PARTS: Batch = Batch {
+    before: "WITH wanted (tenant, id) AS (VALUES",
+    columns: 2,
+    after: ") DELETE FROM part WHERE EXISTS (SELECT 1 FROM wanted WHERE part.tenant = wanted.tenant AND part.id = wanted.id) AND NOT EXISTS (SELECT 1 FROM copy_part WHERE copy_part.part = part.id)",
+};
+pub(crate) const PACKS_TO_LOCK: &str = "SELECT pack.id, pack.name, pack.volume, bucket.release FROM pack JOIN bucket ON bucket.id = pack.bucket WHERE pack.tenant = $1 AND bucket.release <> 0 AND pack.locked = 0 ORDER BY pack.id";
+pub(crate) const SET_LOCKED: &str =
+    "UPDATE pack SET locked = $3 WHERE tenant = $1 AND id = $2 AND locked < $3";
+/// Packs of mail in which no run lies that anything names.
+pub(crate) const IDLE_PACKS: &str = "SELECT pack.id, pack.name, pack.volume, pack.locked FROM pack JOIN bucket ON bucket.id = pack.bucket AND bucket.class <> 1 WHERE pack.tenant = $1 AND NOT EXISTS (SELECT 1 FROM frame JOIN copy ON copy.tenant = frame.tenant AND copy.frame = frame.id WHERE frame.pack = pack.id) AND NOT EXISTS (SELECT 1 FROM frame JOIN part ON part.tenant = frame.tenant AND part.frame = frame.id WHERE frame.pack = pack.id) AND NOT EXISTS (SELECT 1 FROM frame JOIN instance ON instance.tenant = frame.tenant AND instance.frame = frame.id WHERE frame.pack = pack.id)";
 
 pub(crate) const TASKS: &str = "SELECT job, what FROM task WHERE tenant = $1 ORDER BY job";
 pub(crate) const INSERT_TASK: &str = "INSERT INTO task (tenant, job, what) VALUES ($1, $2, $3) ON CONFLICT (tenant, job) DO UPDATE SET what = excluded.what";

@@ -9,7 +9,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use everpost_domain::message::Head;
 
 /// What is known of a mail.
-pub(super) struct Talk {
+pub(crate) struct Talk {
     /// Its row.
     pub(super) copy: i64,
     /// When it was sent, seconds since 1970; 0 if unknown.
@@ -23,7 +23,7 @@ pub(super) struct Talk {
 
 /// Where a mail belongs: neighbours have neighbouring keys. When its conversation began,
 /// which conversation, when it was sent.
-pub(super) type Order = (i64, u64, i64);
+pub(crate) type Order = (i64, u64, i64);
 
 fn hash(value: impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
@@ -32,7 +32,7 @@ fn hash(value: impl Hash) -> u64 {
 }
 
 impl Talk {
-    pub(super) fn new(copy: i64, head: &Head) -> Self {
+    pub(crate) fn new(copy: i64, head: &Head) -> Self {
         let (subject, is_reply) = normal(&head.subject);
         Talk {
             copy,
@@ -71,7 +71,7 @@ fn normal(subject: &str) -> (String, bool) {
 }
 
 /// The order of all of them.
-pub(super) fn order(mut talks: Vec<Talk>) -> HashMap<i64, Order> {
+pub(crate) fn order(mut talks: Vec<Talk>) -> HashMap<i64, Order> {
     talks.sort_by_key(|talk| (talk.sent, talk.copy));
     let mut by_id: HashMap<u64, u64> = HashMap::new();
     let mut by_subject: HashMap<u64, u64> = HashMap::new();

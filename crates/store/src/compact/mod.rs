@@ -15,7 +15,7 @@
 //! A new frame has a new key and the old key's row is deleted, so that what was erased
 //! before cannot be opened from the old objects either.
 
-mod conversation;
+pub(crate) mod conversation;
 mod plan;
 mod rewrite;
 #[cfg(test)]

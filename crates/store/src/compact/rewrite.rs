@@ -12,7 +12,9 @@ use super::window::{Item, Window};
 use crate::catalog::sql::{self, Value, values};
 use crate::catalog::statements;
 use crate::error::{Result, StoreError};
+use crate::objects::MAIN;
 use crate::tenant::Tenant;
+use crate::vault::pack::Style;
 use crate::vault::{
     FrameKind, FrameRow, ObjectKind, PIECE, PackWriter, Run, WrittenPack, list_pack, object_path,
 };
@@ -51,7 +53,7 @@ impl Tenant {
         let level = level(packs, options);
         let objects = self.store.vault.objects.clone();
         let zstd = i32::try_from(level).unwrap_or(options.level);
-        let mut writer = PackWriter::create(objects, self.state.keys.clone(), zstd)
+        let mut writer = PackWriter::create(objects, self.state.keys.clone(), Style::zstd(zstd))
             .await?
             .framed(options.frame);
         let mut moved = Vec::with_capacity(window.items.len() + window.large.len());
@@ -157,6 +159,7 @@ impl Tenant {
         for (number, frame) in (0i64..).zip(&pack.frames) {
             let row = FrameRow {
                 id: number,
+                volume: MAIN,
                 pack: pack.name,
                 number: u32::try_from(number).unwrap_or(u32::MAX),
                 place: frame.place,
@@ -198,7 +201,7 @@ impl Tenant {
         if let Some(written) = &written {
             let bucket = packs.first().map_or(self.state.bucket, |pack| pack.bucket);
             let (id, pack) = (self.id(), &written.pack);
-            let first = list_pack(&mut tx, id, bucket, pack, written.level).await?;
+            let first = list_pack(&mut tx, id, (bucket, MAIN), pack, written.level).await?;
             for (kind, statement) in [
                 (FrameKind::Skeleton, &statements::MOVE_COPIES),
                 (FrameKind::Part, &statements::MOVE_PARTS),

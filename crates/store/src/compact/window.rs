@@ -219,6 +219,7 @@ impl Tenant {
 fn copy_of(row: &FrameRow) -> FrameRow {
     FrameRow {
         id: row.id,
+        volume: row.volume,
         pack: row.pack,
         number: row.number,
         place: row.place,

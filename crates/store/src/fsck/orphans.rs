@@ -6,7 +6,7 @@ use std::path::{Path as FilePath, PathBuf};
 use everpost_domain::log::Tile;
 use futures::TryStreamExt;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt};
+use object_store::ObjectStore;
 
 use super::FsckReport;
 use crate::address::Address;
@@ -14,6 +14,7 @@ use crate::catalog::sql::{self, Columns, values};
 use crate::catalog::statements;
 use crate::clock::now_us;
 use crate::error::{Result, StoreError};
+use crate::objects::MAIN;
 use crate::store::Store;
 use crate::vault::{ObjectKind, object_path};
 
@@ -24,26 +25,27 @@ const YOUNG: i64 = 24 * 3_600_000_000;
 impl Store {
     /// Finds orphans and, where that is safe, removes them.
     pub(super) async fn fsck_orphans(&self, repair: bool, report: &mut FsckReport) -> Result<()> {
-        let mut named = HashSet::new();
+        // By volume: what rests on one and has the name of an object on another is its own.
+        let mut named: HashSet<(i64, Path)> = HashSet::new();
         let mut db = self.inner.catalog.read().await?;
+        let mut name = |kind: &str, rows: Vec<sqlx::any::AnyRow>| {
+            for row in rows {
+                // A name that is no name belongs to a row that was reported.
+                if let Ok(name) = row.array(0) {
+                    named.insert((row.int(1).unwrap_or(MAIN), object_path(kind, &name)));
+                }
+            }
+        };
         for (kind, statement) in [
             ("packs", statements::ALL_PACKS),
             ("splits", statements::ALL_SPLITS),
         ] {
-            for row in sql::fetch(&mut db, statement, vec![]).await? {
-                // A name that is no name belongs to a row that was reported.
-                if let Ok(name) = row.array(0) {
-                    named.insert(object_path(kind, &name));
-                }
-            }
+            name(kind, sql::fetch(&mut db, statement, vec![]).await?);
         }
         for kind in ObjectKind::ALL {
             let doomed = values![kind as i64];
-            for row in sql::fetch(&mut db, statements::ALL_DOOMED, doomed).await? {
-                if let Ok(name) = row.array(0) {
-                    named.insert(object_path(kind.folder(), &name));
-                }
-            }
+            let rows = sql::fetch(&mut db, statements::ALL_DOOMED, doomed).await?;
+            name(kind.folder(), rows);
         }
         let mut sizes = Vec::new();
         for tenant in self.tenants() {
@@ -53,30 +55,35 @@ impl Store {
         }
         drop(db);
         let embedded = matches!(self.inner.options.address, Address::Embedded);
-        let objects = &self.inner.vault.objects;
-        let found: Vec<_> = objects
-            .list(Some(&Path::from("objects")))
-            .try_collect()
-            .await?;
         // While truth is damaged, an object that nothing names may be what a row named.
         let whole = report.bad.is_empty();
-        for object in found {
-            let path = object.location;
-            if named.contains(&path) || is_tile(&sizes, path.as_ref()) || !is_ours(path.as_ref()) {
-                continue;
-            }
-            // Another node may be about to name it.
-            let age = now_us() - object.last_modified.timestamp_micros();
-            if !embedded && age < YOUNG {
-                continue;
-            }
-            if repair && whole {
-                objects.delete(&path).await?;
-                report
-                    .repaired
-                    .push(format!("{path}: removed, no row names it"));
-            } else {
-                report.orphans.push(path.to_string());
+        for (volume, open) in self.inner.vault.volumes.all() {
+            let found: Vec<_> = open
+                .objects
+                .list(Some(&Path::from("objects")))
+                .try_collect()
+                .await?;
+            for object in found {
+                let path = object.location;
+                let known = (volume, path.clone());
+                if named.contains(&known)
+                    || (volume == MAIN && is_tile(&sizes, path.as_ref()))
+                    || !is_ours(path.as_ref())
+                {
+                    continue;
+                }
+                // Another node may be about to name it.
+                let age = now_us() - object.last_modified.timestamp_micros();
+                if !embedded && age < YOUNG {
+                    continue;
+                }
+                if repair && whole && open.remove(&path).await? {
+                    report
+                        .repaired
+                        .push(format!("{path}: removed, no row names it"));
+                } else {
+                    report.orphans.push(path.to_string());
+                }
             }
         }
         self.unfinished(repair, report)

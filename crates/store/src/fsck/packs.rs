@@ -2,7 +2,6 @@
 //! rows say.
 
 use bytes::Bytes;
-use object_store::ObjectStoreExt;
 use sqlx::AnyConnection;
 
 use super::FsckReport;
@@ -15,7 +14,7 @@ use crate::vault::pack::{self, Name, Survey};
 use crate::vault::{FrameRow, ObjectKind, frame_label, object_path, read_frame_row};
 use crate::verify::{Bad, Stage, VerifyProgress};
 
-/// Classes of buckets.
+/// Classes of buckets; what is not texts is mail.
 const MAIL: i64 = 0;
 const TEXTS: i64 = 1;
 
@@ -27,6 +26,10 @@ impl Tenant {
         progress: &mut (impl FnMut(VerifyProgress) + Send),
     ) -> Result<()> {
         let mut db = self.store.catalog.read().await?;
+        self.store
+            .vault
+            .learn_volumes(&mut db, &self.state.keys)
+            .await?;
         let packs = sql::fetch(&mut db, statements::PACKS, values![self.id(), MAIL]).await?;
         let total = packs.len() as u64;
         for (done, row) in (1..).zip(&packs) {
@@ -34,7 +37,7 @@ impl Tenant {
             let id = row.int(0)?;
             match row.array(1) {
                 Ok(name) => {
-                    self.fsck_pack(&mut db, id, &name, row.int(2)?, &mut report.bad)
+                    self.fsck_pack(&mut db, id, (row.int(3)?, &name), row.int(2)?, &mut report.bad)
                         .await?
                 }
                 Err(error) => report.bad.push(Bad::of(format!("pack row {id}"), error)?),
@@ -57,7 +60,7 @@ impl Tenant {
             report.checked += 1;
             let (id, name) = (row.int(0)?, row.array(1)?);
             let mut bad = Vec::new();
-            self.fsck_pack(&mut db, id, &name, row.int(2)?, &mut bad)
+            self.fsck_pack(&mut db, id, (row.int(3)?, &name), row.int(2)?, &mut bad)
                 .await?;
             if bad.is_empty() || !repair {
                 report.bad.extend(bad);
@@ -92,18 +95,19 @@ impl Tenant {
         &self,
         db: &mut AnyConnection,
         id: i64,
-        name: &Name,
+        (volume, name): (i64, &Name),
         size: i64,
         bad: &mut Vec<Bad>,
     ) -> Result<()> {
         let path = object_path("packs", name);
-        let bytes = match self.store.vault.objects.get(&path).await {
-            Ok(found) => found.bytes().await.map_err(crate::StoreError::from),
+        let volume = self.store.vault.volumes.of(volume)?;
+        let bytes = match volume.get(&path).await {
+            Ok(bytes) => Ok(bytes),
             Err(object_store::Error::NotFound { .. }) => {
                 bad.push(Bad::new(path, "the object is missing"));
                 return Ok(());
             }
-            Err(error) => Err(error.into()),
+            Err(error) => Err(crate::StoreError::from(error)),
         };
         let bytes = match bytes {
             Ok(bytes) => bytes,

@@ -4,6 +4,8 @@ use bytes::Bytes;
 use object_store::path::Path;
 use object_store::{Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 
+use super::ObjectLock;
+use crate::clock::now_us;
 use crate::error::{Result, StoreError};
 use crate::keys::object_name;
 
@@ -87,6 +89,50 @@ async fn in_parts(objects: &dyn ObjectStore, path: &Path) -> Result<Option<&'sta
         return Ok(Some("puts the parts of a large object together wrongly"));
     }
     Ok(None)
+}
+
+/// So long is the object locked that a probe of Object Lock leaves behind, in seconds.
+const LOCKED: i64 = 60;
+
+/// Locks a small object for a minute and tries to remove it. A store that takes the lock and
+/// forgets it, or removes what is locked, is refused by name. The object stays until its date.
+pub(crate) async fn probe_lock(
+    objects: &dyn ObjectStore,
+    lock: &ObjectLock,
+    name: &str,
+) -> Result<()> {
+    let refuse = |lie: &str| {
+        Err(StoreError::Invalid(format!(
+            "{name} cannot be worm: it {lie}; use a bucket that was made with Object Lock"
+        )))
+    };
+    let hex: String = object_name()?
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let path = Path::from_iter(["probe", hex.as_str()]);
+    objects.put(&path, PutPayload::from_static(b"locked")).await?;
+    let until = now_us() / 1_000_000 + LOCKED;
+    let locked = match lock.retain(&path, until).await {
+        Ok(()) => lock.retention(&path).await?,
+        Err(StoreError::Object(_)) => None,
+        Err(error) => return Err(error),
+    };
+    if !locked.is_some_and(|locked| locked.compliance && locked.until >= until) {
+        objects.delete(&path).await?;
+        return refuse("has no Object Lock");
+    }
+    for version in lock.versions(&path).await? {
+        if lock.remove_version(&path, &version).await? {
+            return refuse("removes what is locked");
+        }
+    }
+    if lock.retain(&path, until - LOCKED / 2).await.is_ok()
+        && lock.retention(&path).await?.is_none_or(|now| now.until < until)
+    {
+        return refuse("makes locks shorter");
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -5,7 +5,6 @@
 //! the row a moment before still finds the object. Its key is gone with the row: what remains
 //! cannot be opened by who reads it later.
 
-use object_store::ObjectStoreExt;
 use sqlx::AnyConnection;
 
 use super::object_path;
@@ -15,6 +14,7 @@ use crate::catalog::sql::{self, Columns, values};
 use crate::catalog::statements;
 use crate::clock::now_us;
 use crate::error::Result;
+use crate::objects::MAIN;
 use crate::tenant::Tenant;
 
 /// So long may another node go on reading what it looked up, in µs, and so far may clocks differ.
@@ -40,20 +40,48 @@ impl ObjectKind {
     }
 }
 
+/// An object that goes.
+pub(crate) struct Doomed {
+    pub(crate) name: Name,
+    pub(crate) volume: i64,
+    /// Until when it is locked there, µs since 1970; 0 if it is not.
+    pub(crate) locked: i64,
+}
+
 impl Tenant {
-    /// Dooms objects, in the transaction that takes their rows away.
+    /// Dooms objects in the store's own place, in the transaction that takes their rows away.
     pub(crate) async fn doom(
         &self,
         db: &mut AnyConnection,
         kind: ObjectKind,
         names: impl IntoIterator<Item = Name>,
     ) -> Result<()> {
+        let unlocked = |name| Doomed {
+            name,
+            volume: MAIN,
+            locked: 0,
+        };
+        let doomed = names.into_iter().map(unlocked).collect();
+        self.doom_on(db, kind, doomed).await
+    }
+
+    /// As [`Tenant::doom`], of objects on any volume.
+    pub(crate) async fn doom_on(
+        &self,
+        db: &mut AnyConnection,
+        kind: ObjectKind,
+        doomed: Vec<Doomed>,
+    ) -> Result<()> {
         let now = now_us();
-        let row = |name: Name| values![self.id(), kind as i64, name.to_vec(), now];
-        let rows = names.into_iter().map(row).collect();
+        let row = |doomed: Doomed| {
+            let name = doomed.name.to_vec();
+            values![self.id(), kind as i64, name, now, doomed.volume, doomed.locked]
+        };
+        let rows = doomed.into_iter().map(row).collect();
         statements::DOOM.execute(db, rows).await?;
         Ok(())
     }
+
 
     /// Removes doomed objects that nobody reads any more; returns how many. What cannot be removed
     /// now is removed another time.
@@ -63,8 +91,12 @@ impl Tenant {
             Address::Cluster(_) => GRACE,
         };
         let mut db = self.store.catalog.read().await?;
-        let before = values![self.id(), now_us() - grace];
+        let before = values![self.id(), now_us() - grace, now_us()];
         let rows = sql::fetch(&mut db, statements::DOOMED_BEFORE, before).await?;
+        if !rows.is_empty() {
+            let vault = &self.store.vault;
+            vault.learn_volumes(&mut db, &self.state.keys).await?;
+        }
         drop(db);
         let mut gone = Vec::new();
         for row in &rows {
@@ -74,15 +106,10 @@ impl Tenant {
             let Some(folder) = folder.map(ObjectKind::folder) else {
                 continue;
             };
-            match self
-                .store
-                .vault
-                .objects
-                .delete(&object_path(folder, &name))
-                .await
-            {
-                Ok(()) | Err(object_store::Error::NotFound { .. }) => gone.push((kind, name)),
-                Err(_) => {}
+            let path = object_path(folder, &name);
+            let volume = self.store.vault.volumes.of(row.int(2)?)?;
+            if let Ok(true) = volume.remove(&path).await {
+                gone.push((kind, name));
             }
         }
         if gone.is_empty() {

@@ -18,10 +18,11 @@ use crate::catalog::{Counter, statements, take_ids};
 use crate::clock::now_us;
 use crate::error::{Result, StoreError};
 use crate::keys::TenantKeys;
+use crate::objects::{Credentials, Volumes};
 use crate::seal::Key;
 use pack::{FrameAt, Name};
 
-pub(crate) use doom::ObjectKind;
+pub(crate) use doom::{Doomed, ObjectKind};
 pub(crate) use upload::Upload;
 pub(crate) use write::{FrameKind, PackWriter, Run, WrittenPack};
 
@@ -31,13 +32,17 @@ pub(crate) const PIECE: usize = 4 << 20;
 
 /// The object store and the frames opened last.
 pub(crate) struct Vault {
+    /// The store's own place.
     pub(crate) objects: Arc<dyn ObjectStore>,
+    /// That, and what storage classes rest on.
+    pub(crate) volumes: Arc<Volumes>,
     frames: Cache<i64, Bytes>,
 }
 
 /// One frame as the catalog knows it.
 pub(crate) struct FrameRow {
     pub(crate) id: i64,
+    pub(crate) volume: i64,
     pub(crate) pack: Name,
     pub(crate) number: u32,
     pub(crate) place: FrameAt,
@@ -57,9 +62,20 @@ pub(crate) fn object_path(kind: &str, name: &Name) -> Path {
 }
 
 impl Vault {
-    pub(crate) fn new(objects: Arc<dyn ObjectStore>, cache_bytes: usize) -> Self {
+    pub(crate) fn new(
+        objects: Arc<dyn ObjectStore>,
+        credentials: Credentials,
+        cache_bytes: usize,
+    ) -> Self {
+        let volumes = Arc::new(Volumes::new(objects, credentials));
+        Self::over(volumes, cache_bytes)
+    }
+
+    /// The same volumes with nothing opened: what it gives comes from the objects.
+    pub(crate) fn over(volumes: Arc<Volumes>, cache_bytes: usize) -> Self {
         Vault {
-            objects,
+            objects: volumes.main(),
+            volumes,
             frames: Cache::new(cache_bytes),
         }
     }
@@ -81,7 +97,13 @@ impl Vault {
         let key = keys
             .unwrap(&frame_label(&row.pack, row.number), &row.key)
             .ok_or_else(|| StoreError::damaged(item(), "its key does not open"))?;
-        let bytes = match self.objects.get_range(&path, row.place.range()).await {
+        let volume = self.volumes.of(row.volume)?;
+        let open = |bytes: &Bytes| {
+            pack::open_frame(keys.tenant, &row.pack, row.number, &key, bytes)
+                .map_err(|what| StoreError::damaged(item(), what))
+        };
+        let range = row.place.range();
+        let bytes = match volume.get_range(&path, range.clone()).await {
             Ok(bytes) => bytes,
             Err(object_store::Error::NotFound { .. }) => {
                 return Err(StoreError::damaged(
@@ -91,15 +113,21 @@ impl Vault {
             }
             Err(error) => {
                 // A truncated object shows as a range that cannot be read.
-                let size = self.objects.head(&path).await?.size;
-                if size < row.place.range().end {
+                let size = volume.objects.head(&path).await?.size;
+                if size < range.end {
                     return Err(StoreError::damaged(item(), "the object ends before it"));
                 }
                 return Err(error.into());
             }
         };
-        pack::open_frame(keys.tenant, &row.pack, row.number, &key, &bytes)
-            .map_err(|what| StoreError::damaged(item(), what))
+        match open(&bytes) {
+            Ok(plain) => Ok(plain),
+            // Somebody may have put another object over one that was locked.
+            Err(error) => match volume.first_version(&path, range).await {
+                Some(first) => open(&first),
+                None => Err(error),
+            },
+        }
     }
 
     /// Hands the bytes of a run to `out`, piece by piece.
@@ -117,8 +145,11 @@ impl Vault {
             let plain = match self.frames.get(&frame) {
                 Some(plain) => plain,
                 None => {
-                    self.frame(keys, &frame_row(db, keys.tenant, frame).await?)
-                        .await?
+                    let row = frame_row(db, keys.tenant, frame).await?;
+                    if !self.volumes.knows(row.volume) {
+                        self.learn_volumes(db, keys).await?;
+                    }
+                    self.frame(keys, &row).await?
                 }
             };
             let here = plain
@@ -152,7 +183,7 @@ pub(crate) async fn frame_row(db: &mut AnyConnection, tenant: i64, frame: i64) -
     read_frame_row(&row)
 }
 
-/// Reads a row of id, pack name, number, at, sealed, plain, key.
+/// Reads a row of id, pack name, number, at, sealed, plain, key, volume.
 pub(crate) fn read_frame_row(row: &sqlx::any::AnyRow) -> Result<FrameRow> {
     let number = |column| -> Result<u32> {
         u32::try_from(row.int(column)?)
@@ -160,6 +191,7 @@ pub(crate) fn read_frame_row(row: &sqlx::any::AnyRow) -> Result<FrameRow> {
     };
     Ok(FrameRow {
         id: row.int(0)?,
+        volume: row.int(7)?,
         pack: row.array(1)?,
         number: number(2)?,
         place: FrameAt {
@@ -171,11 +203,12 @@ pub(crate) fn read_frame_row(row: &sqlx::any::AnyRow) -> Result<FrameRow> {
     })
 }
 
-/// Rows of a durable pack and its frames; returns the id of the first frame.
+/// Rows of a durable pack and its frames, in a bucket on a volume; returns the id of the first
+/// frame.
 pub(crate) async fn list_pack(
     db: &mut AnyConnection,
     tenant: i64,
-    bucket: i64,
+    (bucket, volume): (i64, i64),
     pack: &WrittenPack,
     generation: i64,
 ) -> Result<i64> {
@@ -184,7 +217,7 @@ pub(crate) async fn list_pack(
     let first = take_ids(db, Counter::Frame, pack.frames.len()).await?;
     let signed = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
     let (name, size) = (pack.name.to_vec(), signed(pack.size));
-    let row = values![id, tenant, bucket, name, size, now_us(), generation];
+    let row = values![id, tenant, bucket, name, size, now_us(), generation, volume];
     sql::execute(db, statements::INSERT_PACK, row).await?;
     let rows = (0i64..).zip(&pack.frames).map(|(number, frame)| {
         values![

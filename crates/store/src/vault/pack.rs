@@ -1,5 +1,7 @@
 //! The pack format (docs/format.md, Pack): frames sealed one by one in a container.
 
+use everpost_domain::class::{Cipher, Compression};
+
 use crate::error::{Result, StoreError};
 use crate::seal::{Key, TAG};
 
@@ -13,6 +15,26 @@ const TRAILER: usize = 16;
 pub(crate) const PREAMBLE: u64 = 24;
 /// A frame holds at most this many bytes: one 4 MiB piece and what was open before it.
 pub(crate) const FRAME_MAX: usize = (4 << 20) + (64 << 10);
+
+/// How the frames of a pack are written; each says so in its header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Style {
+    pub(crate) compression: Compression,
+    pub(crate) cipher: Cipher,
+}
+
+impl Style {
+    /// Compressed at a level of zstd, sealed as usual.
+    pub(crate) fn zstd(level: i32) -> Self {
+        Style {
+            compression: Compression::Zstd(level),
+            cipher: Cipher::default(),
+        }
+    }
+}
+
+/// Ciphers as frame headers name them.
+const CIPHERS: [(u8, Cipher); 2] = [(1, Cipher::Aes256Gcm), (2, Cipher::ChaCha20Poly1305)];
 
 /// A pack's random name.
 pub(crate) type Name = [u8; 16];
@@ -66,24 +88,32 @@ pub(crate) fn seal_frame(
     pack: &Name,
     number: u32,
     plain: &[u8],
-    level: i32,
+    style: Style,
 ) -> Result<SealedFrame> {
     let damaged = |what: &str| StoreError::damaged(format!("frame {number}"), what);
     let plain_length = u32::try_from(plain.len()).map_err(|_| damaged("too large"))?;
-    let packed = zstd::bulk::compress(plain, level).map_err(|error| damaged(&error.to_string()))?;
-    let (codec, mut body) = if packed.len() < plain.len() {
-        (1, packed)
-    } else {
-        (0, plain.to_vec())
+    let packed = match style.compression {
+        Compression::None => None,
+        Compression::Zstd(level) => {
+            let packed = zstd::bulk::compress(plain, level);
+            Some(packed.map_err(|error| damaged(&error.to_string()))?)
+        }
     };
+    let (codec, mut body) = match packed.filter(|packed| packed.len() < plain.len()) {
+        Some(packed) => (1, packed),
+        None => (0, plain.to_vec()),
+    };
+    let cipher = CIPHERS.iter().find(|(_, cipher)| *cipher == style.cipher);
+    let cipher = cipher.map_or(1, |(code, _)| *code);
     let sealed_length = u32::try_from(body.len() + TAG).map_err(|_| damaged("too large"))?;
     let mut bytes = Vec::with_capacity(HEADER + body.len() + TAG);
-    bytes.extend_from_slice(&[b'F', b'R', codec, 1]);
+    bytes.extend_from_slice(&[b'F', b'R', codec, cipher]);
     bytes.extend_from_slice(&number.to_le_bytes());
     bytes.extend_from_slice(&sealed_length.to_le_bytes());
     bytes.extend_from_slice(&plain_length.to_le_bytes());
     let key = Key::random()?;
-    key.seal_once(0, &aad(tenant, pack, number, &bytes), &mut body)?;
+    let aad = aad(tenant, pack, number, &bytes);
+    key.seal_once_by(style.cipher, 0, &aad, &mut body)?;
     bytes.extend_from_slice(&body);
     Ok(SealedFrame {
         bytes,
@@ -111,7 +141,7 @@ pub(crate) fn open_frame(
         return Err("its body is cut off");
     }
     let plain = key
-        .open_once(0, &aad(tenant, pack, number, header), body.to_vec())
+        .open_once_by(head.cipher, 0, &aad(tenant, pack, number, header), body.to_vec())
         .ok_or("its seal does not match")?;
     if head.plain as usize > FRAME_MAX {
         return Err("its length is out of bounds");
@@ -130,19 +160,22 @@ pub(crate) fn open_frame(
 
 struct Header {
     codec: u8,
+    cipher: Cipher,
     number: u32,
     sealed: u32,
     plain: u32,
 }
 
 fn read_header(header: &[u8]) -> Option<Header> {
-    let ([b'F', b'R', codec, 1], numbers) = header.split_first_chunk::<4>()? else {
+    let ([b'F', b'R', codec, cipher], numbers) = header.split_first_chunk::<4>()? else {
         return None;
     };
+    let (_, cipher) = CIPHERS.iter().find(|(code, _)| code == cipher)?;
     let (number, lengths) = numbers.split_first_chunk::<4>()?;
     let (sealed, plain) = lengths.split_first_chunk::<4>()?;
     Some(Header {
         codec: *codec,
+        cipher: *cipher,
         number: u32::from_le_bytes(*number),
         sealed: u32::from_le_bytes(*sealed),
         plain: u32::from_le_bytes(plain.try_into().ok()?),
@@ -296,7 +329,7 @@ mod tests {
         let frames: Vec<SealedFrame> = [b"hello ".repeat(1000), vec![], b"x".to_vec()]
             .iter()
             .enumerate()
-            .map(|(number, plain)| seal_frame(3, &name, number as u32, plain, 3).unwrap())
+            .map(|(number, plain)| seal_frame(3, &name, number as u32, plain, Style::zstd(3)).unwrap())
             .collect();
         for frame in &frames {
             let sealed = (frame.bytes.len() - HEADER) as u32;

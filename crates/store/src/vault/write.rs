@@ -6,7 +6,7 @@ use bytes::Bytes;
 use object_store::ObjectStore;
 use rayon::prelude::*;
 
-use super::pack::{self, FrameAt, Name, SealedFrame};
+use super::pack::{self, FrameAt, Name, SealedFrame, Style};
 use super::{PIECE, Upload, object_path, wrap_frame};
 use crate::clock::now_us;
 use crate::error::{Result, StoreError};
@@ -89,7 +89,7 @@ pub(crate) struct PackWriter {
     keys: Arc<TenantKeys>,
     name: Name,
     began: i64,
-    level: i32,
+    style: Style,
     frame: usize,
     upload: Upload,
     next: u32,
@@ -100,11 +100,11 @@ pub(crate) struct PackWriter {
 }
 
 impl PackWriter {
-    /// A new pack; `level` is zstd's.
+    /// A new pack.
     pub(crate) async fn create(
         objects: Arc<dyn ObjectStore>,
         keys: Arc<TenantKeys>,
-        level: i32,
+        style: Style,
     ) -> Result<Self> {
         let name = object_name()?;
         let mut upload = Upload::new(objects, object_path("packs", &name));
@@ -113,7 +113,7 @@ impl PackWriter {
             keys,
             name,
             began: now_us(),
-            level,
+            style,
             frame: FRAME,
             upload,
             next: 0,
@@ -230,7 +230,7 @@ impl PackWriter {
     async fn flush(&mut self) -> Result<()> {
         self.closed_bytes = 0;
         let closed = std::mem::take(&mut self.closed);
-        let (keys, name, level) = (self.keys.clone(), self.name, self.level);
+        let (keys, name, style) = (self.keys.clone(), self.name, self.style);
         /// Number, kind, frame, wrapped key.
         type Sealed = (u32, FrameKind, SealedFrame, Vec<u8>);
         let sealed: Vec<Result<Sealed>> = tokio::task::spawn_blocking(move || {
@@ -238,7 +238,7 @@ impl PackWriter {
                 .into_par_iter()
                 .map(|frame| {
                     let sealed =
-                        pack::seal_frame(keys.tenant, &name, frame.number, &frame.plain, level)?;
+                        pack::seal_frame(keys.tenant, &name, frame.number, &frame.plain, style)?;
                     let wrapped = wrap_frame(&keys, &name, frame.number, &sealed.key)?;
                     Ok((frame.number, frame.kind, sealed, wrapped))
                 })

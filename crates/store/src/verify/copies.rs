@@ -56,7 +56,7 @@ struct Part {
 impl Tenant {
     /// The vault with nothing opened: what it gives comes from the object store.
     pub(crate) fn fresh_vault(&self) -> Arc<Vault> {
-        Arc::new(Vault::new(self.store.vault.objects.clone(), FRAMES))
+        Arc::new(Vault::over(self.store.vault.volumes.clone(), FRAMES))
     }
 
     /// Reads every copy back, in the order in which they lie.
