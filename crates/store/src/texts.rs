@@ -22,7 +22,7 @@ use crate::vault::{FrameKind, PackWriter, Run, list_pack};
 use everpost_domain::digest::Digest;
 
 /// Buckets of derived things; mail's are 0.
-const DERIVED: i64 = 1;
+pub(crate) const DERIVED: i64 = 1;
 
 /// zstd's level: texts are written once and rarely read.
 const LEVEL: i32 = 6;

@@ -55,7 +55,7 @@ pub(crate) const BYTES_OF_SPLITS: &str = "SELECT CAST(COALESCE(SUM(size), 0) AS 
 // -- vault ---------------------------------------------------------------------------------
 
 pub(crate) const BUCKETS: &str =
-    "SELECT id FROM bucket WHERE tenant = $1 AND class = $2 AND release = $3";
+    "SELECT id FROM bucket WHERE tenant = $1 AND class = $2 AND release = $3 ORDER BY id LIMIT 1";
 pub(crate) const INSERT_BUCKET: &str =
     "INSERT INTO bucket (id, tenant, class, release) VALUES ($1, $2, $3, $4)";
 pub(crate) const INSERT_PACK: &str = "INSERT INTO pack (id, tenant, bucket, name, size, created, generation, volume) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";

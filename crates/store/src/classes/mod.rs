@@ -32,14 +32,13 @@ use crate::error::{Result, StoreError};
 use crate::keys::TenantKeys;
 use crate::objects::{MAIN, probe};
 use crate::tenant::Tenant;
+use crate::texts::DERIVED;
 use crate::vault::Vault;
 use crate::verify::Bad;
 
 pub use definition::ClassFile;
 use definition::NamedVolume;
 
-/// The number of the class of texts of attachments; those of storage classes begin after it.
-const TEXTS: i64 = 1;
 /// The place of a class that is kept only because mail rests in it.
 const FORMER: i64 = -1;
 const SECOND: i64 = 1_000_000;
@@ -182,8 +181,8 @@ impl Tenant {
             let known = old.iter().find(|row| row.class.name == class.name);
             let id = match known {
                 Some(row) => row.id,
-                // 0 and 1 are not classes that anybody defines.
-                None => take_ids(&mut tx, Counter::StorageClass, 1).await? + TEXTS,
+                // New mail and texts of attachments have numbers of their own before it.
+                None => take_ids(&mut tx, Counter::StorageClass, 1).await? + DERIVED,
             };
             let about = serde_json::to_vec(class).map_err(definition::unreadable)?;
             let row = values![id, self.id(), place, names.seal(b"class", &about)?];

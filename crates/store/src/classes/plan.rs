@@ -7,13 +7,14 @@ use everpost_domain::query;
 use roaring::RoaringTreemap;
 
 use super::relocate::Target;
-use super::{FORMER, MoveReport, Moved, Row, SECOND, TEXTS};
+use super::{FORMER, MoveReport, Moved, Row, SECOND};
 use crate::catalog::sql::{self, Columns, values};
 use crate::catalog::statements;
 use crate::copy::CopyRow;
 use crate::error::Result;
 use crate::search::Scope;
 use crate::tenant::Tenant;
+use crate::texts::DERIVED;
 
 /// Raw bytes that are moved together: about a pack, and held in memory once.
 const WINDOW: u64 = 48 << 20;
@@ -60,7 +61,7 @@ impl Tenant {
         }
         let classes: Vec<StorageClass> = rows.iter().map(|row| row.class.clone()).collect();
         let wanted = self.wanted(&classes).await?;
-        let buckets = sql::fetch(&mut db, statements::MAIL_BUCKETS, values![self.id(), TEXTS]);
+        let buckets = sql::fetch(&mut db, statements::MAIL_BUCKETS, values![self.id(), DERIVED]);
         let mut waiting: BTreeMap<(usize, Option<Month>), Waiting> = BTreeMap::new();
         for row in buckets.await? {
             let bucket = Bucket {

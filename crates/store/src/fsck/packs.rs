@@ -10,13 +10,13 @@ use crate::catalog::statements;
 use crate::error::Result;
 use crate::follow::Follower;
 use crate::tenant::Tenant;
+use crate::texts::DERIVED;
 use crate::vault::pack::{self, Name, Survey};
 use crate::vault::{FrameRow, ObjectKind, frame_label, object_path, read_frame_row};
 use crate::verify::{Bad, Stage, VerifyProgress};
 
-/// Classes of buckets; what is not texts is mail.
+/// The class of new mail; whatever is not texts is mail.
 const MAIL: i64 = 0;
-const TEXTS: i64 = 1;
 
 impl Tenant {
     /// Reads every pack whole.
@@ -55,7 +55,7 @@ impl Tenant {
     /// damaged is forgotten, and read again from the mail by the next `everpost extract`.
     pub(super) async fn fsck_texts(&self, repair: bool, report: &mut FsckReport) -> Result<()> {
         let mut db = self.store.catalog.read().await?;
-        let packs = sql::fetch(&mut db, statements::PACKS, values![self.id(), TEXTS]).await?;
+        let packs = sql::fetch(&mut db, statements::PACKS, values![self.id(), DERIVED]).await?;
         for row in packs {
             report.checked += 1;
             let (id, name) = (row.int(0)?, row.array(1)?);

@@ -1,6 +1,6 @@
 //! Rows: those that refer to others, and columns that follow from others.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use everpost_domain::digest::Digest;
 use everpost_domain::identity::Facts;
@@ -13,6 +13,7 @@ use crate::catalog::statements;
 use crate::copy::CopyRow;
 use crate::error::Result;
 use crate::tenant::{Tenant, mailbox_key};
+use crate::texts::DERIVED;
 use crate::verify::Bad;
 
 /// Each statement gives the ids of rows that are wrong; what they are, and how.
@@ -147,6 +148,12 @@ impl Tenant {
         }
         self.fsck_names(&mut db, report).await?;
         self.fsck_parts(&mut db, report).await?;
+        let texts = values![self.id(), DERIVED];
+        let rows = sql::fetch(&mut db, statements::MAIL_BUCKETS, texts).await?;
+        let buckets = rows
+            .iter()
+            .map(|row| row.int(0))
+            .collect::<Result<HashSet<i64>>>()?;
         let mut after = (i64::MIN, i64::MIN);
         loop {
             let lookups = sql::fetch(
@@ -172,6 +179,11 @@ impl Tenant {
                 // What cannot be read is named by whoever reads the copy back.
                 if let Ok(copy) = CopyRow::read(&row) {
                     self.fsck_copy(&copy, clear, report)?;
+                    if !buckets.contains(&copy.bucket) {
+                        let item = format!("copy {}", copy.digest);
+                        let what = "its bucket is not one of this tenant's mail";
+                        report.bad.push(Bad::new(item, what));
+                    }
                 }
             }
         }
@@ -211,11 +223,6 @@ impl Tenant {
             report
                 .bad
                 .push(Bad::new(&item, "its header key is not that of its head"));
-        }
-        if copy.bucket != self.state.bucket {
-            report
-                .bad
-                .push(Bad::new(&item, "its bucket is not one of this tenant's"));
         }
         Ok(())
     }

@@ -55,12 +55,6 @@ struct RetentionXml {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct LegalHoldXml {
-    status: Option<String>,
-}
-
-#[derive(Deserialize)]
 struct VersionsXml {
     #[serde(default, rename = "Version")]
     versions: Vec<VersionXml>,
@@ -109,29 +103,6 @@ impl ObjectLock {
             compliance: found.mode.as_deref() == Some("COMPLIANCE"),
             until,
         }))
-    }
-
-    /// Turns the legal hold of the newest version of an object on or off: while it is on, the
-    /// object stays, whatever its date.
-    pub(crate) async fn hold(&self, path: &Path, on: bool) -> Result<()> {
-        let status = if on { "ON" } else { "OFF" };
-        let body = format!(
-            "<LegalHold xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Status>{status}</Status></LegalHold>"
-        );
-        let answer = self.ask(Method::PUT, path, "legal-hold", body).await?;
-        self.done(answer, path, "set its legal hold").map(drop)
-    }
-
-    /// Whether the newest version of an object is held.
-    pub(crate) async fn is_held(&self, path: &Path) -> Result<bool> {
-        match self.ask(Method::GET, path, "legal-hold", String::new()).await? {
-            Answer::Done(xml) => {
-                let found: LegalHoldXml = self.read(path, &xml)?;
-                Ok(found.status.as_deref() == Some("ON"))
-            }
-            Answer::Without => Ok(false),
-            Answer::Forbidden => Err(self.refused(path, "tell its legal hold")),
-        }
     }
 
     /// The versions of an object that hold bytes, newest first.

@@ -2,6 +2,7 @@
 
 mod admit;
 mod backup;
+mod classes;
 mod export;
 mod holdings;
 mod jobs;
@@ -33,6 +34,7 @@ pub(super) async fn tell(story: &mut Story) {
     export::tell(story).await;
     spool::tell(story).await;
     upkeep::tell(story).await;
+    classes::tell(story).await;
     // Everything lies elsewhere now, and nothing of it may have changed.
     opening::again(story).await;
     admit::later(story).await;
