@@ -12,8 +12,10 @@
 mod access;
 mod address;
 mod admit;
+mod arrival;
 mod backup;
 mod cache;
+mod carry;
 mod catalog;
 mod clock;
 mod compact;
@@ -24,6 +26,8 @@ mod explain;
 mod export;
 mod follow;
 mod fsck;
+#[cfg(test)]
+mod golden;
 mod holdings;
 pub mod index;
 mod job;
@@ -33,6 +37,7 @@ mod objects;
 mod read;
 mod record;
 mod rekey;
+mod relocate;
 mod seal;
 mod search;
 mod spool;
@@ -57,6 +62,7 @@ pub use backup::{
     Restore, Restored, RestoredTenant, SnapshotInfo, list_backups, prune_backups, restore_backup,
     verify_backup,
 };
+pub use catalog::portable::TableDigest;
 pub use clock::now_us;
 pub use compact::{CompactOptions, CompactProgress, CompactReport};
 pub use delivery::Delivery;
@@ -71,6 +77,7 @@ pub use keys::{KeySource, MasterKey, RecoveryKey};
 pub use objects::open as open_objects;
 pub use read::{CopyInfo, Place};
 pub use rekey::{KeyState, Rekeyed, check_recovery, recover_key};
+pub use relocate::{Destination, Relocated, RelocationPlan, RelocationProgress, RelocationStage};
 pub use search::{
     Area, By, Conversation, ConversationItem, Cursor, FacetCount, Facets, Group, HitSnippet,
     MonthCount, Months, Order, Reason, ReasonPlace, SavedSearch, Scope, SearchHit, SearchPage,

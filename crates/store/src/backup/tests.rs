@@ -123,6 +123,7 @@ impl Machine {
 
     fn restore(&self, data: &Path, keys: BackupKeys) -> Restore {
         Restore {
+            address: crate::Address::Embedded,
             repo: self.path("repo"),
             snapshot: None,
             data: data.to_path_buf(),
@@ -633,7 +634,7 @@ async fn what_a_crash_left_is_used_or_cleared() {
     fs::rename(machine.path("new.key"), machine.path("new.key.new")).unwrap();
     let opened = Store::open(Options::new(&data)).await.unwrap();
     all_there(&opened.store.tenant(None).unwrap(), &ids).await;
-    assert!(machine.path("new.key").exists() && !data.join("restoring").exists());
+    assert!(machine.path("new.key").exists() && !data.join("arriving").exists());
 }
 
 #[tokio::test(flavor = "multi_thread")]
