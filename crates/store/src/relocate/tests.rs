@@ -375,7 +375,7 @@ async fn a_move_that_dies_leaves_the_archive_here() {
 
     // A place that holds something is never written to.
     let (store, _tenant) = open(&world.directory("home")).await;
-    assert_eq!(store.relocate(&to, |_| ()).await.unwrap().earlier, true);
+    assert!(store.relocate(&to, |_| ()).await.unwrap().earlier);
     let other = world.cluster("other");
     world
         .postgres
