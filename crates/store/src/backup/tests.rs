@@ -614,7 +614,9 @@ async fn what_a_crash_left_is_used_or_cleared() {
     );
     fs::write(&source, kept).unwrap();
     let partial = machine.path("new.partial");
-    fs::write(partial.join(&name), "half").unwrap();
+    let half = partial.join(&name);
+    fs::create_dir_all(half.parent().unwrap()).unwrap();
+    fs::write(half, "half").unwrap();
     fs::write(partial.join("catalog.db"), "half").unwrap();
     fs::write(partial.join("catalog.db-wal"), "half").unwrap();
     fs::write(machine.path("new.key.new"), "half").unwrap();

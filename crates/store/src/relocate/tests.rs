@@ -180,8 +180,8 @@ async fn an_archive_moves_to_servers_and_back_while_it_goes_on() {
     };
     let (store, tenant) = open(&home).await;
     let mut wanted = Acknowledged::new();
-    let mut supply = mails(3000, Some(40), 21).into_iter();
-    for _ in 0..6 {
+    let mut supply = mails(2800, Some(40), 21).into_iter();
+    for _ in 0..4 {
         let group: Vec<Vec<u8>> = supply.by_ref().take(50).collect();
         let items = group.iter().map(|mail| prepared(mail)).collect();
         tenant.admit(items, None).await.unwrap();
@@ -279,9 +279,9 @@ async fn a_move_that_dies_leaves_the_archive_here() {
         ..world.directory("home")
     };
     let (store, tenant) = open(&home).await;
-    let mut supply = mails(400, None, 22).into_iter();
-    let first: Vec<Vec<u8>> = supply.by_ref().take(300).collect();
-    for group in first.chunks(60) {
+    let mut supply = mails(160, None, 22).into_iter();
+    let first: Vec<Vec<u8>> = supply.by_ref().take(150).collect();
+    for group in first.chunks(30) {
         let items = group.iter().map(|mail| prepared(mail)).collect();
         tenant.admit(items, None).await.unwrap();
     }
@@ -401,8 +401,8 @@ async fn a_backup_of_either_address_is_restored_at_either() {
     };
     let (store, tenant) = open(&make).await;
     let (second, second_tenant) = open(&world.node("other", &cluster)).await;
-    let all = mails(700, Some(33), 23);
-    for group in all[..300].chunks(20) {
+    let all = mails(200, Some(33), 23);
+    for group in all[..140].chunks(10) {
         let items = group.iter().map(|mail| prepared(mail)).collect();
         tenant.admit(items, None).await.unwrap();
     }
@@ -429,11 +429,11 @@ async fn a_backup_of_either_address_is_restored_at_either() {
             removed
         }
     });
-    let writing = writer(second_tenant.clone(), all[300..].to_vec());
+    let writing = writer(second_tenant.clone(), all[140..].to_vec());
     let report = store.backup(&repo, |_| ()).await.unwrap();
     assert_eq!(report.bad, [], "an object vanished while it was copied");
     let (acknowledged, refused) = writing.await.unwrap();
-    assert!(refused.is_none() && acknowledged.len() == 400);
+    assert!(refused.is_none() && acknowledged.len() == 60);
     store.backup(&repo, |_| ()).await.unwrap();
     stop.store(true, Ordering::SeqCst);
     let mut removed = compacting.await.unwrap();

@@ -101,10 +101,10 @@ async fn a_digest_sees_every_column() {
     let path = folder.path().join("a.db");
     let tables = file_of_rows(&path, 5).await;
     let catalog = Catalog::open_sqlite(&path, false).await.unwrap();
-    for table in tables
-        .iter()
-        .filter(|table| table.key == ["id"] && table.name != "moved")
-    {
+    let filled = |table: &&Table| {
+        table.key == ["id"] && !["moved", "schema_version"].contains(&table.name.as_str())
+    };
+    for table in tables.iter().filter(filled) {
         for (column, kind) in &table.columns {
             let mut tx = catalog.begin().await.unwrap();
             let before = table.digest(&mut tx).await.unwrap();
