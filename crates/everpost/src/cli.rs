@@ -1,16 +1,19 @@
 //! The command line as data: what can be asked, with examples.
 
 mod global;
+mod migrate;
 mod service;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use migrate::MIGRATE_EXAMPLES;
 use service::{CASE_EXAMPLES, SERVICE_EXAMPLES, UP_EXAMPLES, USER_EXAMPLES};
 
 use crate::examples::*;
 pub(crate) use global::Global;
+pub(crate) use migrate::MigrateCommand;
 pub(crate) use service::{
     CaseCommand, ConfigCommand, ServiceCommand, TokenCommand, UpCommand, UserCommand,
 };
@@ -116,6 +119,9 @@ pub(crate) enum Command {
     /// Back the archive up, verify the backups, restore one
     #[command(after_help = BACKUP_EXAMPLES)]
     Backup(BackupCommand),
+    /// Move the archive to servers or into a data directory, while it goes on
+    #[command(after_help = MIGRATE_EXAMPLES)]
+    Migrate(MigrateCommand),
     /// Run the service: HTTP API and console over the archive
     #[command(after_help = SERVICE_EXAMPLES)]
     Service(ServiceCommand),
@@ -530,7 +536,8 @@ pub(crate) enum BackupWhat {
         #[arg(long)]
         recovery: bool,
     },
-    /// Make an archive of a snapshot, in the directory that --data names
+    /// Make an archive of a snapshot, in the directory that --data names or at the servers that
+    /// --catalog and --objects name
     Restore {
         /// The repository
         repo: PathBuf,

@@ -48,6 +48,7 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Export(command) => commands::export::run(&global, command).await,
         Command::Status(command) => commands::status::run(&global, command).await,
         Command::Backup(command) => commands::backup::run(&global, command).await,
+        Command::Migrate(command) => commands::migrate::run(&global, command).await,
         Command::Key(command) => commands::key::run(&global, command).await,
         Command::Extract(command) => commands::extract::run(&global, command).await,
         Command::Reindex => commands::status::reindex(&global).await,

@@ -15,6 +15,8 @@ use crate::app::App;
 const EVERY: Duration = Duration::from_millis(500);
 /// After an error: a full disk is not emptied at once.
 const LATER: Duration = Duration::from_secs(10);
+/// Where the archive moved away there is nothing to follow.
+const MOVED: Duration = Duration::from_secs(3600);
 /// After a server was out of reach.
 const SOON: Duration = Duration::from_secs(1);
 /// How often mail is moved to its storage class: what is to be locked is so within a day.
@@ -100,6 +102,10 @@ async fn settle(app: App) {
 fn pause(what: &str, done: Result<(), StoreError>) -> Duration {
     match done {
         Ok(()) => EVERY,
+        Err(error @ StoreError::Moved(_)) => {
+            tracing::info!(code = error.code(), %error, "{what} ended here");
+            MOVED
+        }
         Err(error) => {
             tracing::error!(code = error.code(), %error, "{what} cannot go on");
             match error {

@@ -32,6 +32,7 @@ use everpost_node::ready::Ready;
 use everpost_node::stop::Stop;
 use everpost_store::{Store, StoreError, Tenant};
 
+pub use api::moves::MoveView;
 pub use routes::openapi;
 
 /// The socket in a data directory by which commands reach a running service.

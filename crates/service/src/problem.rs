@@ -119,6 +119,13 @@ impl From<StoreError> for Problem {
             StoreError::NotFound(_) => StatusCode::NOT_FOUND,
             StoreError::Invalid(_) => StatusCode::BAD_REQUEST,
             StoreError::Exists(_) => StatusCode::CONFLICT,
+            // Where it is now is the operator's to tell.
+            StoreError::Moved(_) => {
+                let detail = "the archive moved to another place";
+                let hint = "the operator knows where it is now";
+                return Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.code(), detail)
+                    .hint(hint);
+            }
             StoreError::Guard
             | StoreError::Stopped
             | StoreError::Busy { .. }

@@ -11,8 +11,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::api::{
-    cases, exports, health, help, imports, messages, saved, search, session, storage, tokens,
-    users, verify,
+    cases, exports, health, help, imports, messages, moves, saved, search, session, storage,
+    tokens, users, verify,
 };
 use crate::app::App;
 use crate::caller::COOKIE;
@@ -83,6 +83,7 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(tokens::revoke))
         .routes(routes!(cases::list, cases::open))
         .routes(routes!(cases::change))
+        .routes(routes!(moves::start, moves::one))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz));
     OpenApiRouter::with_openapi(description).nest("/api/v1", v1)

@@ -49,6 +49,12 @@ pub enum StoreError {
     /// What a decision read changed before its commit; decide again.
     #[error("another writer was faster")]
     Guard,
+    /// The archive went to another place, for good; what it left here can be read.
+    #[error("the archive moved to {0}")]
+    Moved(String),
+    /// The archive is on its way here and not whole yet.
+    #[error("the archive is on its way here from {0}")]
+    Arriving(String),
     /// Catalog or objects lie on a server that cannot be reached just now.
     #[error("out of reach: {0}")]
     Unreachable(String),
@@ -91,6 +97,8 @@ impl StoreError {
             StoreError::Version { .. } => "E-VERSION",
             StoreError::Locked(_) => "E-LOCKED",
             StoreError::Guard => "E-GUARD",
+            StoreError::Moved(_) => "E-MOVED",
+            StoreError::Arriving(_) => "E-ARRIVING",
             StoreError::Unreachable(_) => "E-UNREACHABLE",
             StoreError::Sql(_) => "E-CATALOG",
             StoreError::Object(_) => "E-OBJECT",
@@ -112,6 +120,10 @@ impl StoreError {
                 "make room and run the same command again: it goes on where it stopped"
             }
             StoreError::Damaged { .. } => "`everpost fsck` lists everything that is damaged",
+            StoreError::Moved(_) => "name that place instead of this one",
+            StoreError::Arriving(_) => {
+                "run the same `everpost migrate` at the old place again: it ends what it began"
+            }
             StoreError::Unreachable(_) => {
                 "nothing acknowledged is lost; the same goes on when the server answers again"
             }

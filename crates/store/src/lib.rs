@@ -12,8 +12,10 @@
 mod access;
 mod address;
 mod admit;
+mod arrival;
 mod backup;
 mod cache;
+mod carry;
 mod catalog;
 mod classes;
 mod clock;
@@ -25,6 +27,8 @@ mod explain;
 mod export;
 mod follow;
 mod fsck;
+#[cfg(test)]
+mod golden;
 mod holdings;
 pub mod index;
 mod job;
@@ -34,6 +38,7 @@ mod objects;
 mod read;
 mod record;
 mod rekey;
+mod relocate;
 mod seal;
 mod search;
 mod spool;
@@ -58,7 +63,8 @@ pub use backup::{
     Restore, Restored, RestoredTenant, SnapshotInfo, list_backups, prune_backups, restore_backup,
     verify_backup,
 };
-pub use classes::{ClassFile, ClassInfo, MoveReport, Moved};
+pub use catalog::portable::TableDigest;
+pub use classes::{ClassFile, ClassInfo, ClassMove, ClassReport};
 pub use clock::now_us;
 pub use compact::{CompactOptions, CompactProgress, CompactReport};
 pub use delivery::Delivery;
@@ -73,6 +79,7 @@ pub use keys::{KeySource, MasterKey, RecoveryKey};
 pub use objects::open as open_objects;
 pub use read::{CopyInfo, Place};
 pub use rekey::{KeyState, Rekeyed, check_recovery, recover_key};
+pub use relocate::{Destination, Relocated, RelocationPlan, RelocationProgress, RelocationStage};
 pub use search::{
     Area, By, Conversation, ConversationItem, Cursor, FacetCount, Facets, Group, HitSnippet,
     MonthCount, Months, Order, Reason, ReasonPlace, SavedSearch, Scope, SearchHit, SearchPage,

@@ -4,7 +4,7 @@ use everpost_domain::message::format_rfc3339;
 use object_store::ObjectStoreExt;
 
 use crate::catalog::sql::{self, Columns, Value, values};
-use crate::catalog::statements;
+use crate::catalog::{fence, statements};
 use crate::error::Result;
 use crate::store::Store;
 use crate::tenant::Tenant;
@@ -129,9 +129,9 @@ impl Store {
         Ok(sizes.map(|meta| meta.len()).sum())
     }
 
-    /// Whether catalog and objects answer, asked of both.
+    /// Whether catalog and objects answer, asked of both, and the archive is here.
     pub async fn ready(&self) -> Result<()> {
-        self.inner.catalog.generation().await?;
+        fence::refuse_moved(&mut *self.inner.catalog.read().await?).await?;
         let nothing = object_store::path::Path::from("probe/nothing");
         match self.inner.vault.objects.head(&nothing).await {
             Ok(_) | Err(object_store::Error::NotFound { .. }) => Ok(()),

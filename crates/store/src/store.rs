@@ -9,7 +9,7 @@ use object_store::ObjectStore;
 
 use crate::address::Address;
 use crate::catalog::sql::{self, Columns, values};
-use crate::catalog::{Catalog, Counter, NodeId, statements, take_ids};
+use crate::catalog::{Catalog, Counter, NodeId, fence, statements, take_ids};
 use crate::clock::now_us;
 use crate::error::{Result, StoreError};
 use crate::index::BlockCache;
@@ -81,6 +81,8 @@ pub(crate) struct Inner {
     pub(crate) options: Options,
     pub(crate) master: MasterKey,
     tenants: Vec<Arc<TenantState>>,
+    /// Shared by whoever copies objects; while anybody does, none is removed.
+    pub(crate) copying: Arc<tokio::sync::RwLock<()>>,
     /// Held until the store is dropped; the operating system frees it when we die.
     _lock: fs::File,
 }
@@ -175,6 +177,7 @@ impl Store {
             options,
             master,
             tenants,
+            copying: Arc::default(),
             _lock: lock,
         };
         Ok(Opened {
@@ -317,11 +320,17 @@ async fn first_tenant(
     master: &MasterKey,
     create: bool,
 ) -> Result<Option<RecoveryKey>> {
+    let store = statements::STORE;
+    // Whoever may only read it opens it, too.
+    let mut db = catalog.read().await?;
+    fence::refuse_arriving(&mut db).await?;
+    let there = sql::fetch_optional(&mut db, store, vec![]).await?;
+    drop(db);
+    if there.is_some() {
+        return Ok(None);
+    }
     let mut tx = catalog.begin().await?;
-    if sql::fetch_optional(&mut tx, statements::STORE, vec![])
-        .await?
-        .is_some()
-    {
+    if sql::fetch_optional(&mut tx, store, vec![]).await?.is_some() {
         return Ok(None);
     }
     if !create {

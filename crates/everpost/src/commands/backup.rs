@@ -48,7 +48,7 @@ pub(crate) async fn run(global: &Global, command: BackupCommand) -> Result<Exit,
     }
 }
 
-fn bar(global: &Global) -> ProgressBar {
+pub(super) fn bar(global: &Global) -> ProgressBar {
     if global.json || !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
@@ -292,6 +292,7 @@ async fn restore(
     let what = Restore {
         repo,
         snapshot,
+        address: options(global)?.address,
         data: global.data.clone(),
         keys: keys(global, recovery)?,
         key: global.key.as_deref().map(KeySource::parse),
@@ -331,19 +332,19 @@ fn print_restored_json(restored: &Restored, seconds: f64) -> Result<(), Failure>
 }
 
 fn print_restored(global: &Global, restored: &Restored, seconds: f64) -> Result<(), Failure> {
-    let data = plain(&global.data.display().to_string());
+    let place = plain(&global.place());
     if !restored.done {
         line(format!(
             "Nothing was restored: {} objects are missing or damaged.",
             count(restored.bad.len() as u64)
         ))?;
         line(format!(
-            "What was copied waits in {data}.partial. Mend the repository or choose another snapshot;"
+            "What was copied waits beside {place}. Mend the repository and run the same again;"
         ))?;
         return line("with --despite-damage the rest is restored, and what is damaged stays lost.");
     }
     line(format!(
-        "Restored    {data} from {} ({})",
+        "Restored    {place} from {} ({})",
         restored.snapshot,
         size(restored.bytes)
     ))?;

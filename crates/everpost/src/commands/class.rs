@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use everpost_domain::message::format_rfc3339;
-use everpost_store::{ClassFile, ClassInfo, MoveReport, Tenant, now_us};
+use everpost_store::{ClassFile, ClassInfo, ClassReport, Tenant, now_us};
 use serde_json::json;
 
 use super::open;
@@ -114,7 +114,7 @@ fn list(global: &Global, classes: &[ClassInfo]) -> Result<Exit, Failure> {
     Ok(Exit::Well)
 }
 
-fn moved(global: &Global, dry: bool, report: &MoveReport) -> Result<Exit, Failure> {
+fn moved(global: &Global, dry: bool, report: &ClassReport) -> Result<Exit, Failure> {
     for moved in &report.moves {
         let release = moved.release.map(|month| month.to_string());
         if global.json {

@@ -29,7 +29,7 @@ pub(crate) async fn service(global: &Global) -> Option<Service> {
 }
 
 /// A value as it stands in the query part of an address.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
@@ -43,15 +43,15 @@ fn escape(text: &str) -> String {
     out
 }
 
-fn text<'a>(value: &'a Value, name: &str) -> &'a str {
+pub(super) fn text<'a>(value: &'a Value, name: &str) -> &'a str {
     value.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
-fn number(value: &Value, name: &str) -> u64 {
+pub(super) fn number(value: &Value, name: &str) -> u64 {
     value.get(name).and_then(Value::as_u64).unwrap_or(0)
 }
 
-fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
+pub(super) fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
     value
         .get(name)
         .and_then(Value::as_array)
@@ -99,7 +99,12 @@ impl Service {
         ))
     }
 
-    async fn get(&self, path: &str) -> Result<Value, Failure> {
+    pub(super) async fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        let body = self.ask(Method::POST, path, body).await?;
+        Ok(serde_json::from_slice(&body).map_err(anyhow::Error::from)?)
+    }
+
+    pub(super) async fn get(&self, path: &str) -> Result<Value, Failure> {
         let body = self.ask(Method::GET, path, &Value::Null).await?;
         Ok(serde_json::from_slice(&body).map_err(anyhow::Error::from)?)
     }

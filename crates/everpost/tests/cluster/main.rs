@@ -12,6 +12,7 @@ mod ingest;
 #[allow(dead_code, reason = "what other tests use of it")]
 #[path = "../crash/common.rs"]
 mod mailbox;
+mod moves;
 mod nodes;
 #[allow(dead_code, reason = "what other tests use of it")]
 #[path = "../service/common.rs"]

@@ -20,10 +20,10 @@ pub(crate) struct Servers {
 /// A node: its own data directory, and by which addresses it reaches the servers.
 pub(crate) struct Node {
     pub(crate) data: PathBuf,
-    catalog: String,
-    bucket: String,
-    key: PathBuf,
-    credentials: [(&'static str, &'static str); 2],
+    pub(crate) catalog: String,
+    pub(crate) bucket: String,
+    pub(crate) key: PathBuf,
+    pub(crate) credentials: [(&'static str, &'static str); 2],
 }
 
 impl Servers {
@@ -61,6 +61,11 @@ impl Servers {
                 ("AWS_SECRET_ACCESS_KEY", self.objects.secret_key()),
             ],
         }
+    }
+
+    /// A path beside the nodes' data directories.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
     }
 
     /// A number of the catalog.

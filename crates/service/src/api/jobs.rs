@@ -28,6 +28,7 @@ pub(crate) struct Jobs {
     imports: Mutex<BTreeMap<i64, Arc<watch::Sender<Running>>>>,
     pub(crate) checks: Board<super::verify::Check>,
     pub(crate) exports: Board<super::exports::Export>,
+    pub(crate) moving: Mutex<Option<super::moves::MoveView>>,
 }
 
 impl Jobs {

@@ -7,6 +7,7 @@ pub(crate) mod help;
 pub(crate) mod imports;
 pub(crate) mod jobs;
 pub(crate) mod messages;
+pub(crate) mod moves;
 pub(crate) mod saved;
 pub(crate) mod search;
 pub(crate) mod session;

@@ -53,10 +53,8 @@ impl Tenant {
         let account = self.live_account(&mut db, row.int(1)?).await?;
         drop(db);
         if account.is_some() && row.int(3)? < now - TOUCH_US {
-            let mut tx = self.store.catalog.begin().await?;
-            let touch = values![self.id(), prefix, now];
-            sql::execute(&mut tx, statements::TOUCH_SESSION, touch).await?;
-            tx.commit().await?;
+            let used = values![self.id(), prefix, now];
+            self.touch(statements::TOUCH_SESSION, used).await?;
         }
         Ok(account)
     }

@@ -145,10 +145,8 @@ impl Tenant {
             };
             drop(db);
             if token.used < now - TOUCH_US {
-                let mut tx = self.store.catalog.begin().await?;
-                let touch = values![self.id(), token.id, now];
-                sql::execute(&mut tx, statements::TOUCH_TOKEN, touch).await?;
-                tx.commit().await?;
+                let used = values![self.id(), token.id, now];
+                self.touch(statements::TOUCH_TOKEN, used).await?;
             }
             return Ok(Some((account, token.scopes)));
         }

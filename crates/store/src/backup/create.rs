@@ -11,7 +11,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use everpost_domain::digest::{Digest, Hasher};
-use everpost_domain::log::{Note, TILE_BYTES, TILE_WIDTH, Tail, Tile};
+use everpost_domain::log::Note;
 use everpost_domain::message::format_rfc3339;
 use object_store::path::Path as ObjectPath;
 use object_store::{ObjectStore, ObjectStoreExt};
@@ -20,14 +20,15 @@ use sqlx::{AnyConnection, Connection};
 use super::manifest::{self, Head, Object, Signature, TenantHead, Writing};
 use super::repo::Repo;
 use super::{BackupFault, BackupProgress, files, snapshot_name};
-use crate::catalog::sql::{self, Columns, values};
+use crate::carry::{named_objects, packs_on_volumes};
+use crate::catalog::sql::{self, Columns};
 use crate::catalog::{peek, schema_version, statements};
 use crate::clock::now_us;
 use crate::error::{Result, StoreError};
-use crate::follow::{blocking, log_signer, log_state, tile_path};
+use crate::follow::{blocking, log_signer, log_state};
 use crate::keys::KeySource;
+use crate::objects::MAIN;
 use crate::store::{Store, make_private_dir};
-use crate::vault::object_path;
 
 /// Bytes of an object that are read and written at a time.
 const PIECE: u64 = 4 << 20;
@@ -112,17 +113,26 @@ struct Taking<'a> {
 impl Store {
     /// Takes a snapshot into the repository at `root`, which is made if there is none.
     ///
-    /// The store's exclusive lock is held all the while, so no other process admits,
-    /// compacts or deletes: objects that the snapshot names cannot vanish before they are
-    /// copied, and objects that come after it are in the next one. Whatever in *this*
-    /// process deletes objects must not run meanwhile; a role that compacts on its own has
-    /// to hold back packs that a running backup names.
+    /// The archive goes on meanwhile, at this node and at others: the catalog is as of one
+    /// moment, no object is removed before the last one is copied, and what comes after that
+    /// moment is in the next snapshot.
     pub async fn backup(
+        &self,
+        root: &Path,
+        tell: impl FnMut(&BackupProgress) + Send,
+    ) -> Result<BackupReport> {
+        self.refuse_places(root)?;
+        let hold = self.hold_objects().await?;
+        let report = self.back_up(root, tell).await;
+        hold.end().await;
+        report
+    }
+
+    async fn back_up(
         &self,
         root: &Path,
         mut tell: impl FnMut(&BackupProgress) + Send,
     ) -> Result<BackupReport> {
-        self.refuse_places(root)?;
         let (store, epoch) = self.name_and_epoch().await?;
         let repo = Repo::create(root, &store)?;
         for tenant in self.tenants() {
@@ -263,46 +273,22 @@ async fn tenant_heads(store: &Store, db: &mut AnyConnection) -> Result<Vec<Tenan
 impl Taking<'_> {
     /// Every object that the snapshot names.
     async fn objects(&mut self, db: &mut AnyConnection) -> Result<()> {
-        let mut tiles = Vec::new();
+        let vault = &self.store.inner.vault;
         for tenant in self.store.tenants() {
-            tiles.push((tenant.id(), log_state(db, tenant.id()).await?.tail));
+            vault.learn_volumes(db, &tenant.state.keys).await?;
         }
-        for statement in [statements::BYTES_OF_PACKS, statements::BYTES_OF_SPLITS] {
-            let row = sql::fetch_optional(db, statement, vec![]).await?;
-            self.progress.total += row.map_or(Ok(0), |row| row.int(0))?.unsigned_abs();
-        }
-        let of_tiles =
-            |(_, tail): &(i64, Tail)| full_tiles(tail.size()).count() as u64 * TILE_BYTES as u64;
-        self.progress.total += tiles.iter().map(of_tiles).sum::<u64>();
-        for (kind, statement) in [
-            ("packs", statements::PACKS_AFTER),
-            ("splits", statements::SPLITS_AFTER),
-        ] {
-            let mut after = 0;
-            loop {
-                let rows = sql::fetch(db, statement, values![after]).await?;
-                for row in &rows {
-                    after = row.int(0)?;
-                    let size = u64::try_from(row.int(2)?).unwrap_or(0);
-                    self.object(&object_path(kind, &row.array(1)?), size)
-                        .await?;
-                }
-                if rows.is_empty() {
-                    break;
-                }
-            }
-        }
-        for (tenant, tail) in tiles {
-            for tile in full_tiles(tail.size()) {
-                self.object(&tile_path(tenant, &tile), TILE_BYTES as u64)
-                    .await?;
-            }
+        let here = named_objects(db).await?.into_iter();
+        let mut named: Vec<_> = here.map(|(path, size)| (path, size, MAIN)).collect();
+        named.extend(packs_on_volumes(db).await?);
+        self.progress.total += named.iter().map(|(_, size, _)| size).sum::<u64>();
+        for (path, size, volume) in &named {
+            self.object(path, *size, *volume).await?;
         }
         Ok(())
     }
 
     /// One object: in the repository already, or copied.
-    async fn object(&mut self, path: &ObjectPath, size: u64) -> Result<()> {
+    async fn object(&mut self, path: &ObjectPath, size: u64, volume: i64) -> Result<()> {
         let name = path.to_string();
         // One that was found shorter than it should be is looked at, and named, each time.
         let known = self
@@ -317,7 +303,7 @@ impl Taking<'_> {
                 size,
                 sha256: Some(digest.to_string()),
             },
-            _ => self.copy(path, size, known).await?,
+            _ => self.copy(path, size, volume, known).await?,
         };
         self.report.objects += 1;
         self.progress.step(size);
@@ -329,10 +315,12 @@ impl Taking<'_> {
         &mut self,
         path: &ObjectPath,
         size: u64,
+        volume: i64,
         known: Option<(Digest, u64)>,
     ) -> Result<Object> {
         let name = path.to_string();
-        let found = match self.store.inner.vault.objects.head(path).await {
+        let volume = self.store.inner.vault.volumes.of(volume)?;
+        let found = match volume.objects.head(path).await {
             Ok(meta) => meta.size,
             Err(object_store::Error::NotFound { .. }) => {
                 self.bad(&name, "the store does not have it any more");
@@ -352,13 +340,7 @@ impl Taking<'_> {
             );
         }
         let temporary = self.repo.root.join("tmp").join("object");
-        let digest = fetch(
-            self.store.inner.vault.objects.as_ref(),
-            path,
-            found,
-            &temporary,
-        )
-        .await?;
+        let digest = fetch(volume.objects.as_ref(), path, found, &temporary).await?;
         if known.is_some_and(|(known, _)| known != digest) {
             self.bad(
                 &name,
@@ -412,15 +394,6 @@ impl Taking<'_> {
             ..self.report
         })
     }
-}
-
-/// The full tiles of a log: those that lie in the object store. The others rest in the catalog.
-fn full_tiles(size: u64) -> impl Iterator<Item = Tile> {
-    (0..8u8).flat_map(move |level| {
-        let leaves = TILE_WIDTH.checked_pow(u32::from(level) + 1);
-        let count = leaves.map_or(0, |leaves| size / leaves);
-        (0..count).map(move |index| Tile::full(level, index))
-    })
 }
 
 /// Reads an object piece by piece into a new file, durably, and gives its digest.

@@ -27,6 +27,7 @@ use everpost_domain::message::format_rfc3339;
 use crate::keys::{KeySource, RecoveryKey};
 
 pub use create::BackupReport;
+pub(crate) use create::full;
 pub use prune::{Pruned, prune_backups};
 pub use repo::{SnapshotInfo, list_backups};
 pub use restore::{Restore, Restored, RestoredTenant, restore_backup};

@@ -1,20 +1,26 @@
 //! Restoring: a snapshot becomes an archive again, in a new epoch.
 //!
-//! Everything is put together in `DIR.partial`, checked on the way, and gets its name last:
-//! a data directory is either whole or not there. A restore that was cut short is gone on
-//! with by asking for the same once more.
+//! Everything is put together beside the place that it is to have ([`crate::arrival`]) and
+//! checked on the way: an archive is either whole or not there. A restore that was cut short is
+//! gone on with by asking for the same once more.
+//!
+//! The new epoch begins in the catalog's file, over the objects where they will lie; so it is the
+//! same at both addresses, and what servers are given is the archive as it goes on.
 
-use std::collections::BTreeSet;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use everpost_domain::log::{EventKind, ForkNotice, Note};
+use object_store::local::LocalFileSystem;
+use object_store::path::Path as ObjectPath;
 use sqlx::Connection;
 
 use super::create::full;
 use super::manifest::{self, Manifest, Object};
 use super::repo::Repo;
 use super::{BackupFault, BackupKeys, BackupProgress, files, verify};
+use crate::address::Address;
+use crate::arrival::{self, Arrival};
+use crate::carry::carry;
 use crate::catalog::sql::{self, Columns, values};
 use crate::catalog::{Catalog, NEWEST, peek, statements};
 use crate::clock::now_us;
@@ -22,10 +28,7 @@ use crate::error::{Result, StoreError};
 use crate::follow::{blocking, log_signer, log_state};
 use crate::keys::{KeySource, MasterKey};
 use crate::rekey::{self, NewMaster};
-use crate::store::{Options, Store, lock, make_private_dir};
-
-/// The file in `DIR.partial` that says what it is to become.
-const MARK: &str = "restoring";
+use crate::store::{Options, Store};
 
 /// What to restore, and to where.
 pub struct Restore {
@@ -33,7 +36,10 @@ pub struct Restore {
     pub repo: PathBuf,
     /// The snapshot; `None`: the newest.
     pub snapshot: Option<String>,
-    /// The data directory, which must not exist or be empty.
+    /// Where the archive is to be: the data directory must not exist or be empty, a database and
+    /// a bucket must be empty.
+    pub address: Address,
+    /// The data directory; where the archive is to be at servers, that of the node that restores.
     pub data: PathBuf,
     /// The master key of the archive; with recovery keys: where the new one is made.
     pub keys: BackupKeys,
@@ -89,16 +95,16 @@ struct Work<'a> {
     snapshot: String,
     manifest: Manifest,
     source: KeySource,
-    partial: PathBuf,
 }
 
-/// Restores a snapshot into a data directory that does not exist yet or is empty.
+/// Restores a snapshot to a place that holds nothing.
 pub async fn restore_backup(
     what: &Restore,
     mut tell: impl FnMut(&BackupProgress),
 ) -> Result<Restored> {
     let repo = Repo::open(&what.repo)?;
     refuse_places(what)?;
+    arrival::refuse_taken(&what.address, &what.data, None).await?;
     let snapshot = repo.choose(what.snapshot.as_deref())?;
     let mut objects = Vec::new();
     let manifest = manifest::read(&repo.manifest(&snapshot), |object| objects.push(object))
@@ -108,39 +114,38 @@ pub async fn restore_backup(
         (None, BackupKeys::Master(key)) => key.clone(),
         (None, BackupKeys::Recovery(_)) => KeySource::beside(&what.data),
     };
-    let mut partial = what.data.as_os_str().to_owned();
-    partial.push(".partial");
     let work = Work {
         what,
         repo,
         snapshot,
         manifest,
         source,
-        partial: PathBuf::from(partial),
     };
     // The key comes first: with a wrong one nothing is written at all.
     work.check_keys().await?;
-    work.claim_partial()?;
-    let lock = lock(&work.partial)?;
-    let bad = work.copy_objects(&objects, &mut tell).await?;
+    let mark = format!("restore {} {}\n", work.snapshot, work.manifest.tail.digest);
+    let folder = arrival::partial(&what.data);
+    let (arrival, lock) = Arrival::claim(&what.address, &what.data, folder, &mark).await?;
+    let bad = work.copy_objects(&arrival, &objects, &mut tell).await?;
     if !bad.is_empty() && !what.despite_damage {
         return Ok(work.report(0, Vec::new(), bad, false));
     }
-    work.copy_catalog().await?;
-    let (master, new) = work.master().await?;
+    work.copy_catalog(&arrival).await?;
+    let (master, new) = work.master(&arrival).await?;
     // The key wherever it ends up: the store is handed its bytes, and reads no file here.
     let options = Options {
         key: Some(work.source.clone()),
-        ..Options::new(&work.partial)
+        objects: Some(arrival.objects.clone()),
+        ..Options::new(&arrival.folder)
     };
     let store = Store::open_locked(options, lock, master).await?.store;
     let (epoch, tenants) = store.begin_epoch().await?;
     store.close().await?;
-    work.name_it()?;
+    arrival.land(None).await?;
+    arrival.open_up().await?;
     if let Some(new) = new {
         new.take_place()?;
     }
-    fs::remove_file(what.data.join(MARK)).ok();
     Ok(work.report(epoch, tenants, bad, true))
 }
 
@@ -151,22 +156,7 @@ fn refuse_places(what: &Restore) -> Result<()> {
             "repository and data directory must not lie in each other".into(),
         ));
     }
-    match is_empty(&what.data)? {
-        true => Ok(()),
-        false => Err(StoreError::Invalid(format!(
-            "{} is not empty; a restore never writes over an archive: name a new directory with --data",
-            what.data.display()
-        ))),
-    }
-}
-
-/// True for a directory that is empty or does not exist.
-fn is_empty(path: &Path) -> Result<bool> {
-    match fs::read_dir(path) {
-        Ok(mut entries) => Ok(entries.next().is_none()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(true),
-        Err(error) => Err(StoreError::file(path, error)),
-    }
+    Ok(())
 }
 
 impl Work<'_> {
@@ -216,45 +206,20 @@ impl Work<'_> {
         signed.map_err(|what| StoreError::damaged(format!("the manifest of {name}"), what))
     }
 
-    /// Makes `DIR.partial`, or takes on one that the same restore left.
-    fn claim_partial(&self) -> Result<()> {
-        let mark = self.partial.join(MARK);
-        let line = format!("{} {}\n", self.snapshot, self.manifest.tail.digest);
-        match fs::read_to_string(&mark) {
-            Ok(text) if text == line => return Ok(()),
-            Ok(_) => {
-                return Err(StoreError::Invalid(format!(
-                    "{} holds an unfinished restore of another snapshot; finish that one, or remove the directory",
-                    self.partial.display()
-                )));
-            }
-            Err(_) if !is_empty(&self.partial)? => {
-                return Err(StoreError::Invalid(format!(
-                    "{} is in the way and is no unfinished restore",
-                    self.partial.display()
-                )));
-            }
-            Err(_) => make_private_dir(&self.partial)?,
-        }
-        fs::write(&mark, line).map_err(|error| StoreError::file(&mark, error))?;
-        files::sync_file(&mark)?;
-        files::sync_dir(&self.partial)?;
-        crate::keys::sync_parent(&self.partial)
-    }
-
     /// Copies every object and compares it with the manifest. One that an earlier attempt
     /// copied whole is read and kept.
     async fn copy_objects(
         &self,
+        arrival: &Arrival,
         objects: &[Object],
         tell: &mut impl FnMut(&BackupProgress),
     ) -> Result<Vec<BackupFault>> {
         let mut bad = Vec::new();
-        let mut folders = BTreeSet::new();
         let mut progress = BackupProgress {
             total: self.manifest.tail.bytes,
             ..BackupProgress::default()
         };
+        let repo = LocalFileSystem::new();
         for object in objects {
             let mut wrong =
                 |what: String| bad.push(BackupFault::new(&self.snapshot, &object.name, what));
@@ -262,52 +227,27 @@ impl Work<'_> {
                 wrong("the store did not have it when the snapshot was taken".into());
                 continue;
             };
+            let from = std::path::absolute(self.repo.object(&digest))
+                .map_err(|error| StoreError::file(self.repo.object(&digest), error))?;
+            let from = ObjectPath::from_absolute_path(&from)
+                .map_err(|error| StoreError::Object(error.to_string()))?;
             // The manifest's reader made sure that the name stays below `objects`.
-            let target = self.partial.join(&object.name);
-            let folder = target.parent().unwrap_or(&self.partial).to_path_buf();
-            if !folders.contains(&folder) {
-                make_private_dir(&folder)?;
-                let up = folder
-                    .ancestors()
-                    .take_while(|above| **above != *self.partial);
-                folders.extend(up.map(Path::to_path_buf));
-            }
-            let (from, to, size) = (self.repo.object(&digest), target.clone(), object.size);
-            let copied = blocking(move || {
-                let there = files::digest(&to)?;
-                match there {
-                    Some(there) if there == (size, digest) => Ok(Some(there)),
-                    _ => files::copy(&from, &to),
-                }
-            })
-            .await??;
+            let place = ObjectPath::from(object.name.as_str());
+            let known = Some((object.size, digest));
+            let copied = carry(&repo, &from, &arrival.objects, &place, known).await?;
             if let Some(what) = verify::difference(copied, object.size, &digest) {
                 wrong(what);
             }
             progress.step(object.size);
             tell(&progress);
         }
-        for folder in &folders {
-            files::sync_dir(folder)?;
-        }
         Ok(bad)
     }
 
     /// Copies the catalog anew: an earlier attempt may have begun an epoch in it.
-    async fn copy_catalog(&self) -> Result<()> {
-        for name in ["catalog.db", "catalog.db-wal", "catalog.db-shm"] {
-            let path = self.partial.join(name);
-            match fs::remove_file(&path) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(StoreError::file(path, error));
-                }
-                _ => {}
-            }
-        }
-        let (from, to) = (
-            self.repo.catalog(&self.snapshot),
-            self.partial.join("catalog.db"),
-        );
+    async fn copy_catalog(&self, arrival: &Arrival) -> Result<()> {
+        arrival.clear_catalog()?;
+        let (from, to) = (self.repo.catalog(&self.snapshot), arrival.catalog());
         let copied = blocking(move || files::copy(&from, &to)).await??;
         let head = &self.manifest.head;
         let digest = head.catalog_sha256.parse();
@@ -319,15 +259,15 @@ impl Work<'_> {
                 format!("catalog.db of {}", self.snapshot),
                 what,
             )),
-            None => files::sync_dir(&self.partial),
+            None => files::sync_dir(&arrival.folder),
         }
     }
 
     /// The master key of the restored archive. With recovery keys it is new: it waits
     /// beside its place until the archive has its name, so that a crash in between leaves
     /// nothing that looks like a key in use, and opening the archive ends the move.
-    async fn master(&self) -> Result<(MasterKey, Option<NewMaster>)> {
-        let path = self.partial.join("catalog.db");
+    async fn master(&self, arrival: &Arrival) -> Result<(MasterKey, Option<NewMaster>)> {
+        let path = arrival.catalog();
         match &self.what.keys {
             BackupKeys::Master(source) => {
                 let master = MasterKey::read(source)?;
@@ -341,7 +281,7 @@ impl Work<'_> {
             BackupKeys::Recovery(recovery) => {
                 let tenants = rekey::peek_tenants(&path).await?;
                 let new =
-                    NewMaster::in_place_of_lost(self.source.clone(), &self.partial, &tenants)?;
+                    NewMaster::in_place_of_lost(self.source.clone(), &arrival.folder, &tenants)?;
                 let catalog = Catalog::open_sqlite(&path, false).await?;
                 let mut tx = catalog.begin().await?;
                 rekey::rewrap(&mut tx, &new.master, |tenant| tenant.recover(recovery)).await?;
@@ -351,12 +291,6 @@ impl Work<'_> {
                 Ok((new.master.clone(), Some(new)))
             }
         }
-    }
-
-    /// `DIR.partial` becomes `DIR`. From here on the archive exists.
-    fn name_it(&self) -> Result<()> {
-        files::sync_dir(&self.partial)?;
-        files::rename(&self.partial, &self.what.data)
     }
 
     fn report(
@@ -411,6 +345,14 @@ impl Store {
             values![epoch.saturating_mul(GENERATIONS)],
         )
         .await?;
+        // A backup keeps the packs of storage classes beside all others, and that is where they are.
+        for statement in [
+            statements::BUCKETS_ARE_NEW,
+            statements::PACKS_ARE_HERE,
+            statements::DOOMED_ARE_HERE,
+        ] {
+            sql::execute(&mut tx, statement, vec![]).await?;
+        }
         let mut restored = Vec::new();
         for tenant in self.tenants() {
             let state = log_state(&mut tx, tenant.id()).await?;

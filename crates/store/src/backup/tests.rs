@@ -123,6 +123,7 @@ impl Machine {
 
     fn restore(&self, data: &Path, keys: BackupKeys) -> Restore {
         Restore {
+            address: crate::Address::Embedded,
             repo: self.path("repo"),
             snapshot: None,
             data: data.to_path_buf(),
@@ -613,7 +614,9 @@ async fn what_a_crash_left_is_used_or_cleared() {
     );
     fs::write(&source, kept).unwrap();
     let partial = machine.path("new.partial");
-    fs::write(partial.join(&name), "half").unwrap();
+    let half = partial.join(&name);
+    fs::create_dir_all(half.parent().unwrap()).unwrap();
+    fs::write(half, "half").unwrap();
     fs::write(partial.join("catalog.db"), "half").unwrap();
     fs::write(partial.join("catalog.db-wal"), "half").unwrap();
     fs::write(machine.path("new.key.new"), "half").unwrap();
@@ -633,7 +636,7 @@ async fn what_a_crash_left_is_used_or_cleared() {
     fs::rename(machine.path("new.key"), machine.path("new.key.new")).unwrap();
     let opened = Store::open(Options::new(&data)).await.unwrap();
     all_there(&opened.store.tenant(None).unwrap(), &ids).await;
-    assert!(machine.path("new.key").exists() && !data.join("restoring").exists());
+    assert!(machine.path("new.key").exists() && !data.join("arriving").exists());
 }
 
 #[tokio::test(flavor = "multi_thread")]

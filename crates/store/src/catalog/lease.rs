@@ -26,6 +26,8 @@ pub(crate) enum Work {
     Follow = 1,
     /// Compaction.
     Compact = 2,
+    /// Copying the archive: while it lasts, no object is removed.
+    Copy = 3,
 }
 
 /// A lease that is held until it is dropped.
@@ -75,6 +77,19 @@ impl Catalog {
             renewal,
         };
         Ok(Some(Arc::new(Lease { held: Some(held) })))
+    }
+}
+
+impl Catalog {
+    /// Whether some node has the lease for work of a tenant.
+    pub(crate) async fn is_leased(&self, tenant: i64, work: Work) -> Result<bool> {
+        if !self.postgres {
+            return Ok(false);
+        }
+        let wanted = values![tenant, work as i64];
+        let mut db = self.read().await?;
+        let row = sql::fetch_optional(&mut db, statements::IS_LEASED, wanted).await?;
+        Ok(row.is_some())
     }
 }
 

@@ -3,7 +3,9 @@
 //! **Invariant.** The pool is private to this crate; whoever works for a tenant does it
 //! through statements that name the tenant (a test reads every statement for it).
 
+pub(crate) mod fence;
 mod lease;
+pub(crate) mod portable;
 mod schema;
 mod server;
 pub(crate) mod sql;
@@ -169,11 +171,9 @@ impl Catalog {
 
     async fn migrate(&self) -> Result<()> {
         let mut tx = self.begin_uncounted().await?;
-        let version_table = schema::dialect(
-            "CREATE TABLE IF NOT EXISTS schema_version (id BIGINT PRIMARY KEY, version BIGINT NOT NULL)",
-            self.postgres,
-        );
-        tx.execute(AssertSqlSafe(version_table)).await?;
+        for statement in schema::steps(0, 0, self.postgres) {
+            tx.execute(AssertSqlSafe(statement)).await?;
+        }
         let found = match sql::fetch_optional(&mut tx, statements::SCHEMA_VERSION, vec![]).await? {
             Some(row) => row.int(0)?,
             None => 0,
@@ -184,12 +184,8 @@ impl Catalog {
                 known: schema::VERSION,
             });
         }
-        let done = usize::try_from(found).unwrap_or(0);
-        for step in schema::MIGRATIONS.iter().skip(done) {
-            for statement in *step {
-                tx.execute(AssertSqlSafe(schema::dialect(statement, self.postgres)))
-                    .await?;
-            }
+        for statement in schema::steps(found, schema::VERSION, self.postgres) {
+            tx.execute(AssertSqlSafe(statement)).await?;
         }
         if found < schema::VERSION {
             sql::execute(
@@ -210,6 +206,7 @@ impl Catalog {
         if self.postgres {
             server::count_commit(&mut tx).await?;
         }
+        fence::refuse_moved(&mut tx).await?;
         Ok(tx)
     }
 
@@ -311,17 +308,16 @@ impl Catalog {
         Ok(lines.into_iter().filter(|line| line != "ok").collect())
     }
 
-    /// Writes the catalog, as the last commit left it, into a new file.
+    /// Writes the catalog, as the last commit left it, into a new SQLite file. Others may write
+    /// meanwhile; the caller syncs the file.
     pub(crate) async fn snapshot(&self, to: &Path) -> Result<()> {
-        if self.postgres {
-            return Err(StoreError::Invalid(
-                "a catalog on a server is backed up by the server's own means".into(),
-            ));
-        }
         let text = to.to_str().ok_or_else(|| {
             StoreError::Invalid(format!("the path {} is not UTF-8", to.display()))
         })?;
-        let mut connection = self.write().await?;
+        let mut connection = self.read().await?;
+        if self.postgres {
+            return portable::write_file(&mut connection, to).await;
+        }
         sql::execute(&mut connection, statements::SNAPSHOT, sql::values![text]).await?;
         Ok(())
     }

@@ -7,9 +7,13 @@
 
 /// One step of the schema. Steps are never edited once released; new ones are appended
 /// (expand, migrate, contract), so that versions N and N-1 can run side by side.
-pub(super) const MIGRATIONS: &[&[&str]] = &[
-    FIRST, FRAMES, SPLITS, FINDING, TEXTS, ACCESS, NODES, CLASSES,
+const MIGRATIONS: &[&[&str]] = &[
+    FIRST, FRAMES, SPLITS, FINDING, TEXTS, ACCESS, NODES, MOVED, CLASSES,
 ];
+
+/// Where the version is kept; there before the first step.
+const VERSION_TABLE: &str =
+    "CREATE TABLE IF NOT EXISTS schema_version (id BIGINT PRIMARY KEY, version BIGINT NOT NULL)";
 
 /// Tables small enough to be stored in key order without an id of their own.
 const FIRST: &[&str] = &[
@@ -144,6 +148,12 @@ const NODES: &[&str] = &[
     "CREATE TABLE doomed (tenant BIGINT NOT NULL, kind BIGINT NOT NULL, name BLOB NOT NULL, at BIGINT NOT NULL, PRIMARY KEY (tenant, kind, name))",
 ];
 
+/// Whether the archive is here. One row at most: `arriving` 0 says that it left for `place` for
+/// good, 1 that it is on its way here from there and not to be opened yet.
+const MOVED: &[&str] = &[
+    "CREATE TABLE moved (id BIGINT PRIMARY KEY, arriving BIGINT NOT NULL, place BLOB NOT NULL, at BIGINT NOT NULL)",
+];
+
 /// Storage classes and the volumes that they rest on; `about`: sealed, as `classes.toml` has it.
 /// `place`: the order of classes; -1 for one that is kept only because mail rests in it. Ids of
 /// classes begin at 2. A pack is on a volume (0: the store's own place), locked there until `locked`
@@ -155,15 +165,22 @@ const CLASSES: &[&str] = &[
     "ALTER TABLE pack ADD COLUMN locked BIGINT NOT NULL DEFAULT 0",
     "ALTER TABLE doomed ADD COLUMN volume BIGINT NOT NULL DEFAULT 0",
     "ALTER TABLE doomed ADD COLUMN locked BIGINT NOT NULL DEFAULT 0",
-    // Movers go through what rests in a bucket.
-    "CREATE INDEX copy_of_bucket ON copy (tenant, bucket, id) WHERE bucket > 1",
 ];
 
 /// The newest schema this program knows.
 pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;
 
+/// The statements that bring a schema of version `from` (0: no tables) to version `to`, in the
+/// dialect of the database at hand. The version itself is a row that the caller writes.
+pub(super) fn steps(from: i64, to: i64, postgres: bool) -> impl Iterator<Item = String> {
+    let [from, to] = [from, to].map(|version| usize::try_from(version).unwrap_or(0));
+    let steps = MIGRATIONS.iter().take(to).skip(from).copied().flatten();
+    let all = std::iter::once(&VERSION_TABLE).chain(steps);
+    all.map(move |statement| dialect(statement, postgres))
+}
+
 /// A statement of the schema in the dialect of the database at hand.
-pub(super) fn dialect(statement: &str, postgres: bool) -> String {
+fn dialect(statement: &str, postgres: bool) -> String {
     if postgres {
         return statement
             .replace(" BLOB", " BYTEA")

@@ -12,6 +12,7 @@ pub(crate) enum Value {
     Blob(Vec<u8>),
     Text(String),
     NoBlob,
+    NoInt,
 }
 
 impl From<i64> for Value {
@@ -29,6 +30,12 @@ impl From<Vec<u8>> for Value {
 impl From<Option<Vec<u8>>> for Value {
     fn from(value: Option<Vec<u8>>) -> Self {
         value.map_or(Value::NoBlob, Value::Blob)
+    }
+}
+
+impl From<Option<i64>> for Value {
+    fn from(value: Option<i64>) -> Self {
+        value.map_or(Value::NoInt, Value::Int)
     }
 }
 
@@ -53,15 +60,17 @@ fn bind(mut query: Query<'_>, values: impl IntoIterator<Item = Value>) -> Query<
             Value::Blob(bytes) => query.bind(bytes),
             Value::Text(text) => query.bind(text),
             Value::NoBlob => query.bind(None::<Vec<u8>>),
+            Value::NoInt => query.bind(None::<i64>),
         };
     }
     query
 }
 
-/// A statement whose group of `$` places is repeated for many rows.
-pub(crate) struct Batch {
+/// A statement whose group of `$` places is repeated for many rows. All but those that are made of
+/// the schema are constants.
+pub(crate) struct Batch<S = &'static str> {
     /// Up to and without the first group; a `WITH … (VALUES` or `INSERT … VALUES`.
-    pub(crate) before: &'static str,
+    pub(crate) before: S,
     /// Places in a group.
     pub(crate) columns: usize,
     /// What follows the last group.
@@ -74,11 +83,11 @@ const GROUPS: [usize; 4] = [128, 32, 8, 1];
 /// SQLite binds at most 32,766 values a statement.
 const PLACES: usize = 30_000;
 
-impl Batch {
+impl<S: AsRef<str>> Batch<S> {
     /// `places`: `$1, $2, …` as PostgreSQL wants them, or plain `?`. SQLite understands
     /// both, but takes `$1` for a name and looks every name up in a list of all before it.
     fn sql(&self, groups: usize, numbered: bool) -> String {
-        let mut sql = String::from(self.before);
+        let mut sql = String::from(self.before.as_ref());
         let mut place = 0;
         for group in 0..groups {
             sql.push_str(if group == 0 { " (" } else { ", (" });

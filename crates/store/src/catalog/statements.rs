@@ -41,16 +41,48 @@ pub(crate) const ALL_SPLITS: &str = "SELECT name FROM split";
 pub(crate) const ALL_DOOMED: &str = "SELECT name, volume FROM doomed WHERE kind = $1";
 /// Every lease ends, and its next generation is above `$1` and above all it had.
 pub(crate) const RAISE_LEASES: &str = "UPDATE lease SET until = 0, generation = CASE WHEN generation < $1 THEN $1 ELSE generation + 1 END";
+/// Ends every lease: their holders are nodes of another place.
+pub(crate) const END_LEASES: &str = "UPDATE lease SET until = 0, generation = generation + 1";
+/// PostgreSQL only, by its clock: a row while somebody holds the lease.
+pub(crate) const IS_LEASED: &str = "SELECT generation FROM lease WHERE tenant = $1 AND kind = $2 AND until > CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)";
+pub(crate) const MOVED: &str = "SELECT arriving, place FROM moved WHERE id = 1";
+pub(crate) const SET_MOVED: &str =
+    "INSERT INTO moved (id, arriving, place, at) VALUES (1, $1, $2, $3)";
+pub(crate) const ARRIVED: &str = "DELETE FROM moved WHERE id = 1 AND arriving = 1";
+/// PostgreSQL only: the tables there are.
+pub(crate) const SERVER_TABLES: &str =
+    "SELECT CAST(tablename AS TEXT) FROM pg_catalog.pg_tables WHERE schemaname = current_schema()";
+/// PostgreSQL only: what is read in it is as of one moment.
+pub(crate) const BEGIN_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
+/// PostgreSQL only: for a turn in which files and objects are copied, too.
+pub(crate) const MAY_IDLE: &str = "SET LOCAL idle_in_transaction_session_timeout = 0";
+/// SQLite only: the tables of a file, those of the database itself left out.
+pub(crate) const FILE_TABLES: &str = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name";
+/// SQLite only: what a table consists of; `pk` is a column's place in the primary key, from 1.
+pub(crate) const FILE_COLUMNS: &str =
+    "SELECT name, type, pk FROM pragma_table_info($1) ORDER BY cid";
 /// SQLite only: writes the catalog as it is now into a new file.
 pub(crate) const SNAPSHOT: &str = "VACUUM INTO $1";
 /// SQLite only: `ok`, or what is wrong.
 pub(crate) const INTEGRITY: &str = "PRAGMA integrity_check(5)";
 pub(crate) const PACKS_AFTER: &str =
     "SELECT id, name, size FROM pack WHERE id > $1 ORDER BY id LIMIT 1000";
+/// As `PACKS_AFTER`, of the store's own place alone.
+pub(crate) const PACKS_HERE_AFTER: &str =
+    "SELECT id, name, size FROM pack WHERE id > $1 AND volume = 0 ORDER BY id LIMIT 1000";
+pub(crate) const PACKS_ON_VOLUMES: &str =
+    "SELECT name, size, volume FROM pack WHERE volume <> 0 ORDER BY id";
+/// What lay on volumes lies in the store's own place, and is new mail.
+pub(crate) const BUCKETS_ARE_NEW: &str =
+    "UPDATE bucket SET class = 0, release = 0 WHERE class > 1";
+pub(crate) const PACKS_ARE_HERE: &str =
+    "UPDATE pack SET volume = 0, locked = 0 WHERE volume <> 0 OR locked <> 0";
+pub(crate) const DOOMED_ARE_HERE: &str = "DELETE FROM doomed WHERE volume <> 0";
 pub(crate) const SPLITS_AFTER: &str =
     "SELECT id, name, size FROM split WHERE id > $1 ORDER BY id LIMIT 1000";
-pub(crate) const BYTES_OF_PACKS: &str = "SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM pack";
-pub(crate) const BYTES_OF_SPLITS: &str = "SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM split";
+pub(crate) const LOG_SIZES: &str = "SELECT tenant, size FROM log ORDER BY tenant";
+/// Work that a service took on and has not ended.
+pub(crate) const COUNT_TASKS: &str = "SELECT COUNT(*) FROM task";
 
 // -- vault ---------------------------------------------------------------------------------
 

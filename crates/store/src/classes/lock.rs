@@ -2,7 +2,7 @@
 
 use everpost_domain::class::Month;
 
-use super::{MoveReport, SECOND};
+use super::{ClassReport, SECOND};
 use crate::catalog::sql::{self, Columns, values};
 use crate::catalog::statements;
 use crate::clock::now_us;
@@ -15,7 +15,7 @@ use crate::verify::Bad;
 impl Tenant {
     /// Locks every pack that is to be locked and is not. What cannot be locked now is named, and
     /// tried again by the next run.
-    pub(super) async fn lock_packs(&self, report: &mut MoveReport) -> Result<()> {
+    pub(super) async fn lock_packs(&self, report: &mut ClassReport) -> Result<()> {
         let mut db = self.store.catalog.read().await?;
         let rows = sql::fetch(&mut db, statements::PACKS_TO_LOCK, values![self.id()]).await?;
         if !rows.is_empty() {

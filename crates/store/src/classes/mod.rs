@@ -68,9 +68,9 @@ pub struct ClassInfo {
 
 /// What a mover did, or would do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct MoveReport {
+pub struct ClassReport {
     /// By class and month of release.
-    pub moves: Vec<Moved>,
+    pub moves: Vec<ClassMove>,
     /// Copies that other classes want and that are locked where they are.
     pub locked: u64,
     /// Copies for which a scope could not be decided yet; they stay.
@@ -83,7 +83,7 @@ pub struct MoveReport {
 
 /// Copies that went, or would go, to a class.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Moved {
+pub struct ClassMove {
     /// The class's name.
     pub class: String,
     /// The month in which they are free; `None` where nothing is locked.
@@ -251,8 +251,8 @@ impl Tenant {
         &self,
         now: i64,
         dry: bool,
-        mut progress: impl FnMut(&MoveReport) + Send,
-    ) -> Result<MoveReport> {
+        mut progress: impl FnMut(&ClassReport) + Send,
+    ) -> Result<ClassReport> {
         let Some(lease) = self.store.catalog.lease(self.id(), Work::Compact).await? else {
             return Err(StoreError::Invalid(
                 "another node is moving or compacting".into(),
@@ -267,9 +267,9 @@ impl Tenant {
         &self,
         now: i64,
         dry: bool,
-        progress: &mut (impl FnMut(&MoveReport) + Send),
-    ) -> Result<MoveReport> {
-        let mut report = MoveReport::default();
+        progress: &mut (impl FnMut(&ClassReport) + Send),
+    ) -> Result<ClassReport> {
+        let mut report = ClassReport::default();
         if !dry {
             // What a run before this one moved and had no time to lock.
             self.lock_packs(&mut report).await?;

@@ -7,7 +7,7 @@ use everpost_domain::query;
 use roaring::RoaringTreemap;
 
 use super::relocate::Target;
-use super::{FORMER, MoveReport, Moved, Row, SECOND};
+use super::{FORMER, ClassReport, ClassMove, Row, SECOND};
 use crate::catalog::sql::{self, Columns, values};
 use crate::catalog::statements;
 use crate::copy::CopyRow;
@@ -49,8 +49,8 @@ impl Tenant {
         &self,
         now: i64,
         dry: bool,
-        report: &mut MoveReport,
-        progress: &mut (impl FnMut(&MoveReport) + Send),
+        report: &mut ClassReport,
+        progress: &mut (impl FnMut(&ClassReport) + Send),
     ) -> Result<()> {
         let mut db = self.store.catalog.read().await?;
         let mut rows = self.class_rows(&mut db).await?;
@@ -122,7 +122,7 @@ impl Tenant {
         month: Option<Month>,
         group: Waiting,
         dry: bool,
-        report: &mut MoveReport,
+        report: &mut ClassReport,
     ) -> Result<()> {
         let Some(Row { id, class, .. }) = rows.get(place) else {
             return Ok(());
@@ -139,13 +139,13 @@ impl Tenant {
             };
             (copies, bytes) = self.relocate(&target, group.copies, report).await?;
         }
-        let same = |moved: &&mut Moved| moved.class == class.name && moved.release == month;
+        let same = |moved: &&mut ClassMove| moved.class == class.name && moved.release == month;
         match report.moves.iter_mut().find(same) {
             Some(moved) => {
                 moved.copies += copies;
                 moved.bytes += bytes;
             }
-            None if copies > 0 => report.moves.push(Moved {
+            None if copies > 0 => report.moves.push(ClassMove {
                 class: class.name.clone(),
                 release: month,
                 copies,

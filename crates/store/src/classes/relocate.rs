@@ -9,7 +9,7 @@ use object_store::ObjectStoreExt;
 use ring::hmac;
 use sqlx::AnyConnection;
 
-use super::MoveReport;
+use super::ClassReport;
 use crate::catalog::sql::{self, Columns, Value, values};
 use crate::catalog::{Counter, statements, take_ids};
 use crate::compact::conversation::{Talk, order};
@@ -75,7 +75,7 @@ impl Tenant {
         &self,
         target: &Target<'_>,
         mut copies: Vec<CopyRow>,
-        report: &mut MoveReport,
+        report: &mut ClassReport,
     ) -> Result<(u64, u64)> {
         let into = self.bucket_of(target).await?;
         // Neighbours in a conversation compress each other.

@@ -51,7 +51,7 @@ fn two_classes(folder: &Path) -> ClassFile {
     ))
 }
 
-async fn run(tenant: &Tenant, now: i64) -> super::MoveReport {
+async fn run(tenant: &Tenant, now: i64) -> super::ClassReport {
     let report = tenant.move_classes(now, false, |_| ()).await.unwrap();
     assert_eq!(report.bad, []);
     report
@@ -110,7 +110,7 @@ async fn mail_grows_older_from_class_to_class() {
     for pack in packs(shelf.path()) {
         assert_eq!(style(&pack), (0, 2), "not compressed, ChaCha20");
     }
-    assert_eq!(run(&trial.tenant, now).await, super::MoveReport::default());
+    assert_eq!(run(&trial.tenant, now).await, super::ClassReport::default());
     let report = run(&trial.tenant, now + 400 * DAY).await;
     assert_eq!(
         (report.moves[0].class.as_str(), report.moves[0].copies),

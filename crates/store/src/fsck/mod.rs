@@ -23,6 +23,8 @@ use crate::store::Store;
 use crate::tenant::Tenant;
 use crate::verify::{Bad, VerifyProgress};
 
+pub(crate) use orphans::unfinished;
+
 /// What fsck found.
 #[derive(Debug, Clone, Default)]
 pub struct FsckReport {

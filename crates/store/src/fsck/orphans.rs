@@ -89,44 +89,52 @@ impl Store {
         self.unfinished(repair, report)
     }
 
-    /// Files that the local object store wrote and had no time to rename.
     fn unfinished(&self, repair: bool, report: &mut FsckReport) -> Result<()> {
         let options = &self.inner.options;
         if options.objects.is_some() || !matches!(options.address, Address::Embedded) {
             return Ok(());
         }
-        let mut folders: Vec<PathBuf> = vec![self.inner.data.join("objects")];
-        while let Some(folder) = folders.pop() {
-            let fail = |error| StoreError::file(&folder, error);
-            let entries = match std::fs::read_dir(&folder) {
-                Ok(entries) => entries,
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-                Err(error) => return Err(fail(error)),
-            };
-            for entry in entries {
-                let entry = entry.map_err(fail)?;
-                let path = entry.path();
-                if entry.file_type().map_err(fail)?.is_dir() {
-                    folders.push(path);
-                } else if is_unfinished(&path) {
-                    let shown = path
-                        .strip_prefix(&self.inner.data)
-                        .unwrap_or(&path)
-                        .display()
-                        .to_string();
-                    if repair {
-                        std::fs::remove_file(&path).map_err(fail)?;
-                        report
-                            .repaired
-                            .push(format!("{shown}: removed, its writer never finished it"));
-                    } else {
-                        report.orphans.push(shown);
-                    }
-                }
+        for path in unfinished(&self.inner.data.join("objects"))? {
+            let shown = path
+                .strip_prefix(&self.inner.data)
+                .unwrap_or(&path)
+                .display()
+                .to_string();
+            if repair {
+                std::fs::remove_file(&path).map_err(|error| StoreError::file(&path, error))?;
+                report
+                    .repaired
+                    .push(format!("{shown}: removed, its writer never finished it"));
+            } else {
+                report.orphans.push(shown);
             }
         }
         Ok(())
     }
+}
+
+/// Files below a folder that the local object store wrote and had no time to rename.
+pub(crate) fn unfinished(folder: &FilePath) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        let fail = |error| StoreError::file(&folder, error);
+        let entries = match std::fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(fail(error)),
+        };
+        for entry in entries {
+            let entry = entry.map_err(fail)?;
+            let path = entry.path();
+            if entry.file_type().map_err(fail)?.is_dir() {
+                folders.push(path);
+            } else if is_unfinished(&path) {
+                found.push(path);
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// `NAME#NUMBER`, which is what the local object store calls a file until it is whole.

@@ -5,16 +5,20 @@
 //! the row a moment before still finds the object. Its key is gone with the row: what remains
 //! cannot be opened by who reads it later.
 
+use std::sync::Arc;
+
 use sqlx::AnyConnection;
+use tokio::sync::OwnedRwLockReadGuard;
 
 use super::object_path;
 use super::pack::Name;
 use crate::address::Address;
 use crate::catalog::sql::{self, Columns, values};
-use crate::catalog::statements;
+use crate::catalog::{Lease, Work, statements};
 use crate::clock::now_us;
-use crate::error::Result;
+use crate::error::{Result, StoreError};
 use crate::objects::MAIN;
+use crate::store::Store;
 use crate::tenant::Tenant;
 
 /// So long may another node go on reading what it looked up, in µs, and so far may clocks differ.
@@ -46,6 +50,44 @@ pub(crate) struct Doomed {
     pub(crate) volume: i64,
     /// Until when it is locked there, µs since 1970; 0 if it is not.
     pub(crate) locked: i64,
+}
+
+/// While this is held, no object is removed, at this node or another. A holder that died holds
+/// nothing any more when its leases end.
+pub(crate) struct Hold {
+    leases: Vec<Arc<Lease>>,
+    _here: OwnedRwLockReadGuard<()>,
+}
+
+impl Hold {
+    /// Lets objects be removed again.
+    pub(crate) async fn end(self) {
+        for lease in &self.leases {
+            lease.give_back().await;
+        }
+    }
+}
+
+impl Store {
+    /// Keeps every object that a row names from now on. What is being removed right now has no row
+    /// any more.
+    pub(crate) async fn hold_objects(&self) -> Result<Hold> {
+        let mut hold = Hold {
+            leases: Vec::new(),
+            _here: self.inner.copying.clone().read_owned().await,
+        };
+        for tenant in self.tenants() {
+            match self.inner.catalog.lease(tenant.id(), Work::Copy).await? {
+                Some(lease) => hold.leases.push(lease),
+                None => {
+                    hold.end().await;
+                    let what = "another node takes a backup of this archive or moves it";
+                    return Err(StoreError::Invalid(what.into()));
+                }
+            }
+        }
+        Ok(hold)
+    }
 }
 
 impl Tenant {
@@ -82,10 +124,15 @@ impl Tenant {
         Ok(())
     }
 
-
     /// Removes doomed objects that nobody reads any more; returns how many. What cannot be removed
-    /// now is removed another time.
+    /// now, or while the archive is copied, is removed another time.
     pub async fn remove_doomed(&self) -> Result<u64> {
+        let Ok(_nobody_copies) = self.store.copying.try_write() else {
+            return Ok(0);
+        };
+        if self.store.catalog.is_leased(self.id(), Work::Copy).await? {
+            return Ok(0);
+        }
         let grace = match self.store.options.address {
             Address::Embedded => 0,
             Address::Cluster(_) => GRACE,

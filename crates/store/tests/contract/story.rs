@@ -35,7 +35,6 @@ pub(crate) async fn tell(place: Place) -> (Transcript, Faulty) {
         repeats: story.repeats,
     };
     let transcript = Transcript {
-        kind: story.place.kind,
         place: story.place.name,
         lines: story.lines,
     };
@@ -173,30 +172,9 @@ impl Story {
     }
 
     pub(crate) fn say_text(&mut self, what: &str, answer: &str) {
-        self.line(what, answer, None);
-    }
-
-    /// Writes down an answer that is another one at the other address, `because`.
-    pub(crate) fn differs<T: Debug>(
-        &mut self,
-        what: &str,
-        because: &'static str,
-        answer: &Result<T>,
-    ) {
-        let text = match answer {
-            Ok(answer) => format!("{answer:?}"),
-            Err(error) => told(error),
-        };
-        self.line(what, &text, Some(because));
-    }
-
-    fn line(&mut self, what: &str, answer: &str, differs: Option<&'static str>) {
         let text = self.masks.mask(&format!("{what}: {answer}"));
-        self.lines.push(Line {
-            chapter: self.chapter,
-            text,
-            differs,
-        });
+        let chapter = self.chapter;
+        self.lines.push(Line { chapter, text });
     }
 
     /// Writes down the code of an error whose text is about this place alone.

@@ -6,8 +6,6 @@ use everpost_domain::digest::Digest;
 use everpost_domain::message::format_rfc3339;
 use everpost_store::now_us;
 
-use super::place::Kind;
-
 /// An answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Line {
@@ -15,8 +13,6 @@ pub(crate) struct Line {
     pub(crate) chapter: &'static str,
     /// Question and answer.
     pub(crate) text: String,
-    /// Why it is another one at the other address, if it may be.
-    pub(crate) differs: Option<&'static str>,
 }
 
 /// What is shown in the place of chance: names for digests that are known, and words for the
@@ -122,24 +118,14 @@ impl Masks {
 
 /// A transcript with where it is from.
 pub(crate) struct Transcript {
-    pub(crate) kind: Kind,
     pub(crate) place: &'static str,
     pub(crate) lines: Vec<Line>,
 }
 
 impl Transcript {
-    /// The lines that must be the same at an address of `other`.
-    fn comparable(&self, other: Kind) -> Vec<&Line> {
-        let same = self.kind == other;
-        self.lines
-            .iter()
-            .filter(|line| same || line.differs.is_none())
-            .collect()
-    }
-
     /// The first line that differs, with what came before it.
     pub(crate) fn difference(&self, other: &Transcript) -> Option<String> {
-        let (mine, theirs) = (self.comparable(other.kind), other.comparable(self.kind));
+        let (mine, theirs) = (&self.lines, &other.lines);
         let longest = mine.len().max(theirs.len());
         let at = (0..longest).find(|at| mine.get(*at) != theirs.get(*at))?;
         let mut said = String::from("behaviour differs\n");
@@ -165,16 +151,13 @@ impl Transcript {
 impl fmt::Display for Transcript {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for line in &self.lines {
-            let because = line
-                .differs
-                .map_or(String::new(), |why| format!(" (differs: {why})"));
-            writeln!(f, "[{}] {}{because}", line.chapter, line.text)?;
+            writeln!(f, "[{}] {}", line.chapter, line.text)?;
         }
         Ok(())
     }
 }
 
-fn show(line: Option<&&Line>) -> String {
+fn show(line: Option<&Line>) -> String {
     match line {
         Some(line) => format!("[{}] {}", line.chapter, line.text),
         None => "nothing more".into(),
@@ -215,25 +198,22 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_may_differ_are_compared_among_their_like() {
-        let line = |text: &str, differs| Line {
-            chapter: "one",
-            text: text.into(),
-            differs,
-        };
-        let told = |kind, place, text: &str| Transcript {
-            kind,
+    fn the_first_line_that_differs_is_shown() {
+        let told = |place, texts: &[&str]| Transcript {
             place,
-            lines: vec![line("same", None), line(text, Some("a reason"))],
+            lines: texts
+                .iter()
+                .map(|text| Line {
+                    chapter: "one",
+                    text: (*text).into(),
+                })
+                .collect(),
         };
-        let file = told(Kind::Embedded, "file", "4 bytes");
-        let server = told(Kind::Cluster, "server", "none");
-        assert_eq!(file.difference(&server), None);
-        let other = told(Kind::Embedded, "other", "5 bytes");
-        let said = file.difference(&other).unwrap();
-        assert!(
-            said.contains("4 bytes") && said.contains("5 bytes"),
-            "{said}"
-        );
+        let file = told("file", &["same", "4 bytes"]);
+        assert_eq!(file.difference(&told("server", &["same", "4 bytes"])), None);
+        for other in [&["same", "5 bytes"][..], &["same"], &["other"]] {
+            let said = file.difference(&told("other", other)).unwrap();
+            assert!(said.contains("[one] "), "{said}");
+        }
     }
 }

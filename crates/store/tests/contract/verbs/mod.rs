@@ -44,5 +44,6 @@ pub(super) async fn tell(story: &mut Story) {
     holdings::tell(story).await;
     backup::tell(story).await;
     keys::tell(story).await;
+    backup::move_away(story).await;
     opening::close(story).await;
 }
