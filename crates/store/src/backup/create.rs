@@ -22,7 +22,7 @@ use super::repo::Repo;
 use super::{BackupFault, BackupProgress, files, snapshot_name};
 use crate::carry::{named_objects, packs_on_volumes};
 use crate::catalog::sql::{self, Columns};
-use crate::catalog::{peek, schema_version, statements};
+use crate::catalog::{fence, peek, schema_version, statements};
 use crate::clock::now_us;
 use crate::error::{Result, StoreError};
 use crate::follow::{blocking, log_signer, log_state};
@@ -122,6 +122,8 @@ impl Store {
         tell: impl FnMut(&BackupProgress) + Send,
     ) -> Result<BackupReport> {
         self.refuse_places(root)?;
+        // What was left of an archive that moved says nothing of what came later.
+        fence::refuse_moved(&mut *self.inner.catalog.read().await?).await?;
         let hold = self.hold_objects().await?;
         let report = self.back_up(root, tell).await;
         hold.end().await;

@@ -218,6 +218,8 @@ async fn an_archive_moves_to_servers_and_back_while_it_goes_on() {
     let more = supply.by_ref().take(1300).collect();
     let moved = move_under_way(&store, &tenant, &to, more, &mut wanted).await;
     assert!(moved.objects >= plan.objects && !moved.earlier);
+    let late = store.backup(&world.path("late"), |_| ()).await.unwrap_err();
+    assert_eq!(late.code(), "E-MOVED");
     // What was left can be read; asked again, a move that is done says so.
     assert_eq!(hits(&tenant, "parity").await, before[0]);
     let again = store.relocate(&to, |_| ()).await.unwrap();
