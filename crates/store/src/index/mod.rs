@@ -13,12 +13,14 @@
 mod assemble;
 mod cache;
 mod directory;
+mod disk;
 mod document;
 mod error;
 mod evaluate;
 mod facets;
 mod footer;
 mod groups;
+mod hot;
 mod matches;
 mod merge;
 mod near;
@@ -34,6 +36,7 @@ mod search;
 mod split;
 mod stream;
 mod suggest;
+mod tail;
 mod tokens;
 mod writer;
 
@@ -42,6 +45,7 @@ mod tests;
 
 pub use assemble::{Built, Sealed};
 pub use cache::BlockCache;
+pub use disk::DiskCache;
 pub use error::{Damage, IndexError};
 pub use facets::{Facet, Facets, Months};
 pub use groups::{Folded, Groups};
