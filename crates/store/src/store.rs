@@ -222,6 +222,11 @@ impl Store {
         id.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
+    /// True where several nodes may share the archive.
+    pub fn is_shared(&self) -> bool {
+        matches!(self.inner.options.address, Address::Cluster(_))
+    }
+
     /// The data directory.
     pub fn data(&self) -> &Path {
         &self.inner.data

@@ -13,6 +13,7 @@ mod ingest;
 #[path = "../crash/common.rs"]
 mod mailbox;
 mod nodes;
+mod search;
 #[allow(dead_code, reason = "what other tests use of it")]
 #[path = "../service/common.rs"]
 mod service;

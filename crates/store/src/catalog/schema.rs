@@ -7,7 +7,8 @@
 
 /// One step of the schema. Steps are never edited once released; new ones are appended
 /// (expand, migrate, contract), so that versions N and N-1 can run side by side.
-pub(super) const MIGRATIONS: &[&[&str]] = &[FIRST, FRAMES, SPLITS, FINDING, TEXTS, ACCESS, NODES];
+pub(super) const MIGRATIONS: &[&[&str]] =
+    &[FIRST, FRAMES, SPLITS, FINDING, TEXTS, ACCESS, NODES, PEERS];
 
 /// Tables small enough to be stored in key order without an id of their own.
 const FIRST: &[&str] = &[
@@ -139,6 +140,12 @@ const TEXTS: &[&str] = &[
 const NODES: &[&str] = &[
     "ALTER TABLE store ADD COLUMN commits BIGINT NOT NULL DEFAULT 0",
     "CREATE TABLE doomed (tenant BIGINT NOT NULL, kind BIGINT NOT NULL, name BLOB NOT NULL, at BIGINT NOT NULL, PRIMARY KEY (tenant, kind, name))",
+];
+
+/// Nodes that answer for each other. name: random, of its data directory; address: sealed, where it
+/// answers; seen: when it last said so, by the database's clock.
+const PEERS: &[&str] = &[
+    "CREATE TABLE node (tenant BIGINT NOT NULL, name BLOB NOT NULL, address BLOB NOT NULL, seen BIGINT NOT NULL, PRIMARY KEY (tenant, name))",
 ];
 
 /// The newest schema this program knows.

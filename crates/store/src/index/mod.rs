@@ -54,7 +54,7 @@ pub use merge::merge;
 pub use range::{FileRange, RangeRead};
 pub use schema::{ANALYSER_VERSION, SCHEMA_VERSION};
 pub use seal::SplitId;
-pub use search::{Part, Question, Searcher};
+pub use search::{Answer, Part, Question, Searcher};
 pub use split::Split;
 pub use suggest::Suggestion;
 pub use writer::{Doc, SplitWriter};
