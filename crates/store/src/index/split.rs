@@ -131,7 +131,9 @@ impl Split {
             self.stream.fetch(at..end, |_, _| ())?;
             at = end;
         }
-        Ok(())
+        // The end may have been opened from what the disk keeps of it.
+        let mut tail = Tail::read(&*self.stream.source)?;
+        tail.agrees(&self.stream)
     }
 
     /// Drops what searches keep in memory (dictionaries of the fields they used, columns);

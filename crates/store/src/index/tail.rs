@@ -58,6 +58,37 @@ impl Tail {
         self.bytes.get(from..to)
     }
 
+    /// That a split which was opened ends so.
+    pub(super) fn agrees(&mut self, stream: &Stream) -> Result<(), IndexError> {
+        let damaged = |part: &str| {
+            IndexError::Damaged(Damage {
+                split: stream.id,
+                part: part.to_owned(),
+            })
+        };
+        let length = stream.source.len();
+        let footer_at = HEADER + stream.plain + stream.blocks * TAG as u64;
+        self.reach(&*stream.source, footer_at)?;
+        let trailer_at = length.saturating_sub(TRAILER as u64);
+        let trailer = self.get(trailer_at..length).and_then(Trailer::decode);
+        let wanted = Trailer {
+            plain: stream.plain,
+            footer: u32::try_from(trailer_at.saturating_sub(footer_at)).unwrap_or(u32::MAX),
+        };
+        if trailer != Some(wanted) {
+            return Err(damaged("trailer"));
+        }
+        let mut record = self.get(footer_at..trailer_at).unwrap_or_default().to_vec();
+        let record = stream
+            .cipher
+            .open(FOOTER_NUMBER, stream.plain, &mut record)
+            .and_then(|record| Footer::decode(record, stream.plain).ok());
+        match record.as_ref() == Some(&stream.footer) {
+            true => Ok(()),
+            false => Err(damaged("footer")),
+        }
+    }
+
     /// Opens the split that ends so; also tells from where on its object was needed.
     pub(super) fn open(
         &mut self,

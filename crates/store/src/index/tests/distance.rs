@@ -150,6 +150,20 @@ fn what_the_disk_keeps_survives_restarts_and_damage() {
     // The next process.
     assert_eq!(ask(&start(1 << 30)), wanted);
     assert_eq!(server.asked().0, 0);
+    // Whoever verifies looks at the object and not at what is kept of it.
+    start(1 << 30).verify().unwrap();
+    for at in [5, 30, 120] {
+        let mut bytes = bytes_of(&built);
+        let place = bytes.len() - at;
+        bytes[place] ^= 1;
+        let changed = Arc::new(Server {
+            bytes: bytes.into(),
+            asked: Mutex::default(),
+        });
+        let split = opened(&changed, &built, disk(cache.path(), 1 << 30));
+        assert!(split.verify().is_err(), "{at} bytes before the end");
+    }
+    server.asked();
     let kept = files(cache.path());
     for file in &kept {
         let bytes = std::fs::read(file).unwrap();
