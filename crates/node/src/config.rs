@@ -14,7 +14,8 @@ use crate::NodeError;
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Listeners, as `NAME=ADDRESS:PORT`; `--listen` replaces them all. Names: `https`; `http` for
-    /// loopback addresses only; `metrics` for Prometheus, without TLS.
+    /// loopback addresses only; `metrics` for Prometheus, without TLS; `nodes` for the other nodes of
+    /// a cluster, at the address by which they reach this one.
     pub listen: Vec<String>,
     /// Where catalog and objects lie.
     pub store: StoreConfig,
@@ -22,10 +23,12 @@ pub struct Config {
     pub tls: TlsConfig,
     /// Limits of what one caller may ask for.
     pub limits: LimitConfig,
+    /// What the nodes of a cluster do for each other.
+    pub nodes: NodesConfig,
 }
 
 /// Where catalog and objects lie, if not in the data directory: both, or neither.
-#[derive(Debug, Clone, Default, Deserialize, Serialize, ToSchema)]
+#[derive(Debug, Clone, Deserialize, Serialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct StoreConfig {
     /// PostgreSQL, as `postgres://USER@HOST/DATABASE`; `--catalog` and `EVERPOST_CATALOG` replace
@@ -34,6 +37,20 @@ pub struct StoreConfig {
     /// S3, as `s3://BUCKET/PREFIX?endpoint=https://HOST`; `--objects` and `EVERPOST_OBJECTS` replace
     /// it. Key and secret come from `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`.
     pub objects: Option<String>,
+    /// Bytes of the index that a node keeps in `cache/` of its data directory, sealed as they came,
+    /// where the index lies in S3; 0 keeps none.
+    pub cache_bytes: u64,
+}
+
+impl Default for StoreConfig {
+    fn default() -> Self {
+        StoreConfig {
+            catalog: None,
+            objects: None,
+            // The index of a million copies and more.
+            cache_bytes: 2 << 30,
+        }
+    }
 }
 
 /// Which certificate is shown. Without one, an authority of this archive's own signs one.
@@ -74,6 +91,23 @@ impl Default for LimitConfig {
     }
 }
 
+/// What the nodes of a cluster do for each other, those that have a listener `nodes`.
+#[derive(Debug, Clone, Deserialize, Serialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct NodesConfig {
+    /// Searches over so many copies or more are shared with the other nodes.
+    pub share_from: u64,
+}
+
+impl Default for NodesConfig {
+    fn default() -> Self {
+        // Below, asking others takes longer than it saves.
+        NodesConfig {
+            share_from: 200_000,
+        }
+    }
+}
+
 impl Config {
     /// Reads a file.
     pub fn read(path: &Path) -> Result<Self, NodeError> {
@@ -97,6 +131,8 @@ pub enum Protocol {
     Http,
     /// Figures for Prometheus, in the clear: they tell of nobody's mail.
     Metrics,
+    /// What nodes of a cluster ask each other: HTTP whose bodies are sealed.
+    Nodes,
 }
 
 impl Protocol {
@@ -106,6 +142,7 @@ impl Protocol {
             Protocol::Https => "https",
             Protocol::Http => "http",
             Protocol::Metrics => "metrics",
+            Protocol::Nodes => "nodes",
         }
     }
 }
@@ -139,7 +176,14 @@ impl FromStr for Listen {
                 ));
             }
             "metrics" => Protocol::Metrics,
-            _ => return Err(wrong("the names are https, http and metrics")),
+            // The others are told this address.
+            "nodes" if address.ip().is_unspecified() => {
+                return Err(wrong(
+                    "give the address by which other nodes reach this one",
+                ));
+            }
+            "nodes" => Protocol::Nodes,
+            _ => return Err(wrong("the names are https, http, metrics and nodes")),
         };
         Ok(Listen { protocol, address })
     }
@@ -174,6 +218,7 @@ pub fn reference() -> String {
         ("store", StoreConfig::schema()),
         ("tls", TlsConfig::schema()),
         ("limits", LimitConfig::schema()),
+        ("nodes", NodesConfig::schema()),
     ];
     for (name, schema) in sections {
         let schema = serde_json::to_value(schema).unwrap_or_default();
@@ -235,6 +280,7 @@ mod tests {
             "https",
             "https=host:1",
             "http=0.0.0.0:80",
+            "nodes=0.0.0.0:80",
             "gopher=127.0.0.1:70",
         ] {
             let error = wrong.parse::<Listen>().unwrap_err();

@@ -81,7 +81,7 @@ impl Listener {
             name: listen.protocol.name(),
             kind: match listen.protocol {
                 Protocol::Https => Kind::Tls(listener, TlsAcceptor::from(server.clone())),
-                Protocol::Http | Protocol::Metrics => Kind::Plain(listener),
+                Protocol::Http | Protocol::Metrics | Protocol::Nodes => Kind::Plain(listener),
             },
         })
     }

@@ -1,6 +1,7 @@
 //! What runs beside the requests: index, log and the reading of attachments follow what was
 //! admitted, and imports that were under way go on.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use everpost_extract::{Pool, PoolOptions};
@@ -13,6 +14,8 @@ use crate::app::App;
 /// How often it is looked for something new. Mail can be found two seconds after it was
 /// acknowledged.
 const EVERY: Duration = Duration::from_millis(500);
+/// How often a node says that it lives.
+const ANNOUNCE: Duration = Duration::from_secs(2);
 /// After an error: a full disk is not emptied at once.
 const LATER: Duration = Duration::from_secs(10);
 /// Where the archive moved away there is nothing to follow.
@@ -37,14 +40,37 @@ impl Background {
 }
 
 /// Starts it.
-pub(crate) async fn start(app: &App, readers: PoolOptions) -> Result<Background, StoreError> {
+pub(crate) async fn start(
+    app: &App,
+    readers: PoolOptions,
+    answers_at: Option<SocketAddr>,
+) -> Result<Background, StoreError> {
     imports::resume(app).await?;
-    Ok(Background(vec![
+    let mut all = vec![
         tokio::spawn(follow(app.clone())),
         tokio::spawn(read(app.clone(), Pool::new(readers))),
         tokio::spawn(tidy(app.clone())),
         tokio::spawn(settle(app.clone())),
-    ]))
+    ];
+    if let Some(address) = answers_at {
+        all.push(tokio::spawn(announce(app.clone(), address)));
+    }
+    Ok(Background(all))
+}
+
+/// Tells the other nodes that this one answers, until it stops.
+async fn announce(app: App, address: SocketAddr) {
+    loop {
+        if let Err(error) = app.tenant.announce(address).await {
+            tracing::warn!(code = error.code(), %error, "the other nodes were not told of this one");
+        }
+        tokio::select! {
+            () = app.stop.wait() => break,
+            () = tokio::time::sleep(ANNOUNCE) => {}
+        }
+    }
+    // Else they would find out by themselves.
+    app.tenant.withdraw().await.ok();
 }
 
 async fn follow(app: App) {

@@ -15,6 +15,7 @@ mod follow;
 mod guard;
 mod html;
 mod metrics;
+mod nodes;
 pub mod password;
 mod problem;
 mod routes;
@@ -71,15 +72,20 @@ pub async fn run(
     started: impl FnOnce(&Ready),
 ) -> Result<(), ServiceError> {
     let identity = identity(store.data(), &options.config.tls, &options.listen)?;
-    let (mut listeners, mut figures) = (Vec::new(), Vec::new());
+    let (mut listeners, mut figures, mut nodes) = (Vec::new(), Vec::new(), Vec::new());
     for listen in &options.listen {
         let listener = Listener::open(listen, &identity.server).await?;
         match listen.protocol {
             Protocol::Metrics => figures.push(listener),
+            Protocol::Nodes if !store.is_shared() => {
+                let what = "nodes is for an archive that several nodes share";
+                return Err(NodeError::Config(what.into()).into());
+            }
+            Protocol::Nodes => nodes.push(listener),
             Protocol::Https | Protocol::Http => listeners.push(listener),
         }
     }
-    let all = listeners.iter().chain(&figures);
+    let all = listeners.iter().chain(&figures).chain(&nodes);
     let ready = Ready {
         listeners: all.filter_map(Listener::address).collect(),
         // Whoever reads it may stand in another directory.
@@ -92,10 +98,17 @@ pub async fn run(
         Err(error) => tracing::warn!(%error, "no socket for commands"),
     }
     let app = app::Shared::new(store.clone(), tenant.clone(), &options.config, stop.clone());
-    let background = follow::start(&app, options.readers).await?;
+    let answers_at = nodes.iter().find_map(Listener::address);
+    if answers_at.is_some() {
+        let messenger = nodes::messenger()?;
+        tenant.share(messenger, options.config.nodes.share_from);
+    }
+    let answers_at = answers_at.map(|(_, address)| address);
+    let background = follow::start(&app, options.readers, answers_at).await?;
     let router = routes::router(app.clone());
     let serving = tokio::spawn(serve(listeners, router, stop.clone()));
-    let telling = tokio::spawn(serve(figures, metrics::router(app), stop));
+    let telling = tokio::spawn(serve(figures, metrics::router(app.clone()), stop.clone()));
+    let answering = tokio::spawn(serve(nodes, nodes::router(app), stop));
     // The listeners are bound, so connections wait in their queues from here on.
     if let Some(path) = &options.ready_file {
         ready.write(path)?;
@@ -103,6 +116,7 @@ pub async fn run(
     started(&ready);
     serving.await.ok();
     telling.await.ok();
+    answering.await.ok();
     background.end().await;
     Ok(())
 }

@@ -118,6 +118,22 @@ async fn scrape(State(app): State<App>) -> Response {
         "Groups decided again because another writer was faster",
         admitted.overtaken,
     );
+    let shared = app.tenant.shared_work();
+    count(
+        "shared_searches",
+        "Searches that other nodes took part in",
+        shared.searches,
+    );
+    count(
+        "answered_splits",
+        "Splits of the index that were evaluated for other nodes",
+        shared.answered,
+    );
+    count(
+        "taken_back_splits",
+        "Splits that were evaluated here because another node did not",
+        shared.taken_back,
+    );
     let mut tell = |name: &str, help: &str, value: u64| {
         let value = i64::try_from(value).unwrap_or(i64::MAX);
         registry.register(name, help, ConstGauge::<i64>::new(value));

@@ -44,12 +44,19 @@ impl<K: Hash + Eq + Clone, V: Clone> Cache<K, V> {
         Some(value)
     }
 
+    /// True if there is a value under `key`; it counts as no use of it.
+    pub(crate) fn has(&self, key: &K) -> bool {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.entries.contains_key(key)
+    }
+
     /// Keeps `value` of `size` bytes, evicting what was not used for longest. A value
-    /// larger than the whole cache is not kept.
-    pub(crate) fn put(&self, key: K, size: usize, value: V) {
+    /// larger than the whole cache is not kept. Returns the keys that went.
+    pub(crate) fn put(&self, key: K, size: usize, value: V) -> Vec<K> {
         if size > self.limit {
-            return;
+            return vec![key];
         }
+        let mut gone = Vec::new();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.clock += 1;
         let now = state.clock;
@@ -66,7 +73,9 @@ impl<K: Hash + Eq + Clone, V: Clone> Cache<K, V> {
             if let Some((_, size, _)) = state.entries.remove(&oldest) {
                 state.held -= size;
             }
+            gone.push(oldest);
         }
+        gone
     }
 
     /// Takes the value under `key` out.

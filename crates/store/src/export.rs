@@ -55,7 +55,7 @@ impl Tenant {
     /// Begins a walk over all copies in `scope` for which `query` holds.
     pub async fn walk(&self, query: &Query, scope: &Scope) -> Result<Walk> {
         let ask = self.ask(query, scope).await?;
-        let matches = ask.matches().await?;
+        let matches = self.find(&ask, None).await?.matches;
         Ok(Walk {
             tenant: self.clone(),
             ask,

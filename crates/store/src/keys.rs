@@ -336,6 +336,12 @@ impl TenantKeys {
         hmac::Key::new(hmac::HMAC_SHA256, &key.0)
     }
 
+    /// The key of one message between nodes. The first of `names` says of which kind, the others,
+    /// random and of a fixed length, which one.
+    pub(crate) fn message(&self, names: &[&[u8]]) -> Key {
+        derive(&self.root, names)
+    }
+
     /// Seed of the tenant's Ed25519 log key.
     pub(crate) fn log_seed(&self) -> [u8; 32] {
         derive(&self.root, &[b"everpost log 1"]).0

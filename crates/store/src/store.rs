@@ -1,5 +1,6 @@
 //! Opening a store: data directory, lock, keys, catalog, objects.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ use crate::catalog::sql::{self, Columns, values};
 use crate::catalog::{Catalog, Counter, NodeId, fence, statements, take_ids};
 use crate::clock::now_us;
 use crate::error::{Result, StoreError};
-use crate::index::BlockCache;
+use crate::index::{BlockCache, DiskCache};
 use crate::keys::{self, KeySource, MasterKey, RecoveryKey, TenantKeys};
 use crate::objects;
 use crate::rekey;
@@ -37,6 +38,9 @@ pub struct Options {
     pub frame_cache: usize,
     /// Bytes of opened index blocks that are kept for the next search.
     pub block_cache: usize,
+    /// Bytes of sealed index blocks that a node of a cluster keeps on its disk, over restarts too;
+    /// 0 keeps none. An embedded store has them on its disk anyway.
+    pub disk_cache: u64,
 }
 
 impl Options {
@@ -50,6 +54,7 @@ impl Options {
             objects: None,
             frame_cache: 24 << 20,
             block_cache: 48 << 20,
+            disk_cache: 2 << 30,
         }
     }
 
@@ -168,7 +173,7 @@ impl Store {
             Address::Cluster(cluster) => cluster.objects.credentials.clone(),
         };
         let vault = Vault::new(objects, credentials, options.frame_cache);
-        let blocks = Arc::new(BlockCache::new(options.block_cache));
+        let blocks = Arc::new(open_blocks(&options, &catalog).await?);
         let tenants = open_tenants(&catalog, &master, &blocks).await?;
         let inner = Inner {
             catalog,
@@ -224,6 +229,11 @@ impl Store {
         id.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
+    /// True where several nodes may share the archive.
+    pub fn is_shared(&self) -> bool {
+        matches!(self.inner.options.address, Address::Cluster(_))
+    }
+
     /// The data directory.
     pub fn data(&self) -> &Path {
         &self.inner.data
@@ -248,6 +258,25 @@ pub(crate) async fn open_catalog(options: &Options, create: bool) -> Result<Cata
             Catalog::open_server(&cluster.catalog, node_id(&options.data)?).await
         }
     }
+}
+
+/// The cache of index blocks; on a node of a cluster with one on the disk below it.
+async fn open_blocks(options: &Options, catalog: &Catalog) -> Result<BlockCache> {
+    let blocks = BlockCache::new(options.block_cache);
+    let folder = options.data.join("cache");
+    if matches!(options.address, Address::Embedded) {
+        return Ok(blocks);
+    }
+    if options.disk_cache == 0 {
+        fs::remove_dir_all(&folder).ok();
+        return Ok(blocks);
+    }
+    let mut db = catalog.read().await?;
+    let rows = sql::fetch(&mut db, statements::ALL_SPLITS, vec![]).await?;
+    let listed: HashSet<[u8; 16]> = rows.iter().map(|row| row.array(0)).collect::<Result<_>>()?;
+    let disk = DiskCache::open(&folder, options.disk_cache, |id| listed.contains(&id.0))
+        .map_err(|error| StoreError::file(&folder, error))?;
+    Ok(blocks.above(disk))
 }
 
 pub(crate) fn make_private_dir(path: &Path) -> Result<()> {

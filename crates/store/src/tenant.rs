@@ -1,7 +1,7 @@
 //! A tenant's handle: the only way to a tenant's mail.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use everpost_domain::digest::Digest;
 use ring::hmac;
@@ -13,6 +13,7 @@ use crate::error::Result;
 use crate::follow::{Building, FreshDoc};
 use crate::index::{BlockCache, Split};
 use crate::keys::TenantKeys;
+use crate::nodes::Nodes;
 use crate::search::{Known, Ranked, Shown};
 use crate::store::Inner;
 
@@ -67,6 +68,8 @@ pub(crate) struct TenantState {
     pub(crate) ids: Cache<Digest, i64>,
     /// Answers in the order by score that somebody may page through.
     pub(crate) ranked: Mutex<Ranked>,
+    /// The nodes that searches are shared with, once this one takes part.
+    pub(crate) nodes: OnceLock<Nodes>,
     /// Where a test stops an admission between its decision and its commit.
     #[cfg(test)]
     pub(crate) gate: crate::admit::Gate,
@@ -106,6 +109,7 @@ impl TenantState {
             shown: Cache::new(SHOWN),
             ids: Cache::new(IDS),
             ranked: Mutex::default(),
+            nodes: OnceLock::new(),
             #[cfg(test)]
             gate: crate::admit::Gate::default(),
         }

@@ -111,7 +111,7 @@ impl Tenant {
         query: &Query,
     ) -> crate::Result<(RoaringTreemap, RoaringTreemap)> {
         let ask = self.ask(query, &Scope::Everything).await?;
-        let matches = ask.matches().await?;
+        let matches = self.find(&ask, None).await?.matches;
         Ok((matches.seqs(), matches.unknown_seqs()))
     }
 }

@@ -20,6 +20,7 @@ mod normal;
 mod parse;
 mod print;
 mod reason;
+mod record;
 mod seek;
 mod size;
 mod value;

@@ -179,6 +179,18 @@ proptest! {
     }
 
     #[test]
+    fn trees_survive_as_bytes(query in tree(), cut in any::<prop::sample::Index>()) {
+        let mut record = crate::wire::Writer::new();
+        query.write(&mut record);
+        let record = record.finish();
+        let mut reader = crate::wire::Reader::new(&record);
+        prop_assert_eq!(Query::read(&mut reader), Ok(query));
+        prop_assert!(reader.is_empty());
+        let cut = &record[..cut.index(record.len())];
+        prop_assert!(Query::read(&mut crate::wire::Reader::new(cut)).is_err());
+    }
+
+    #[test]
     fn any_text_is_read_or_refused(text in soup()) {
         match parse(&text) {
             Ok(query) => {

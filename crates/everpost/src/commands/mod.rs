@@ -33,6 +33,7 @@ use crate::failure::Failure;
 /// How to open the store that the command line names.
 pub(crate) fn options(global: &Global) -> Result<Options, Failure> {
     let mut options = Options::new(&global.data);
+    options.disk_cache = global.config.store.cache_bytes;
     options.key = global.key.as_deref().map(KeySource::parse);
     if let Some((catalog, objects)) = &global.cluster {
         options.address = Address::Cluster(Box::new(Cluster::parse(catalog, objects)?));

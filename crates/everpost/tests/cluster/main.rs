@@ -14,6 +14,7 @@ mod ingest;
 mod mailbox;
 mod moves;
 mod nodes;
+mod search;
 #[allow(dead_code, reason = "what other tests use of it")]
 #[path = "../service/common.rs"]
 mod service;

@@ -80,8 +80,8 @@ pub(crate) struct SearchAnswer {
     unknown: u64,
     /// How long it took.
     took_ms: f64,
-    /// Who answered.
-    answered: Vec<&'static str>,
+    /// Who answered: `here`, and by name the other nodes that took part.
+    answered: Vec<String>,
     /// Who did not.
     silent: Vec<String>,
     /// Where the next page goes on; null on the last.
@@ -181,7 +181,9 @@ pub(crate) async fn search(
         copies: page.copies,
         unknown: page.unknown,
         took_ms: (began.elapsed().as_secs_f64() * 10_000.0).round() / 10.0,
-        answered: vec!["here"],
+        answered: std::iter::once("here".to_string())
+            .chain(page.answered)
+            .collect(),
         silent: Vec::new(),
         next: page.next.map(|next| next.to_string()),
         canonical,

@@ -8,7 +8,7 @@
 /// One step of the schema. Steps are never edited once released; new ones are appended
 /// (expand, migrate, contract), so that versions N and N-1 can run side by side.
 const MIGRATIONS: &[&[&str]] = &[
-    FIRST, FRAMES, SPLITS, FINDING, TEXTS, ACCESS, NODES, MOVED, CLASSES,
+    FIRST, FRAMES, SPLITS, FINDING, TEXTS, ACCESS, NODES, MOVED, PEERS, CLASSES,
 ];
 
 /// Where the version is kept; there before the first step.
@@ -152,6 +152,12 @@ const NODES: &[&str] = &[
 /// good, 1 that it is on its way here from there and not to be opened yet.
 const MOVED: &[&str] = &[
     "CREATE TABLE moved (id BIGINT PRIMARY KEY, arriving BIGINT NOT NULL, place BLOB NOT NULL, at BIGINT NOT NULL)",
+];
+
+/// Nodes that answer for each other. name: random, of its data directory; address: sealed, where it
+/// answers; seen: when it last said so, by the database's clock.
+const PEERS: &[&str] = &[
+    "CREATE TABLE node (tenant BIGINT NOT NULL, name BLOB NOT NULL, address BLOB NOT NULL, seen BIGINT NOT NULL, PRIMARY KEY (tenant, name))",
 ];
 
 /// Storage classes and the volumes that they rest on; `about`: sealed, as `classes.toml` has it.

@@ -282,6 +282,13 @@ pub(crate) const SET_DEAD: &str =
     "UPDATE split SET dead = $5, deaths = $4 WHERE tenant = $1 AND id = $2 AND deaths = $3";
 pub(crate) const DELETE_SPLITS: &str = "DELETE FROM split WHERE tenant = $1";
 
+// -- nodes that answer for each other: PostgreSQL only, by its clock -----------------------
+
+pub(crate) const ANNOUNCE_NODE: &str = "INSERT INTO node (tenant, name, address, seen) VALUES ($1, $2, $3, CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)) ON CONFLICT (tenant, name) DO UPDATE SET address = excluded.address, seen = excluded.seen";
+pub(crate) const LIVING_NODES: &str = "SELECT name, address FROM node WHERE tenant = $1 AND name <> $2 AND seen > CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT) - $3";
+pub(crate) const FORGET_NODES: &str = "DELETE FROM node WHERE tenant = $1 AND seen < CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT) - $2";
+pub(crate) const WITHDRAW_NODE: &str = "DELETE FROM node WHERE tenant = $1 AND name = $2";
+
 // -- saved searches, tags, groups ----------------------------------------------------------
 
 pub(crate) const SAVED_SEARCHES: &str = "SELECT id, address, about, created FROM saved_search WHERE tenant = $1 AND owner = $2 ORDER BY id";

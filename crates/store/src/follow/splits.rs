@@ -1,11 +1,13 @@
 //! Splits as the catalog lists them: put, opened, merged, removed.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::Read;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures::stream::{self, StreamExt, TryStreamExt};
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
 use roaring::RoaringTreemap;
@@ -29,6 +31,8 @@ use crate::vault::{ObjectKind, Upload, object_path};
 const MERGE: usize = 8;
 /// Splits of this many documents are merged no further: about 30 a million copies.
 const LARGE: i64 = 32_768;
+/// Splits that are opened side by side: each waits for a server.
+const ABREAST: usize = 8;
 /// How often a change of rows is tried again because somebody else changed them meanwhile.
 pub(super) const ATTEMPTS: usize = 8;
 
@@ -155,29 +159,43 @@ impl Tenant {
     /// Opens splits, those opened before from memory. Reads objects: call where blocking is
     /// allowed is arranged here.
     pub(crate) async fn open_splits(&self, rows: &[SplitRow]) -> Result<Vec<Part>> {
-        let mut parts = Vec::with_capacity(rows.len());
-        for row in rows {
-            // Terms of another analyser would be looked up in vain, and silently.
-            if row.is_stale() {
-                return Err(StoreError::Index(
-                    "another version of everpost made it".to_owned(),
-                ));
-            }
-            let known = lock(&self.state.splits).get(&row.id.0).cloned();
-            let split = match known {
-                Some(split) => split,
-                None => {
-                    let split = Arc::new(self.open_split(row).await?);
-                    lock(&self.state.splits).insert(row.id.0, split.clone());
-                    split
-                }
-            };
-            parts.push(Part {
-                split,
-                dead: row.dead.clone(),
-            });
+        // Terms of another analyser would be looked up in vain, and silently.
+        if rows.iter().any(SplitRow::is_stale) {
+            return Err(StoreError::Index(
+                "another version of everpost made it".to_owned(),
+            ));
         }
-        Ok(parts)
+        // Made before they are run, as closures over borrowed rows would bind the caller.
+        let each: Vec<_> = rows.iter().map(|row| self.open_part(row)).collect();
+        stream::iter(each).buffered(ABREAST).try_collect().await
+    }
+
+    async fn open_part(&self, row: &SplitRow) -> Result<Part> {
+        let known = lock(&self.state.splits).get(&row.id.0).cloned();
+        let split = match known {
+            Some(split) => split,
+            None => {
+                let split = Arc::new(self.open_split(row).await?);
+                lock(&self.state.splits).insert(row.id.0, split.clone());
+                split
+            }
+        };
+        Ok(Part {
+            split,
+            dead: row.dead.clone(),
+        })
+    }
+
+    /// Forgets the splits that are not among `rows`: any node may have merged them.
+    pub(crate) fn keep_splits(&self, rows: &[SplitRow]) {
+        let listed: HashSet<[u8; 16]> = rows.iter().map(|row| row.id.0).collect();
+        let gone: Vec<[u8; 16]> = lock(&self.state.splits)
+            .extract_if(|id, _| !listed.contains(id))
+            .map(|(id, _)| id)
+            .collect();
+        for id in gone {
+            self.state.blocks.forget(SplitId(id));
+        }
     }
 
     pub(crate) async fn open_split(&self, row: &SplitRow) -> Result<Split> {
@@ -284,6 +302,7 @@ impl Tenant {
             if let Some(split) = lock(&self.state.splits).remove(&row.id.0) {
                 split.close();
             }
+            self.state.blocks.forget(row.id);
         }
         self.remove_doomed().await.map(drop)
     }

@@ -2,6 +2,7 @@
 
 use super::directory::SealedDirectory;
 use super::footer::{FOOTER_NUMBER, Footer, MAGIC, Trailer};
+use super::hot::{self, HOT};
 use super::schema::{ANALYSER_VERSION, SCHEMA_VERSION};
 use super::seal::{BLOCK, Cipher};
 use super::{IndexError, RangeRead, SplitId};
@@ -58,6 +59,8 @@ pub(crate) struct Summary {
     pub(crate) docs: u64,
     pub(crate) seq_min: u64,
     pub(crate) seq_max: u64,
+    /// A plain stream of more bytes gets a file of what opening reads.
+    pub(crate) whole: u64,
 }
 
 /// Streams the files of `directory` into one sealed object.
@@ -89,6 +92,15 @@ pub(crate) fn assemble(
             .push((path.to_string_lossy().into_owned(), plain..end));
         plain = end;
     }
+    let hot = match plain > summary.whole {
+        true => hot::gather(directory, &footer.files, id)?,
+        false => Vec::new(),
+    };
+    if !hot.is_empty() {
+        let end = plain + hot.len() as u64;
+        footer.files.push((HOT.to_owned(), plain..end));
+        plain = end;
+    }
     let cipher = Cipher::new(key, id)?;
     let mut sink = if plain <= IN_MEMORY {
         Sink::Memory(Vec::new())
@@ -108,6 +120,7 @@ pub(crate) fn assemble(
         for (_, file) in &files {
             file.copy(|bytes| blocks.put(bytes))?;
         }
+        blocks.put(&hot)?;
         let mut record = footer.encode();
         cipher.seal(FOOTER_NUMBER, plain, &mut record)?;
         let length = u32::try_from(record.len()).map_err(io::Error::other)?;
@@ -135,6 +148,7 @@ pub(crate) fn assemble(
         docs,
         seq_min,
         seq_max,
+        ..
     } = *summary;
     Ok(Built {
         id,

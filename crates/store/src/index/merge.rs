@@ -3,6 +3,7 @@
 use super::assemble::{Built, Summary, assemble};
 use super::directory::SealedDirectory;
 use super::error::guarded;
+use super::hot::WHOLE;
 use super::schema::{schema, settings};
 use super::{ANALYSER_VERSION, IndexError, Part, SplitId};
 use roaring::RoaringTreemap;
@@ -28,6 +29,7 @@ pub fn merge(
         docs: 0,
         seq_min: u64::MAX,
         seq_max: 0,
+        whole: WHOLE,
     };
     let mut segments = Vec::new();
     let mut filters = Vec::new();

@@ -54,7 +54,7 @@ pub struct Question<'a> {
 /// Answers questions over a set of splits.
 #[derive(Debug, Clone)]
 pub struct Searcher {
-    pub(super) parts: Arc<[Part]>,
+    pub(crate) parts: Arc<[Part]>,
 }
 
 impl Searcher {
@@ -68,30 +68,66 @@ impl Searcher {
     /// The copies for which a query holds. Splits are read in parallel; one that cannot be
     /// read fails the search, for an answer without it would look complete.
     pub fn matches(&self, question: &Question<'_>) -> Result<Matches, IndexError> {
+        let answers = self.answers(question, &self.in_reach(question))?;
+        self.gather(question, answers)
+    }
+
+    /// The numbers of the splits that may hold something of what is visible.
+    pub fn in_reach(&self, question: &Question<'_>) -> Vec<usize> {
+        let reaches = |(number, part): (usize, &Part)| {
+            let seqs = part.split.seq_min()..=part.split.seq_max();
+            let visible = question.visible;
+            let reached = visible.is_none_or(|visible| visible.range_cardinality(seqs) > 0);
+            reached.then_some(number)
+        };
+        self.parts.iter().enumerate().filter_map(reaches).collect()
+    }
+
+    /// What the query says of the splits with these numbers, whoever may see it.
+    pub fn answers(
+        &self,
+        question: &Question<'_>,
+        numbers: &[usize],
+    ) -> Result<Vec<(usize, Answer)>, IndexError> {
         let plan = Plan::new(question.query, question.sets);
-        // The plan borrows what threads may share; the closure it was made with may not be.
+        let answer = |&number: &usize| Some((number, evaluate(self.parts.get(number)?, &plan)));
+        let answers = numbers.par_iter().filter_map(answer);
+        answers
+            .map(|(number, answer)| Ok((number, answer?)))
+            .collect()
+    }
+
+    /// Leaves out what is dead, hidden or not visible, of the answers of all splits in reach,
+    /// whoever evaluated them.
+    pub fn gather(
+        &self,
+        question: &Question<'_>,
+        answers: Vec<(usize, Answer)>,
+    ) -> Result<Matches, IndexError> {
+        // The question holds a closure that threads may not share.
         let (visible, hidden) = (question.visible, question.hidden);
-        let found = self
-            .parts
-            .par_iter()
-            .enumerate()
-            .filter(|(_, part)| {
-                let seqs = part.split.seq_min()..=part.split.seq_max();
-                visible.is_none_or(|visible| visible.range_cardinality(seqs) > 0)
+        let found = answers
+            .into_par_iter()
+            .filter_map(|(number, answer)| {
+                let part = self.parts.get(number)?;
+                Some(leave_out(number, part, answer, visible, hidden))
             })
-            .map(|(number, part)| find(number, part, &plan, visible, hidden))
             .collect::<Result<Vec<Found>, IndexError>>()?;
         Ok(Matches::new(self.clone(), question.query.clone(), found))
     }
 }
 
-fn find(
-    number: usize,
-    part: &Part,
-    plan: &Plan<'_>,
-    visible: Option<&RoaringTreemap>,
-    hidden: Option<&RoaringTreemap>,
-) -> Result<Found, IndexError> {
+/// What a query says of one split's documents, those that count no more and those that nobody may
+/// see included.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Answer {
+    /// It holds.
+    pub holds: RoaringBitmap,
+    /// It cannot be told.
+    pub unknown: RoaringBitmap,
+}
+
+fn evaluate(part: &Part, plan: &Plan<'_>) -> Result<Answer, IndexError> {
     let opened = part.split.opened()?;
     let id = part.split.id();
     let truth = guarded(id, || {
@@ -99,8 +135,21 @@ fn find(
             .truth(plan)
             .map_err(|error| IndexError::from_engine(id, error))
     })?;
-    let mut unknown = truth.unknown();
-    let mut matched = truth.holds;
+    Ok(Answer {
+        unknown: truth.unknown(),
+        holds: truth.holds,
+    })
+}
+
+fn leave_out(
+    number: usize,
+    part: &Part,
+    answer: Answer,
+    visible: Option<&RoaringTreemap>,
+    hidden: Option<&RoaringTreemap>,
+) -> Result<Found, IndexError> {
+    let opened = part.split.opened()?;
+    let (mut matched, mut unknown) = (answer.holds, answer.unknown);
     let mut gone = part.dead_docs(&opened);
     if let Some(hidden) = hidden {
         gone |= opened.docs_of(hidden);
@@ -116,7 +165,7 @@ fn find(
     }
     Ok(Found {
         part: number,
-        id,
+        id: part.split.id(),
         opened,
         matched,
         unknown,

@@ -1,13 +1,12 @@
 //! A finished split, read by range.
 
-use super::error::{Damage, guarded};
-use super::footer::{FOOTER_LIMIT, FOOTER_NUMBER, Footer, HEADER, TRAILER, Trailer};
+use super::cache::Piece;
+use super::error::guarded;
 use super::schema::{
-    ATTACHED, ATTACHMENTS_UNREAD, BODY_UNREAD, FLAGS, HELD, KIND, LANGUAGE, SCHEMA_VERSION, SENDER,
-    SENT, SEQ, SIZE,
+    ATTACHED, ATTACHMENTS_UNREAD, BODY_UNREAD, FLAGS, HELD, KIND, LANGUAGE, SENDER, SENT, SEQ, SIZE,
 };
-use super::seal::{BLOCK, Cipher, TAG};
 use super::stream::{RUN, SplitDirectory, Stream};
+use super::tail::Tail;
 use super::{BlockCache, IndexError, RangeRead, SplitId};
 use roaring::{RoaringBitmap, RoaringTreemap};
 use std::collections::BTreeMap;
@@ -17,10 +16,10 @@ use tantivy::columnar::StrColumn;
 use tantivy::fastfield::Column;
 use tantivy::index::Segment;
 use tantivy::schema::Field;
-use tantivy::{Index, SegmentReader};
+use tantivy::{Directory, Index, SegmentReader};
 
-/// An open split. Opening reads the footer only; the engine's readers are made by the
-/// first search and kept until [`close`](Split::close).
+/// An open split. Opening reads the end of its object; the engine's readers are made of that by
+/// the first search and kept until [`close`](Split::close).
 pub struct Split {
     stream: Arc<Stream>,
     opened: Mutex<Option<Arc<Opened>>>,
@@ -57,68 +56,34 @@ pub(crate) struct Opened {
 }
 
 impl Split {
-    /// Opens the split `id` that `source` holds, sealed under `key`.
+    /// Opens the split `id` that `source` holds, sealed under `key`: one read of the source, two
+    /// where the split is large.
     pub fn open(
         source: Arc<dyn RangeRead>,
         id: SplitId,
         key: &[u8; 32],
         cache: Arc<BlockCache>,
     ) -> Result<Self, IndexError> {
-        let damaged = |part: &str| {
-            IndexError::Damaged(Damage {
-                split: id,
-                part: part.to_owned(),
-            })
-        };
-        let cipher = Cipher::new(key, id)?;
-        let length = source.len();
-        let Some(trailer_at) = length.checked_sub(TRAILER as u64) else {
-            return Err(damaged("trailer"));
-        };
-        let trailer =
-            Trailer::decode(&source.read(trailer_at..length)?).ok_or_else(|| damaged("trailer"))?;
-        let blocks = trailer.plain.div_ceil(BLOCK as u64);
-        let footer_length = u64::from(trailer.footer);
-        let fits = blocks
-            .checked_mul(TAG as u64)
-            .and_then(|tags| tags.checked_add(trailer.plain))
-            .and_then(|sealed| sealed.checked_add(HEADER + footer_length))
-            == Some(trailer_at);
-        if !fits || footer_length > FOOTER_LIMIT {
-            return Err(damaged("trailer"));
+        // What was kept on the disk may have been torn: then it is read again.
+        let kept = cache.sealed(id, Piece::Tail);
+        if let Some(mut tail) = kept.and_then(|kept| Tail::kept(kept, source.len())) {
+            match tail.open(source.clone(), id, key, cache.clone()) {
+                Ok((stream, _)) => return Ok(Split::new(stream)),
+                Err(IndexError::Damaged(_)) => cache.discard(id, Piece::Tail),
+                Err(error) => return Err(error),
+            }
         }
-        let mut record = Vec::from(source.read(trailer_at - footer_length..trailer_at)?);
-        let record = cipher
-            .open(FOOTER_NUMBER, trailer.plain, &mut record)
-            .ok_or_else(|| damaged("footer"))?;
-        let footer = Footer::decode(record, trailer.plain).map_err(|error| match error {
-            Ok(version) => IndexError::Version {
-                split: id,
-                what: "format",
-                found: u64::from(version),
-            },
-            Err(_) => damaged("footer"),
-        })?;
-        if footer.schema != SCHEMA_VERSION {
-            return Err(IndexError::Version {
-                split: id,
-                what: "schema",
-                found: footer.schema,
-            });
-        }
-        let stream = Stream {
-            id,
-            cipher,
-            source,
-            cache,
-            footer,
-            plain: trailer.plain,
-            blocks,
-        };
-        Ok(Split {
+        let mut tail = Tail::read(&*source)?;
+        let (stream, from) = tail.open(source, id, key, cache)?;
+        stream.cache.keep(id, Piece::Tail, tail.since(from));
+        Ok(Split::new(stream))
+    }
+
+    fn new(stream: Stream) -> Self {
+        Split {
             stream: Arc::new(stream),
             opened: Mutex::default(),
-        })
+        }
     }
 
     /// Its name.
@@ -166,7 +131,9 @@ impl Split {
             self.stream.fetch(at..end, |_, _| ())?;
             at = end;
         }
-        Ok(())
+        // The end may have been opened from what the disk keeps of it.
+        let mut tail = Tail::read(&*self.stream.source)?;
+        tail.agrees(&self.stream)
     }
 
     /// Drops what searches keep in memory (dictionaries of the fields they used, columns);
@@ -183,7 +150,8 @@ impl Split {
         }
         let id = self.stream.id;
         let fresh = guarded(id, || {
-            Opened::new(&self.stream).map_err(|error| IndexError::from_engine(id, error))
+            Opened::new(SplitDirectory(self.stream.clone()))
+                .map_err(|error| IndexError::from_engine(id, error))
         })?;
         if u64::from(fresh.docs) != self.stream.footer.docs {
             return Err(IndexError::Engine {
@@ -206,8 +174,10 @@ impl fmt::Debug for Split {
 }
 
 impl Opened {
-    fn new(stream: &Arc<Stream>) -> tantivy::Result<Opened> {
-        let index = Index::open(SplitDirectory(Arc::clone(stream)))?;
+    /// Opens the index in `directory`. What this reads is kept together in a split
+    /// ([`hot`](super::hot)).
+    pub(super) fn new(directory: impl Directory) -> tantivy::Result<Opened> {
+        let index = Index::open(directory)?;
         let segment = index.searchable_segments()?.pop().ok_or_else(|| {
             tantivy::TantivyError::InternalError("the split holds no segment".to_owned())
         })?;

@@ -1,7 +1,9 @@
 //! The plain stream of a split, block by block, and its files as the engine reads them.
 
+use super::cache::Piece;
 use super::error::Damage;
 use super::footer::{Footer, HEADER, MAGIC};
+use super::hot::Hot;
 use super::seal::{BLOCK, Cipher, TAG};
 use super::{BlockCache, RangeRead, SplitId};
 use std::fmt;
@@ -17,6 +19,8 @@ use tantivy::directory::{
 
 /// Most blocks fetched with one read: bounds memory, and is plenty for one round trip.
 pub(super) const RUN: u64 = 64;
+/// A full block as it is sealed.
+pub(super) const SEALED: u64 = (BLOCK + TAG) as u64;
 /// A longer read is a stream (a dictionary, a merge); it would only push others out.
 const KEPT_RUN: u64 = 16;
 
@@ -27,6 +31,8 @@ pub(super) struct Stream {
     pub(super) source: Arc<dyn RangeRead>,
     pub(super) cache: Arc<BlockCache>,
     pub(super) footer: Footer,
+    /// What opening reads, if it was kept together.
+    pub(super) hot: Hot,
     pub(super) plain: u64,
     pub(super) blocks: u64,
 }
@@ -47,6 +53,9 @@ impl Stream {
         }
         if range.end > self.plain {
             return Err(self.damaged(format!("byte {} of {}", range.end, self.plain)));
+        }
+        if let Some(bytes) = self.hot.get(&range) {
+            return Ok(bytes);
         }
         const SIZE: u64 = BLOCK as u64;
         let (first, last) = (range.start / SIZE, (range.end - 1) / SIZE);
@@ -79,7 +88,7 @@ impl Stream {
             while end <= last && end - at < RUN && self.cache.get(self.id, end).is_none() {
                 end += 1;
             }
-            self.fetch(at..end, |number, block| {
+            self.load(at..end, &mut |number, block| {
                 take(number, block);
                 if keep {
                     self.cache
@@ -97,43 +106,98 @@ impl Stream {
             return Ok(block);
         }
         let mut found = OwnedBytes::empty();
-        self.fetch(number..number + 1, |_, block| {
+        self.load(number..number + 1, &mut |_, block| {
             found = OwnedBytes::new(block.to_vec())
         })?;
         self.cache.put(self.id, number, found.clone());
         Ok(found)
     }
 
-    /// Reads blocks with one read of the source, opens them and hands them on in order.
-    pub(super) fn fetch(
+    /// Opens blocks and hands them on in order: what lies on the disk from there, the others with
+    /// one read of the source for each row of them.
+    fn load(&self, blocks: Range<u64>, then: &mut dyn FnMut(u64, &[u8])) -> io::Result<()> {
+        let mut at = blocks.start;
+        while at < blocks.end {
+            if let Some(mut sealed) = self.cache.sealed(self.id, Piece::Block(at)) {
+                match self.open_block(at, &mut sealed) {
+                    Some(plain) => {
+                        then(at, plain);
+                        at += 1;
+                        continue;
+                    }
+                    // Torn by a crash, or changed by somebody: the source has it whole.
+                    None => self.cache.discard(self.id, Piece::Block(at)),
+                }
+            }
+            let mut end = at + 1;
+            while end < blocks.end && !self.cache.has(self.id, Piece::Block(end)) {
+                end += 1;
+            }
+            let sealed = self.sealed(at..end)?;
+            let header = if at == 0 { HEADER as usize } else { 0 };
+            let each = sealed.get(header..).unwrap_or_default().chunks(BLOCK + TAG);
+            let kept: Vec<Vec<u8>> = match self.cache.on_disk() {
+                true => each.map(<[u8]>::to_vec).collect(),
+                false => Vec::new(),
+            };
+            self.open_run(at..end, sealed, &mut *then)?;
+            // Only what was found whole.
+            for (number, block) in (at..end).zip(&kept) {
+                self.cache.keep(self.id, Piece::Block(number), block);
+            }
+            at = end;
+        }
+        Ok(())
+    }
+
+    /// Reads blocks from the source, past all caches, opens them and hands them on in order.
+    pub(super) fn fetch(&self, blocks: Range<u64>, then: impl FnMut(u64, &[u8])) -> io::Result<()> {
+        let sealed = self.sealed(blocks.clone())?;
+        self.open_run(blocks, sealed, then)
+    }
+
+    /// Blocks as the source has them; before the first, the header.
+    fn sealed(&self, blocks: Range<u64>) -> io::Result<Vec<u8>> {
+        let start = match blocks.start {
+            0 => 0,
+            number => HEADER + number * SEALED,
+        };
+        let end = HEADER + (blocks.end * SEALED).min(self.plain + self.blocks * TAG as u64);
+        let data = Vec::from(self.source.read(start..end)?);
+        match data.len() as u64 == end - start {
+            true => Ok(data),
+            false => Err(self.damaged(format!("block {}", blocks.start))),
+        }
+    }
+
+    /// Opens blocks that lie in a row and hands them on. The header, which comes before the
+    /// first, is checked with it.
+    pub(super) fn open_run(
         &self,
         blocks: Range<u64>,
+        mut sealed: Vec<u8>,
         mut then: impl FnMut(u64, &[u8]),
     ) -> io::Result<()> {
-        const SEALED: u64 = (BLOCK + TAG) as u64;
-        // The header is read and checked with the first block, which every opening needs.
         let header = if blocks.start == 0 { HEADER } else { 0 };
-        let start = HEADER + blocks.start * SEALED - header;
-        let end = HEADER + (blocks.end * SEALED).min(self.plain + self.blocks * TAG as u64);
-        let mut data = Vec::from(self.source.read(start..end)?);
-        if data.len() as u64 != end - start {
-            return Err(self.damaged(format!("block {}", blocks.start)));
-        }
-        let (head, body) = data
+        let (head, body) = sealed
             .split_at_mut_checked(header as usize)
             .ok_or_else(|| self.damaged("header".to_owned()))?;
         if !head.is_empty() && !head.iter().eq(MAGIC.iter().chain(&self.id.0)) {
             return Err(self.damaged("header".to_owned()));
         }
         for (number, sealed) in blocks.zip(body.chunks_mut(BLOCK + TAG)) {
-            let last = u64::from(number + 1 == self.blocks);
             let plain = self
-                .cipher
-                .open(number, last, sealed)
+                .open_block(number, sealed)
                 .ok_or_else(|| self.damaged(format!("block {number}")))?;
             then(number, plain);
         }
         Ok(())
+    }
+
+    fn open_block<'a>(&self, number: u64, sealed: &'a mut [u8]) -> Option<&'a [u8]> {
+        let last = u64::from(number + 1 == self.blocks);
+        let plain = self.cipher.open(number, last, sealed)?;
+        Some(plain)
     }
 }
 

@@ -4,6 +4,7 @@ use super::assemble::{Built, Summary, assemble};
 use super::directory::SealedDirectory;
 use super::document::document;
 use super::error::guarded;
+use super::hot::WHOLE;
 use super::schema::{Fields, schema, settings, tokenizers};
 use super::{IndexError, SplitId};
 use everpost_domain::message::{Head, HeaderLine, SearchText};
@@ -98,6 +99,16 @@ impl SplitWriter {
     /// Seals the split under `key`, which no other split may ever have. `None` if
     /// nothing was added.
     pub fn finish(self, key: &[u8; 32]) -> Result<Option<Built>, IndexError> {
+        self.finish_above(WHOLE, key)
+    }
+
+    /// As [`finish`](Self::finish); what opening reads is kept together if there are more than
+    /// `whole` bytes.
+    pub(super) fn finish_above(
+        self,
+        whole: u64,
+        key: &[u8; 32],
+    ) -> Result<Option<Built>, IndexError> {
         let Some((seq_min, seq_max)) = self.seqs else {
             return Ok(None);
         };
@@ -112,6 +123,7 @@ impl SplitWriter {
             docs: self.docs,
             seq_min,
             seq_max,
+            whole,
         };
         assemble(&self.directory, &self.out_dir, id, key, &summary).map(Some)
     }

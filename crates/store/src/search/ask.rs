@@ -11,8 +11,7 @@ use super::scope::Sight;
 use super::{Group, Scope};
 use crate::clock::now_us;
 use crate::error::{Result, StoreError};
-use crate::follow::blocking;
-use crate::index::{Matches, Question};
+use crate::index::{Matches, Question, Searcher};
 use crate::tenant::Tenant;
 
 /// A question made ready, and the archive that it is asked of.
@@ -49,15 +48,24 @@ impl Ask {
         self.members(seq).next().unwrap_or(seq)
     }
 
-    /// The copies for which the query holds.
-    pub(crate) async fn matches(&self) -> Result<Matches> {
-        let ask = self.clone();
-        blocking(move || ask.find(None)).await?
+    /// The copies for which the query holds, of those before `horizon` if given, as this node
+    /// finds them alone. Reads the index: call it where waiting is allowed.
+    pub(crate) fn find(&self, horizon: Option<u64>) -> Result<Matches> {
+        Ok(self.with(horizon, Searcher::matches)?)
     }
 
-    /// As [`matches`](Self::matches), where waiting is allowed; only the copies before
-    /// `horizon` if given.
-    pub(crate) fn find(&self, horizon: Option<u64>) -> Result<Matches> {
+    /// The seqs for which tests hold that the catalog answers, by test.
+    pub(super) fn sets(&self) -> &[(Test, Arc<RoaringTreemap>)] {
+        &self.sets
+    }
+
+    /// Works on the index with this question; only the copies before `horizon`, if given, are
+    /// visible.
+    pub(super) fn with<T>(
+        &self,
+        horizon: Option<u64>,
+        work: impl FnOnce(&Searcher, &Question<'_>) -> T,
+    ) -> T {
         let hidden = &self.known.mail.hidden;
         let cut = horizon
             .filter(|horizon| *horizon < self.known.horizon)
@@ -69,12 +77,13 @@ impl Ask {
                     None => before,
                 }
             });
-        Ok(self.known.searcher.matches(&Question {
+        let question = Question {
             query: &self.query,
             sets: &|test| self.set(test),
             visible: cut.as_ref().or(self.sight.visible.as_ref()),
             hidden: Some(hidden).filter(|hidden| !hidden.is_empty()),
-        })?)
+        };
+        work(&self.known.searcher, &question)
     }
 }
 

@@ -64,7 +64,7 @@ impl Tenant {
     /// What the messages for which `query` holds have in common, at most `each` values a list.
     pub async fn facets(&self, query: &Query, scope: &Scope, each: usize) -> Result<Facets> {
         let ask = self.ask(query, scope).await?;
-        let matches = ask.matches().await?;
+        let matches = self.find(&ask, None).await?.matches;
         let mail = ask.known.mail.clone();
         // Whatever the order, all of a message's hits are in one mailbox or another.
         let wanted = mail
@@ -113,7 +113,7 @@ impl Tenant {
     /// The messages for which `query` holds, by month.
     pub async fn months(&self, query: &Query, scope: &Scope) -> Result<Months> {
         let ask = self.ask(query, scope).await?;
-        let matches = ask.matches().await?;
+        let matches = self.find(&ask, None).await?.matches;
         let found = blocking(move || {
             let folded = Folded::new(&ask, matches, By::Message, Order::Newest)?;
             Ok::<_, StoreError>(folded.matches.months())

@@ -182,6 +182,7 @@ impl Tenant {
         };
         drop(db);
         let parts = self.open_splits(&rows).await?;
+        self.keep_splits(&rows);
         let last = parts.iter().map(|part| part.split.seq_max()).max();
         Ok(Arc::new(Known {
             generation,

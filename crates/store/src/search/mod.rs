@@ -20,6 +20,7 @@ mod page;
 mod reason;
 mod saved;
 mod scope;
+mod share;
 mod snippet;
 mod suggest;
 mod tag;
@@ -130,6 +131,8 @@ pub struct SearchPage {
     pub unknown: u64,
     /// Where the next page goes on; `None` on the last.
     pub next: Option<Cursor>,
+    /// Other nodes that took part, by name.
+    pub answered: Vec<String>,
 }
 
 /// A hit. Its snippet is asked for apart ([`Tenant::snippets`](crate::Tenant::snippets)).

@@ -49,6 +49,14 @@ pub(crate) struct Folded {
     pub(crate) unknown: u64,
 }
 
+/// What a page is cut from.
+enum Before {
+    /// An answer that is paged through.
+    Kept(Arc<Folded>),
+    /// What was found just now.
+    Found(Matches),
+}
+
 impl Folded {
     /// Counts; where hits are messages, leaves out the copies that are not the shown one of
     /// theirs.
@@ -120,15 +128,18 @@ impl Tenant {
             .after
             .map_or(ask.known.horizon, |after| after.horizon);
         let (order, after, limit) = (request.order, request.after, request.limit);
-        let before = self.ranked(request, horizon);
+        let (before, answered) = match self.ranked(request, horizon) {
+            Some(folded) => (Before::Kept(folded), Vec::new()),
+            None => {
+                let found = self.find(&ask, after.map(|after| after.horizon)).await?;
+                (Before::Found(found.matches), found.answered)
+            }
+        };
         let (work, by) = (ask.clone(), request.by);
         let answer = blocking(move || {
             let folded = match before {
-                Some(folded) => folded,
-                None => {
-                    let matches = work.find(after.map(|after| after.horizon))?;
-                    Arc::new(Folded::new(&work, matches, by, order)?)
-                }
+                Before::Kept(folded) => folded,
+                Before::Found(matches) => Arc::new(Folded::new(&work, matches, by, order)?),
             };
             // One more than asked for tells whether another page follows.
             let after = after.map(Cursor::of_index);
@@ -149,6 +160,7 @@ impl Tenant {
             messages: folded.messages,
             copies: folded.copies,
             unknown: folded.unknown,
+            answered,
         })
     }
 

@@ -204,7 +204,10 @@ impl Tenant {
                 }
                 seqs
             }
-            Tagging::Found(query, scope) => self.ask(query, scope).await?.matches().await?.seqs(),
+            Tagging::Found(query, scope) => {
+                let ask = self.ask(query, scope).await?;
+                self.find(&ask, None).await?.matches.seqs()
+            }
         };
         Ok(seqs
             .iter()

@@ -9,6 +9,7 @@
 )]
 mod agreement;
 mod damage;
+mod distance;
 mod groups;
 mod operators;
 mod speed;
