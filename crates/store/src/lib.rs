@@ -35,6 +35,8 @@ mod record;
 mod rekey;
 mod seal;
 mod search;
+#[cfg(test)]
+mod simulation;
 mod spool;
 mod status;
 mod store;

@@ -133,11 +133,11 @@ const TEXTS: &[&str] = &[
     "CREATE INDEX copy_text_of_text ON copy_text (tenant, text)",
 ];
 
-/// What a store needs that several nodes write. `commits`: transactions so far, counted where
-/// nodes cannot count for each other. `doomed`: objects whose rows are gone (1 packs, 2 splits)
+/// What a store needs that several nodes write. `node`: how many transactions each of them
+/// committed. `doomed`: objects whose rows are gone (1 packs, 2 splits)
 /// and since when; they are removed when no node can be reading them any more.
 const NODES: &[&str] = &[
-    "ALTER TABLE store ADD COLUMN commits BIGINT NOT NULL DEFAULT 0",
+    "CREATE TABLE node (holder BLOB NOT NULL, commits BIGINT NOT NULL, PRIMARY KEY (holder))",
     "CREATE TABLE doomed (tenant BIGINT NOT NULL, kind BIGINT NOT NULL, name BLOB NOT NULL, at BIGINT NOT NULL, PRIMARY KEY (tenant, kind, name))",
 ];
 
