@@ -35,25 +35,43 @@ pub(crate) fn doc() -> Result<()> {
 }
 
 pub(crate) fn test() -> Result<()> {
-    tests(&[])
+    tests(&[], None)
 }
+
+/// Tests that run for minutes in the soak tier, and tell how far they are.
+const TELLING: &str = "simulation::";
 
 /// The tests once more with `EVERPOST_SOAK=1`. A test of the soak tier reads that variable and
 /// raises its repetitions or sizes; it is the same test, so it cannot rot unseen.
 pub(crate) fn soak() -> Result<()> {
-    tests(&[("EVERPOST_SOAK", "1")])
+    let soak = [("EVERPOST_SOAK", "1")];
+    tests(&soak, Some(TELLING))?;
+    let mut command = cargo();
+    match has_nextest() {
+        true => command.args(["nextest", "run", "--release", "--workspace", "--locked"]),
+        false => command.args(["test", "--release", "--workspace", "--locked"]),
+    };
+    command.args(["--lib", TELLING]);
+    match has_nextest() {
+        true => command.arg("--no-capture"),
+        false => command.args(["--", "--nocapture"]),
+    };
+    run(command.envs(soak))
 }
 
-fn tests(environment: &[(&str, &str)]) -> Result<()> {
+/// All tests but those of `left_out`.
+fn tests(environment: &[(&str, &str)], left_out: Option<&str>) -> Result<()> {
     let mut command = cargo();
+    let skip = left_out.into_iter().flat_map(|name| ["--skip", name]);
     if !has_nextest() {
         // Runs the examples in the documentation as well.
-        command.args(["test", "--release", "--workspace", "--locked"]);
-        return run(command.envs(environment.iter().copied()));
+        command.args(["test", "--release", "--workspace", "--locked", "--"]);
+        return run(command.args(skip).envs(environment.iter().copied()));
     }
     command
         .args(["nextest", "run", "--release", "--workspace", "--locked"])
-        .args(["--no-tests", "pass", "--status-level", "slow"])
+        .args(["--no-tests", "pass", "--status-level", "slow", "--"])
+        .args(skip)
         .envs(environment.iter().copied());
     run(&mut command)?;
     if any_doc_test()? {

@@ -139,6 +139,19 @@ impl StoreError {
         }
     }
 
+    /// The same for another who waited for the same work.
+    pub(crate) fn told_to_another(&self) -> Self {
+        match self {
+            StoreError::Disk(what) => StoreError::Disk(what.clone()),
+            StoreError::Unreachable(what) => StoreError::Unreachable(what.clone()),
+            StoreError::Invalid(what) => StoreError::Invalid(what.clone()),
+            StoreError::Guard => StoreError::Guard,
+            StoreError::Stopped => StoreError::Stopped,
+            StoreError::Damaged { item, what } => StoreError::damaged(item, what),
+            other => StoreError::Object(other.to_string()),
+        }
+    }
+
     /// A file error with its path; a full disk is named as such.
     pub(crate) fn file(path: impl Into<PathBuf>, error: std::io::Error) -> Self {
         let path = path.into();

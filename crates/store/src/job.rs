@@ -189,7 +189,7 @@ impl Tenant {
         Ok(names)
     }
 
-    /// Marks a job as done.
+    /// Marks a job as done; one that was withdrawn meanwhile stays withdrawn.
     pub async fn finish_job(&self, id: i64) -> Result<JobInfo> {
         let mut tx = self.store.catalog.begin().await?;
         let row = values![self.id(), id, JobState::Done as i64, now_us()];
@@ -261,15 +261,16 @@ impl Tenant {
     /// came by no other way are hidden from search. Nothing is destroyed: that takes a
     /// purge plan. One event in the log says who did it and why.
     pub async fn withdraw_job(&self, id: i64, actor: &str, reason: &str) -> Result<JobInfo> {
+        let withdrawn = || StoreError::Invalid(format!("job {id} is withdrawn already"));
         let job = self.job(id).await?;
         if job.state == JobState::Withdrawn {
-            return Err(StoreError::Invalid(format!(
-                "job {id} is withdrawn already"
-            )));
+            return Err(withdrawn());
         }
         let mut tx = self.store.catalog.begin().await?;
         let row = values![self.id(), id, JobState::Withdrawn as i64, now_us()];
-        sql::execute(&mut tx, statements::SET_JOB_STATE, row).await?;
+        if sql::execute(&mut tx, statements::SET_JOB_STATE, row).await? != 1 {
+            return Err(withdrawn());
+        }
         sql::execute(
             &mut tx,
             statements::DROP_OWNERS_OF_JOB,

@@ -374,6 +374,10 @@ pub(crate) fn leaf_salt(copy_key: &Key, event: i64) -> [u8; 16] {
 
 /// A random object name.
 pub(crate) fn object_name() -> Result<[u8; 16]> {
+    #[cfg(test)]
+    if let Some(name) = crate::simulation::object_name() {
+        return Ok(name);
+    }
     random()
 }
 

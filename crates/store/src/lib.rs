@@ -42,6 +42,8 @@ mod rekey;
 mod relocate;
 mod seal;
 mod search;
+#[cfg(test)]
+mod simulation;
 mod spool;
 mod status;
 mod store;

@@ -56,6 +56,26 @@ pub struct Place {
     pub delivered: i64,
 }
 
+/// Whether what seems damaged is worth another look: compaction may have moved it between two
+/// look-ups, here or on another node. It is not when nobody committed anything meanwhile.
+#[derive(Default)]
+pub(crate) struct Again {
+    generation: Option<u64>,
+    looks: usize,
+}
+
+/// Nothing is moved so often while it is read.
+const LOOKS: usize = 8;
+
+impl Again {
+    /// Asked after each failure; whoever hears true looks everything up anew.
+    pub(crate) async fn is_worth_it(&mut self, tenant: &Tenant) -> Result<bool> {
+        let now = tenant.store.catalog.generation().await?;
+        self.looks += 1;
+        Ok(self.generation.replace(now) != Some(now) && self.looks < LOOKS)
+    }
+}
+
 impl Tenant {
     /// Finds a copy's row by its id: by probing each day that exists, unless a search showed
     /// it lately.
@@ -313,15 +333,54 @@ impl Tenant {
         &self,
         db: &mut AnyConnection,
         row: &CopyRow,
-        out: impl FnMut(&[u8]) -> std::io::Result<()>,
+        mut out: impl FnMut(&[u8]) -> std::io::Result<()>,
     ) -> Result<()> {
-        self.put_together(&self.store.vault, db, row, None, out, |_, _| ())
-            .await
+        let vault = &self.store.vault;
+        let (mut handed, mut hasher) = (0, Hasher::new());
+        let (mut again, mut moved) = (Again::default(), None);
+        loop {
+            let mut at = 0;
+            let rest = |bytes: &[u8]| {
+                let known = usize::try_from(handed - at).unwrap_or(usize::MAX);
+                at += bytes.len() as u64;
+                match bytes.get(known..).filter(|new| !new.is_empty()) {
+                    Some(new) => {
+                        handed = at;
+                        hasher.update(new);
+                        out(new)
+                    }
+                    None => {
+                        handed = handed.max(at);
+                        Ok(())
+                    }
+                }
+            };
+            let row = moved.as_ref().unwrap_or(row);
+            let read = self.put_together(vault, db, row, None, rest, |_, _| ());
+            match read.await {
+                Ok(()) => {
+                    return match hasher.finish() == row.digest {
+                        true => Ok(()),
+                        false => Err(StoreError::damaged(
+                            format!("copy {}", row.digest),
+                            "what was put together is not what came in",
+                        )),
+                    };
+                }
+                Err(error @ StoreError::Damaged { .. }) => {
+                    if !again.is_worth_it(self).await? {
+                        return Err(error);
+                    }
+                    moved = Some(self.copy_row(db, row.id).await?);
+                }
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// Puts a copy together from frames that `vault` opens. `runs` are its parts where they
     /// are known already; `seen` is shown the stored form of each part, piece by piece,
-    /// with the part's ordinal.
+    /// with the part's ordinal. Whether it is what came in, the caller sees by the digest.
     pub(crate) async fn put_together(
         &self,
         vault: &Vault,
@@ -340,11 +399,7 @@ impl Tenant {
         };
         vault.read_run(db, keys, row.skeleton, gather).await?;
         let plan = Plan::parse(&skeleton).map_err(|error| StoreError::damaged(item(), error.0))?;
-        let mut hasher = Hasher::new();
-        let mut emit = |bytes: &[u8]| {
-            hasher.update(bytes);
-            out(bytes).map_err(|error| StoreError::file("output", error))
-        };
+        let mut emit = |bytes: &[u8]| out(bytes).map_err(|error| StoreError::file("output", error));
         let has_parts = plan
             .pieces()
             .iter()
@@ -384,17 +439,15 @@ impl Tenant {
                 }
             }
         }
-        if hasher.finish() != row.digest {
-            return Err(StoreError::damaged(
-                item(),
-                "what was put together is not what came in",
-            ));
-        }
         Ok(())
     }
 
     /// Where the parts of a copy lie, in their order.
-    async fn runs_of_parts(&self, db: &mut AnyConnection, copy: i64) -> Result<Vec<Run>> {
+    pub(crate) async fn runs_of_parts(
+        &self,
+        db: &mut AnyConnection,
+        copy: i64,
+    ) -> Result<Vec<Run>> {
         let mut runs = Vec::new();
         for part in sql::fetch(db, statements::PARTS_OF_COPY, values![self.id(), copy]).await? {
             let natural = |column| {

@@ -139,7 +139,9 @@ impl Store {
             Some(_) if embedded => rekey::peek_tenants(&data.join("catalog.db")).await?,
             found => found.unwrap_or_default(),
         };
-        let master = rekey::settle(&options.key_source(), &data, exists, &tenants)?;
+        let source = options.key_source();
+        let no_key = !exists && matches!(MasterKey::read(&source), Ok(None));
+        let master = rekey::settle(&source, &data, exists, &tenants)?;
         if let Address::Cluster(cluster) = &options.address {
             let objects = match options.objects.take() {
                 Some(objects) => objects,
@@ -149,7 +151,13 @@ impl Store {
             objects::probe(&*objects, &name, !exists).await?;
             options.objects = Some(objects);
         }
-        Self::open_locked(options, lock, master).await
+        let opened = Self::open_locked(options, lock, master).await;
+        if let (Err(StoreError::Key(_)), true, KeySource::File(path)) = (&opened, no_key, source) {
+            // Another node made the archive meanwhile, under a key of its own. The one that was
+            // made here opens nothing, and would be taken for the right one.
+            fs::remove_file(path).ok();
+        }
+        opened
     }
 
     /// Opens the store in a directory that is locked, with its key.

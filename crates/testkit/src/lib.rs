@@ -1,4 +1,4 @@
-//! Development only: corpora for tests, faults, real peers.
+//! Development only: corpora for tests, faults, real peers, worlds made of a seed.
 //!
 //! **Invariant.** No crate depends on this one outside of its tests; `cargo xtask layers` sees
 //! to it.
@@ -9,3 +9,4 @@ pub mod letters;
 pub mod lies;
 pub mod peers;
 pub mod wal;
+pub mod world;

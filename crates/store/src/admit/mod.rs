@@ -166,15 +166,12 @@ impl Tenant {
                 }
             }
             Err(error) => {
-                let text = error.to_string();
-                let mut first = Some(error);
+                let mut answers = answers.into_iter();
+                let last = answers.next_back();
                 for answer in answers {
-                    let error = match &first {
-                        Some(StoreError::Disk(what)) => StoreError::Disk(what.clone()),
-                        _ => first
-                            .take()
-                            .unwrap_or_else(|| StoreError::Object(text.clone())),
-                    };
+                    answer.send(Err(error.told_to_another())).ok();
+                }
+                if let Some(answer) = last {
                     answer.send(Err(error)).ok();
                 }
             }

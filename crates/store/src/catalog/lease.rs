@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 
 use super::sql::{self, values};
 use super::{Catalog, NodeId, statements};
+use crate::clock::now_us;
 use crate::error::Result;
 
 /// How long a lease lasts that is not renewed, in µs of the database's clock.
@@ -47,7 +48,7 @@ impl Catalog {
     /// Takes the lease for work of a tenant; `None` while another node holds it. A store in a
     /// file has one process, which holds them all.
     pub(crate) async fn lease(&self, tenant: i64, work: Work) -> Result<Option<Arc<Lease>>> {
-        if !self.postgres {
+        if !self.shared {
             return Ok(Some(Arc::new(Lease { held: None })));
         }
         let (pool, work, holder) = (self.readers.clone(), work as i64, self.holder);
@@ -95,8 +96,18 @@ impl Catalog {
 
 /// Takes or renews a lease; false if somebody else has it.
 async fn take(db: &mut AnyConnection, tenant: i64, work: i64, holder: NodeId) -> Result<bool> {
-    let row = values![tenant, work, holder.to_vec(), TERM];
-    let taken = sql::fetch_optional(db, statements::TAKE_LEASE, row).await?;
+    // A file has one writer; in a server a lease is a row beside whatever is written.
+    #[cfg(test)]
+    let _turn = crate::simulation::take_turn().await?;
+    let mut row = values![tenant, work, holder.to_vec(), TERM];
+    let statement = match sql::is_server(db) {
+        true => statements::TAKE_LEASE,
+        false => {
+            row.extend(values![now_us()]);
+            statements::TAKE_LEASE_AT
+        }
+    };
+    let taken = sql::fetch_optional(db, statement, row).await?;
     Ok(taken.is_some())
 }
 
@@ -119,6 +130,8 @@ impl Lease {
 
 impl Held {
     async fn release(&self) -> Result<()> {
+        #[cfg(test)]
+        let _turn = crate::simulation::take_turn().await?;
         let mut db = self.pool.acquire().await?;
         let row = values![self.tenant, self.work, self.holder.to_vec()];
         sql::execute(&mut db, statements::END_LEASE, row).await?;

@@ -64,7 +64,10 @@ pub(crate) struct Catalog {
     writer: AnyPool,
     readers: AnyPool,
     refused: Arc<Refused>,
+    /// The catalog is PostgreSQL's; else it is SQLite's.
     postgres: bool,
+    /// Other nodes write to it as well.
+    shared: bool,
     generation: Arc<Generation>,
     /// By which name this node holds leases.
     holder: NodeId,
@@ -121,15 +124,16 @@ impl Catalog {
         Self::open(&sqlite_address(path, mode)?, None).await
     }
 
-    /// Opens the catalog in the PostgreSQL database at `address`, as the node `holder`, and brings
-    /// its schema up to date.
+    /// Opens the catalog that nodes share in the database at `address`, as the node `holder`, and
+    /// brings its schema up to date. That is PostgreSQL; a simulation has its nodes in one process
+    /// and gives them a file.
     pub(crate) async fn open_server(address: &str, holder: NodeId) -> Result<Self> {
         Self::open(address, Some(holder)).await
     }
 
-    /// A node of a cluster opens a server's catalog, nobody a file.
+    /// A node of a cluster opens a shared catalog, nobody one of its own.
     async fn open(address: &str, node: Option<NodeId>) -> Result<Self> {
-        let postgres = node.is_some();
+        let (postgres, shared) = (!address.starts_with("sqlite:"), node.is_some());
         install_default_drivers();
         let refused = Arc::new(Refused::default());
         // A file makes whoever wants it wait for the others; a server that does not answer may
@@ -162,6 +166,7 @@ impl Catalog {
             readers: options().max_connections(4).connect_lazy(address)?,
             refused,
             postgres,
+            shared,
             generation: Arc::default(),
             holder: node.unwrap_or_default(),
         };
@@ -203,8 +208,9 @@ impl Catalog {
     /// node: what it reads stays as it is, and what it numbers is dense.
     pub(crate) async fn begin(&self) -> Result<Transaction> {
         let mut tx = self.begin_uncounted().await?;
-        if self.postgres {
-            server::count_commit(&mut tx).await?;
+        if self.shared {
+            let number = server::count_commit(&mut tx, &self.holder).await?;
+            tx.ask_if_unheard(self.writer.clone(), self.holder, number);
         }
         fence::refuse_moved(&mut tx).await?;
         Ok(tx)
@@ -218,8 +224,12 @@ impl Catalog {
         } else {
             "BEGIN IMMEDIATE"
         };
+        #[cfg(test)]
+        let turn = crate::simulation::take_turn().await?;
         let inner = self.reach(self.writer.begin_with(begin)).await?;
         let mut tx = Transaction::new(inner, self.generation.clone());
+        #[cfg(test)]
+        tx.hold(turn);
         if self.postgres {
             server::take_turn(&mut tx).await?;
         }
@@ -234,7 +244,7 @@ impl Catalog {
     /// Counts commits, those of all nodes: whatever was read while it had a value is still true
     /// while it has it.
     pub(crate) async fn generation(&self) -> Result<u64> {
-        match self.postgres {
+        match self.shared {
             true => server::commits(&mut *self.read().await?).await,
             // An embedded store has no other writer.
             false => Ok(self.generation.now()),
@@ -265,7 +275,7 @@ impl Catalog {
 
     /// Moves the write-ahead log into the database file, as after a purge or before a backup.
     pub(crate) async fn checkpoint(&self) -> Result<()> {
-        if !self.postgres {
+        if !self.shared {
             let mut connection = self.write().await?;
             connection
                 .execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -27,7 +27,7 @@ const BATCH_BYTES: usize = 4 << 20;
 const FILE_SETTINGS: [&str; 2] = ["PRAGMA journal_mode = OFF", "PRAGMA synchronous = OFF"];
 
 /// Tables that say something of a place and of who works there, not of the archive.
-const OF_THE_PLACE: [&str; 4] = ["doomed", "lease", "moved", "schema_version"];
+const OF_THE_PLACE: [&str; 6] = ["doomed", "lease", "moved", "node", "peer", "schema_version"];
 /// A column of the same kind.
 const COMMITS: (&str, &str) = ("store", "commits");
 

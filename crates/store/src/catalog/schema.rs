@@ -140,9 +140,9 @@ const TEXTS: &[&str] = &[
     "CREATE INDEX copy_text_of_text ON copy_text (tenant, text)",
 ];
 
-/// What a store needs that several nodes write. `commits`: transactions so far, counted where
-/// nodes cannot count for each other. `doomed`: objects whose rows are gone (1 packs, 2 splits)
-/// and since when; they are removed when no node can be reading them any more.
+/// What a store needs that several nodes write. `commits` is not used any more. `doomed`: objects
+/// whose rows are gone (1 packs, 2 splits) and since when; they are removed when no node can be
+/// reading them any more.
 const NODES: &[&str] = &[
     "ALTER TABLE store ADD COLUMN commits BIGINT NOT NULL DEFAULT 0",
     "CREATE TABLE doomed (tenant BIGINT NOT NULL, kind BIGINT NOT NULL, name BLOB NOT NULL, at BIGINT NOT NULL, PRIMARY KEY (tenant, kind, name))",
@@ -154,10 +154,12 @@ const MOVED: &[&str] = &[
     "CREATE TABLE moved (id BIGINT PRIMARY KEY, arriving BIGINT NOT NULL, place BLOB NOT NULL, at BIGINT NOT NULL)",
 ];
 
-/// Nodes that answer for each other. name: random, of its data directory; address: sealed, where it
+/// What nodes know of each other. `node`: how many transactions each committed. `peer`: those that
+/// answer for each other; name: random, of its data directory; address: sealed, where it
 /// answers; seen: when it last said so, by the database's clock.
 const PEERS: &[&str] = &[
-    "CREATE TABLE node (tenant BIGINT NOT NULL, name BLOB NOT NULL, address BLOB NOT NULL, seen BIGINT NOT NULL, PRIMARY KEY (tenant, name))",
+    "CREATE TABLE node (holder BLOB NOT NULL, commits BIGINT NOT NULL, PRIMARY KEY (holder))",
+    "CREATE TABLE peer (tenant BIGINT NOT NULL, name BLOB NOT NULL, address BLOB NOT NULL, seen BIGINT NOT NULL, PRIMARY KEY (tenant, name))",
 ];
 
 /// Storage classes and the volumes that they rest on; `about`: sealed, as `classes.toml` has it.

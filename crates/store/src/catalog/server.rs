@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use sqlx::AnyConnection;
 
-use super::sql::{self, Columns};
-use super::statements;
+use super::sql::{self, Columns, values};
+use super::{NodeId, statements};
 use crate::error::Result;
 
 /// A server that does not answer for so long is out of reach.
@@ -36,14 +36,27 @@ pub(super) async fn take_turn(db: &mut AnyConnection) -> Result<()> {
     Ok(())
 }
 
-/// Makes this transaction known to whoever asks [`commits`] after it.
-pub(super) async fn count_commit(db: &mut AnyConnection) -> Result<()> {
-    sql::execute(db, statements::COUNT_COMMIT, vec![]).await?;
-    Ok(())
+/// Makes this transaction known to whoever asks [`commits`] after it; returns its number among
+/// those of this node.
+pub(super) async fn count_commit(db: &mut AnyConnection, node: &NodeId) -> Result<i64> {
+    let row = sql::fetch_optional(db, statements::COUNT_COMMIT, values![node.to_vec()]).await?;
+    row.ok_or(sqlx::Error::RowNotFound)?.int(0)
 }
 
 /// Transactions that were committed.
 pub(super) async fn commits(db: &mut AnyConnection) -> Result<u64> {
     let row = sql::fetch_optional(db, statements::COMMITS, vec![]).await?;
     row.map_or(Ok(0), |row| Ok(row.int(0)?.unsigned_abs()))
+}
+
+/// Whether a node's transaction of this number was committed. Asked within a turn: whatever became
+/// of the transaction, it is over. A node's writers are one after the other, so the number was
+/// given to another only if this one never was.
+pub(super) async fn was_committed(
+    db: &mut AnyConnection,
+    node: &NodeId,
+    number: i64,
+) -> Result<bool> {
+    let row = sql::fetch_optional(db, statements::COMMITS_OF_NODE, values![node.to_vec()]).await?;
+    row.map_or(Ok(false), |row| Ok(row.int(0)? >= number))
 }

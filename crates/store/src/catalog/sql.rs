@@ -129,6 +129,8 @@ impl<S: AsRef<str>> Batch<S> {
     ) -> Result<u64> {
         let mut changed = 0;
         for (sql, rows) in self.chunks(rows, is_server(db)) {
+            #[cfg(test)]
+            let _passage = crate::simulation::statement(&sql).await?;
             let query = bind(sqlx::query(AssertSqlSafe(sql)), rows.into_iter().flatten());
             changed += query.execute(&mut *db).await?.rows_affected();
         }
@@ -143,6 +145,8 @@ impl<S: AsRef<str>> Batch<S> {
     ) -> Result<Vec<AnyRow>> {
         let mut found = Vec::new();
         for (sql, rows) in self.chunks(rows, is_server(db)) {
+            #[cfg(test)]
+            let _passage = crate::simulation::statement(&sql).await?;
             let query = bind(sqlx::query(AssertSqlSafe(sql)), rows.into_iter().flatten());
             found.extend(query.fetch_all(&mut *db).await?);
         }
@@ -161,6 +165,8 @@ pub(crate) async fn execute(
     sql: &'static str,
     values: Vec<Value>,
 ) -> Result<u64> {
+    #[cfg(test)]
+    let _passage = crate::simulation::statement(sql).await?;
     Ok(bind(sqlx::query(sql), values)
         .execute(db)
         .await?
@@ -173,6 +179,8 @@ pub(crate) async fn fetch(
     sql: &'static str,
     values: Vec<Value>,
 ) -> Result<Vec<AnyRow>> {
+    #[cfg(test)]
+    let _passage = crate::simulation::statement(sql).await?;
     Ok(bind(sqlx::query(sql), values).fetch_all(db).await?)
 }
 
@@ -182,6 +190,8 @@ pub(crate) async fn fetch_optional(
     sql: &'static str,
     values: Vec<Value>,
 ) -> Result<Option<AnyRow>> {
+    #[cfg(test)]
+    let _passage = crate::simulation::statement(sql).await?;
     Ok(bind(sqlx::query(sql), values).fetch_optional(db).await?)
 }
 

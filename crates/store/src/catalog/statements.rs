@@ -22,13 +22,16 @@ pub(crate) const SERVER_HAS_TENANTS: &str = "SELECT CAST(tablename AS TEXT) FROM
 /// PostgreSQL only: waits for the end of every other writer's transaction. The number is a name.
 pub(crate) const TAKE_TURN: &str =
     "SELECT CAST(pg_advisory_xact_lock(7310868735421867361) AS TEXT)";
-/// PostgreSQL only: SQLite's one process counts for itself.
-pub(crate) const COUNT_COMMIT: &str = "UPDATE store SET commits = commits + 1 WHERE id = 1";
+/// Where nodes share a catalog; one that is alone counts for itself.
+pub(crate) const COUNT_COMMIT: &str = "INSERT INTO node (holder, commits) VALUES ($1, 1) ON CONFLICT (holder) DO UPDATE SET commits = node.commits + 1 RETURNING commits";
 /// PostgreSQL only.
 pub(crate) const SERVER_BYTES: &str = "SELECT pg_database_size(current_database())";
-pub(crate) const COMMITS: &str = "SELECT commits FROM store WHERE id = 1";
+pub(crate) const COMMITS: &str = "SELECT CAST(COALESCE(SUM(commits), 0) AS BIGINT) FROM node";
+pub(crate) const COMMITS_OF_NODE: &str = "SELECT commits FROM node WHERE holder = $1";
 /// PostgreSQL only, by its clock: taken where it is free or ours, for `$4` µs from now.
 pub(crate) const TAKE_LEASE: &str = "INSERT INTO lease (tenant, kind, holder, generation, until) VALUES ($1, $2, $3, 1, CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT) + $4) ON CONFLICT (tenant, kind) DO UPDATE SET holder = excluded.holder, generation = lease.generation + CASE WHEN lease.holder = excluded.holder THEN 0 ELSE 1 END, until = excluded.until WHERE lease.holder = excluded.holder OR lease.until < excluded.until - $4 RETURNING generation";
+/// The same where the caller's clock is the database's, `$5`: nodes of one process.
+pub(crate) const TAKE_LEASE_AT: &str = "INSERT INTO lease (tenant, kind, holder, generation, until) VALUES ($1, $2, $3, 1, $5 + $4) ON CONFLICT (tenant, kind) DO UPDATE SET holder = excluded.holder, generation = lease.generation + CASE WHEN lease.holder = excluded.holder THEN 0 ELSE 1 END, until = excluded.until WHERE lease.holder = excluded.holder OR lease.until < excluded.until - $4 RETURNING generation";
 pub(crate) const END_LEASE: &str =
     "UPDATE lease SET until = 0 WHERE tenant = $1 AND kind = $2 AND holder = $3";
 pub(crate) const INSERT_TENANT: &str =
@@ -284,10 +287,10 @@ pub(crate) const DELETE_SPLITS: &str = "DELETE FROM split WHERE tenant = $1";
 
 // -- nodes that answer for each other: PostgreSQL only, by its clock -----------------------
 
-pub(crate) const ANNOUNCE_NODE: &str = "INSERT INTO node (tenant, name, address, seen) VALUES ($1, $2, $3, CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)) ON CONFLICT (tenant, name) DO UPDATE SET address = excluded.address, seen = excluded.seen";
-pub(crate) const LIVING_NODES: &str = "SELECT name, address FROM node WHERE tenant = $1 AND name <> $2 AND seen > CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT) - $3";
-pub(crate) const FORGET_NODES: &str = "DELETE FROM node WHERE tenant = $1 AND seen < CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT) - $2";
-pub(crate) const WITHDRAW_NODE: &str = "DELETE FROM node WHERE tenant = $1 AND name = $2";
+pub(crate) const ANNOUNCE_NODE: &str = "INSERT INTO peer (tenant, name, address, seen) VALUES ($1, $2, $3, CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)) ON CONFLICT (tenant, name) DO UPDATE SET address = excluded.address, seen = excluded.seen";
+pub(crate) const LIVING_NODES: &str = "SELECT name, address FROM peer WHERE tenant = $1 AND name <> $2 AND seen > CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT) - $3";
+pub(crate) const FORGET_NODES: &str = "DELETE FROM peer WHERE tenant = $1 AND seen < CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT) - $2";
+pub(crate) const WITHDRAW_NODE: &str = "DELETE FROM peer WHERE tenant = $1 AND name = $2";
 
 // -- saved searches, tags, groups ----------------------------------------------------------
 
@@ -354,8 +357,9 @@ pub(crate) const JOBS: &str = "SELECT id, kind, state, about, cursor, started, u
 pub(crate) const OPEN_JOB: &str =
     "SELECT id FROM job WHERE tenant = $1 AND source_hash = $2 AND state = 1 ORDER BY id";
 pub(crate) const PROGRESS_JOB: &str = "UPDATE job SET cursor = $3, updated = $4, seen = seen + $5, stored = stored + $6, duplicate = duplicate + $7, rejected = rejected + $8, failed = failed + $9, outside = outside + $10, bytes = bytes + $11 WHERE tenant = $1 AND id = $2 AND state = 1";
+/// A job that was withdrawn stays so.
 pub(crate) const SET_JOB_STATE: &str =
-    "UPDATE job SET state = $3, updated = $4 WHERE tenant = $1 AND id = $2";
+    "UPDATE job SET state = $3, updated = $4 WHERE tenant = $1 AND id = $2 AND state <> 3";
 /// Owners that only a withdrawn job made.
 pub(crate) const DROP_OWNERS_OF_JOB: &str = "DELETE FROM owner WHERE tenant = $1 AND EXISTS (SELECT 1 FROM delivery JOIN placement ON placement.tenant = delivery.tenant AND placement.copy = delivery.copy AND placement.id = delivery.id JOIN folder ON folder.id = placement.folder WHERE delivery.tenant = owner.tenant AND delivery.copy = owner.copy AND delivery.job = $2 AND folder.mailbox = owner.mailbox) AND NOT EXISTS (SELECT 1 FROM delivery JOIN placement ON placement.tenant = delivery.tenant AND placement.copy = delivery.copy AND placement.id = delivery.id JOIN folder ON folder.id = placement.folder LEFT JOIN job ON job.id = delivery.job WHERE delivery.tenant = owner.tenant AND delivery.copy = owner.copy AND folder.mailbox = owner.mailbox AND COALESCE(job.state, 0) <> 3)";
 pub(crate) const INSERT_JOB_ERRORS: Batch = Batch {
@@ -386,6 +390,8 @@ pub(crate) const PARTS_OF_COPIES: Batch = Batch {
 
 /// Packs of one class: 0 mail, 1 texts of attachments.
 pub(crate) const PACKS: &str = "SELECT pack.id, pack.name, pack.size, pack.volume FROM pack LEFT JOIN bucket ON bucket.id = pack.bucket WHERE pack.tenant = $1 AND (COALESCE(bucket.class, 0) = 1) = ($2 = 1) ORDER BY pack.id";
+pub(crate) const PACK_IS_LISTED: &str = "SELECT id FROM pack WHERE tenant = $1 AND id = $2";
+pub(crate) const SPLIT_IS_LISTED: &str = "SELECT id FROM split WHERE tenant = $1 AND id = $2";
 /// Which part has which text, of texts in a pack.
 pub(crate) const DELETE_COPY_TEXTS_OF_PACK: &str = "DELETE FROM copy_text WHERE tenant = $1 AND text IN (SELECT part_text.id FROM part_text JOIN frame ON frame.id = part_text.frame WHERE part_text.tenant = $1 AND part_text.length > 0 AND frame.pack = $2)";
 pub(crate) const DELETE_TEXTS_OF_PACK: &str = "DELETE FROM part_text WHERE tenant = $1 AND length > 0 AND frame IN (SELECT id FROM frame WHERE tenant = $1 AND pack = $2)";

@@ -4,8 +4,9 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use sqlx::{Any, AnyConnection};
+use sqlx::{Any, AnyConnection, AnyPool};
 
+use super::{NodeId, server, sql};
 use crate::error::{Result, StoreError};
 
 /// Counts commits. Whatever was read while it had a value is still true while it has it.
@@ -27,23 +28,87 @@ impl Generation {
 pub(crate) struct Transaction {
     inner: sqlx::Transaction<'static, Any>,
     generation: Arc<Generation>,
+    number: Option<Number>,
+    #[cfg(test)]
+    turn: Option<crate::simulation::Turn>,
 }
+
+/// By what a shared catalog knows a transaction.
+struct Number {
+    pool: AnyPool,
+    node: NodeId,
+    number: i64,
+}
+
+/// How often a server that did not answer a commit is asked what became of it.
+const QUESTIONS: usize = 3;
 
 impl Transaction {
     pub(super) fn new(inner: sqlx::Transaction<'static, Any>, generation: Arc<Generation>) -> Self {
-        Transaction { inner, generation }
+        Transaction {
+            inner,
+            generation,
+            number: None,
+            #[cfg(test)]
+            turn: None,
+        }
+    }
+
+    /// If the answer to the commit is lost, the catalog is asked for it: this is the node's
+    /// transaction of that number.
+    pub(super) fn ask_if_unheard(&mut self, pool: AnyPool, node: NodeId, number: i64) {
+        self.number = Some(Number { pool, node, number });
+    }
+
+    #[cfg(test)]
+    pub(super) fn hold(&mut self, turn: Option<crate::simulation::Turn>) {
+        self.turn = turn;
     }
 
     /// Commits. The generation is raised before anybody hears of the commit, and also if the
     /// caller is gone by then: a database may finish a commit that nobody waits for.
+    ///
+    /// An error says that nothing was committed, unless a shared catalog neither answered nor
+    /// could be asked after.
     pub(crate) async fn commit(self) -> Result<()> {
         let commit = tokio::spawn(async move {
-            let done = self.inner.commit().await;
+            #[cfg(not(test))]
+            let mut done = self.inner.commit().await;
+            #[cfg(test)]
+            let mut done = crate::simulation::commit(self.inner, self.turn).await;
+            if let (Err(_), Some(number)) = (&done, &self.number)
+                && number.was_committed().await
+            {
+                done = Ok(());
+            }
             self.generation.raise();
             done
         });
         commit.await.map_err(|_| StoreError::Stopped)??;
         Ok(())
+    }
+}
+
+impl Number {
+    /// True if the transaction is known to have been committed.
+    async fn was_committed(&self) -> bool {
+        for _ in 0..QUESTIONS {
+            if let Ok(answer) = self.ask().await {
+                return answer;
+            }
+        }
+        false
+    }
+
+    async fn ask(&self) -> Result<bool> {
+        // A server may be about to commit what its client gave up: the turn is free after that.
+        #[cfg(test)]
+        let _turn = crate::simulation::take_turn().await?;
+        let mut db = self.pool.begin().await?;
+        if sql::is_server(&db) {
+            server::take_turn(&mut db).await?;
+        }
+        server::was_committed(&mut db, &self.node, self.number).await
     }
 }
 

@@ -161,7 +161,17 @@ impl Tenant {
         };
         let window = match self.load_window(packs).await? {
             Loaded::Window(window) => window,
-            Loaded::Damaged(pack, bad) => return Ok(Some((pack, bad))),
+            Loaded::Damaged(pack, bad) => {
+                // One that another node compacted meanwhile, whose lease was thought to be over.
+                let mut db = self.store.catalog.read().await?;
+                let listed = values![self.id(), pack];
+                return match sql::fetch_optional(&mut db, statements::PACK_IS_LISTED, listed)
+                    .await?
+                {
+                    Some(_) => Ok(Some((pack, bad))),
+                    None => Err(StoreError::Guard),
+                };
+            }
         };
         let written = self.write_window(&window, packs, options).await?;
         let new = written

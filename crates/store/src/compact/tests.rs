@@ -232,3 +232,26 @@ async fn old_keys_are_gone_from_the_catalog() {
     assert_eq!(held(&trial), 0);
     assert_whole(&trial).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_looked_up_before_reads_and_checks_after() {
+    let trial = Trial::new(mails(60, Some(20), 4), 6).await;
+    let mut db = trial.store.inner.catalog.read().await.unwrap();
+    let mut rows = Vec::new();
+    for id in trial.mails.keys() {
+        rows.push(trial.tenant.find_copy(&mut db, id).await.unwrap());
+    }
+    compact(&trial, &SMALL).await;
+    trial.store.inner.vault.forget();
+    for (row, mail) in rows.iter().zip(trial.mails.values()) {
+        let raw = trial.tenant.read_whole(&mut db, row).await.unwrap();
+        assert!(raw == *mail, "{}", row.digest);
+    }
+    // What is damaged stays so, however often it is looked at.
+    for pack in trial.objects("packs") {
+        std::fs::remove_file(pack).unwrap();
+    }
+    trial.store.inner.vault.forget();
+    let read = trial.tenant.read_whole(&mut db, &rows[0]).await;
+    assert!(matches!(read, Err(StoreError::Damaged { .. })), "{read:?}");
+}

@@ -144,6 +144,8 @@ pub struct IndexProgress {
 pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T> {
+    #[cfg(test)]
+    let work = crate::simulation::on_one_core(work);
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|_| StoreError::Stopped)
@@ -245,7 +247,8 @@ impl Tenant {
         })
     }
 
-    async fn index_cursor(&self, db: &mut AnyConnection) -> Result<i64> {
+    /// The first seq that is in no split.
+    pub(crate) async fn index_cursor(&self, db: &mut AnyConnection) -> Result<i64> {
         let row = sql::fetch_optional(
             db,
             statements::FOLLOWER,
@@ -271,7 +274,10 @@ impl Tenant {
                 docs.push(self.doc_of(last.unsigned_abs(), event, copy, &room));
             }
         }
-        let docs = stream::iter(docs).buffered(READERS).try_collect().await?;
+        let readers = READERS;
+        #[cfg(test)]
+        let readers = crate::simulation::side_by_side(readers);
+        let docs = stream::iter(docs).buffered(readers).try_collect().await?;
         Ok((docs, last))
     }
 
@@ -392,7 +398,8 @@ impl Tenant {
         })
         .await??;
         let built: Vec<(Built, Key)> = sealed.into_iter().flatten().collect();
-        futures::future::try_join_all(built.iter().map(|(built, _)| self.put_split(built))).await?;
+        let puts = built.iter().map(|(built, _)| self.put_split(built));
+        let began = futures::future::try_join_all(puts).await?;
         let mut tx = self.store.catalog.begin().await?;
         if let Err(error) =
             move_cursor(&mut tx, self.id(), Follower::Index, building.from, next).await
@@ -403,8 +410,8 @@ impl Tenant {
             }
             return Err(error);
         }
-        for (built, key) in &built {
-            self.list_split(&mut tx, built, key).await?;
+        for ((built, key), began) in built.iter().zip(began) {
+            self.list_split(&mut tx, built, began, key).await?;
         }
         tx.commit().await?;
         (building.from, building.next) = (next, Some(next));
@@ -421,10 +428,9 @@ impl Tenant {
 
     async fn discard_index(&self, building: &mut Building) -> Result<()> {
         *building = Building::default();
-        let mut db = self.store.catalog.read().await?;
-        let rows = self.split_rows(&mut db).await?;
-        drop(db);
         let mut tx = self.store.catalog.begin().await?;
+        // Those of now: another node may have listed one just before.
+        let rows = self.split_rows(&mut tx).await?;
         sql::execute(&mut tx, statements::DELETE_SPLITS, values![self.id()]).await?;
         sql::execute(
             &mut tx,

@@ -241,6 +241,12 @@ impl Tenant {
 
     /// The log's newest checkpoint; `None` before the first.
     pub async fn log_head(&self) -> Result<Option<LogHead>> {
+        Ok(self.head_and_tail().await?.map(|(head, _)| head))
+    }
+
+    /// The newest checkpoint and the tail that it signs, as one reading gives them: another node
+    /// may move the log on at any time.
+    pub(super) async fn head_and_tail(&self) -> Result<Option<(LogHead, Tail)>> {
         let mut db = self.store.catalog.read().await?;
         let state = self.log_state(&mut db).await?;
         if state.checkpoint.is_empty() {
@@ -255,12 +261,13 @@ impl Tenant {
                 "it does not sign the tail that lies beside it".into(),
             ));
         }
-        Ok(Some(LogHead {
+        let head = LogHead {
             size: checkpoint.size(),
             root: *checkpoint.root(),
             note,
             key,
-        }))
+        };
+        Ok(Some((head, state.tail)))
     }
 
     /// The hashes that a proof needs.
@@ -292,23 +299,22 @@ impl Tenant {
         Ok(self.log_state(db).await?.tail)
     }
 
-    /// Proves an event's leaf under the newest checkpoint. `None` if the log has not
-    /// reached it yet.
+    /// Proves an event's leaf under the checkpoint of a tail. `None` if that has not reached it.
     pub(crate) async fn prove_event(
         &self,
         db: &mut AnyConnection,
         event: i64,
+        tail: &Tail,
     ) -> Result<Option<LeafProof>> {
         let row = sql::fetch_optional(db, statements::EVENT, values![self.id(), event])
             .await?
             .ok_or_else(|| StoreError::damaged(format!("event {event}"), "it is missing"))?;
         let event = read_event(&row)?;
-        let tail = self.log_tail(db).await?;
         let (size, index) = (tail.size(), u64::try_from(event.seq).unwrap_or(u64::MAX));
         let Ok(plan) = ProofPlan::inclusion(index, size) else {
             return Ok(None);
         };
-        let tiles = self.tiles_for(&plan, &tail).await?;
+        let tiles = self.tiles_for(&plan, tail).await?;
         let hashes = plan
             .prove(&tiles)
             .map_err(|error| StoreError::damaged("log", format!("a hash is missing: {error:?}")))?;

@@ -22,6 +22,7 @@ use sqlx::AnyConnection;
 use crate::admit::next_seq;
 use crate::catalog::sql::{self, Columns, values};
 use crate::catalog::{Lease, statements};
+use crate::clock::sleep;
 use crate::error::{Result, StoreError};
 use crate::tenant::Tenant;
 
@@ -49,7 +50,7 @@ impl Tenant {
             if self.events_and_cursor(follower).await?.1 >= target {
                 return Ok(None);
             }
-            tokio::time::sleep(POLL).await;
+            sleep(POLL).await;
         }
     }
 

@@ -27,14 +27,9 @@ pub struct Prover {
 impl Tenant {
     /// Something that proves leaves under the newest checkpoint; `None` before the first.
     pub async fn prover(&self) -> Result<Option<Prover>> {
-        // Nobody moves the log on between the two reads.
-        let _alone = self.state.following.lock().await;
-        let Some(head) = self.log_head().await? else {
+        let Some((head, tail)) = self.head_and_tail().await? else {
             return Ok(None);
         };
-        let tail = self
-            .log_tail(&mut *self.store.catalog.read().await?)
-            .await?;
         Ok(Some(Prover {
             tenant: self.clone(),
             head,
@@ -49,7 +44,8 @@ impl Tenant {
     pub async fn prove(&self, id: &Digest) -> Result<Option<LeafProof>> {
         let mut db = self.store.catalog.read().await?;
         let row = self.find_copy(&mut db, id).await?;
-        self.prove_event(&mut db, row.event).await
+        let tail = self.log_tail(&mut db).await?;
+        self.prove_event(&mut db, row.event, &tail).await
     }
 }
 

@@ -71,7 +71,7 @@ impl Tenant {
         let Some((built, key)) = built else {
             return Ok(());
         };
-        self.put_split(&built).await?;
+        let began = self.put_split(&built).await?;
         let mut tx = self.store.catalog.begin().await?;
         let mut lost = false;
         for (row, seqs) in &deaths {
@@ -89,7 +89,7 @@ impl Tenant {
             self.delete_object(&built.id).await;
             return Err(StoreError::Guard);
         }
-        self.list_split(&mut tx, &built, &key).await?;
+        self.list_split(&mut tx, &built, began, &key).await?;
         tx.commit().await?;
         Ok(())
     }

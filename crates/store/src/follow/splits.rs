@@ -17,6 +17,7 @@ use super::blocking;
 use crate::address::Address;
 use crate::catalog::sql::{self, Columns, values};
 use crate::catalog::{Counter, statements, take_ids};
+use crate::clock::now_us;
 use crate::error::{Result, StoreError};
 use crate::index::{
     ANALYSER_VERSION, Built, FileRange, Part, RangeRead, SCHEMA_VERSION, Sealed, Split, SplitId,
@@ -25,7 +26,7 @@ use crate::index::{
 use crate::objects::ObjectRange;
 use crate::seal::Key;
 use crate::tenant::Tenant;
-use crate::vault::{ObjectKind, Upload, object_path};
+use crate::vault::{ObjectKind, Upload, may_be_named, object_path};
 
 /// So many splits of about one size become one.
 const MERGE: usize = 8;
@@ -80,7 +81,9 @@ fn split_label(id: &SplitId) -> Vec<u8> {
 }
 
 impl Tenant {
-    pub(super) async fn put_split(&self, built: &Built) -> Result<()> {
+    /// Puts a split; returns when that began, for [`Tenant::list_split`].
+    pub(super) async fn put_split(&self, built: &Built) -> Result<i64> {
+        let began = now_us();
         let mut upload = Upload::new(self.store.vault.objects.clone(), split_path(&built.id));
         match &built.data {
             Sealed::Bytes(bytes) => upload.write(bytes.clone()).await?,
@@ -102,15 +105,18 @@ impl Tenant {
             }
         }
         upload.finish().await?;
-        Ok(())
+        Ok(began)
     }
 
+    /// The row of a split that was put at `began`.
     pub(super) async fn list_split(
         &self,
         db: &mut AnyConnection,
         built: &Built,
+        began: i64,
         key: &Key,
     ) -> Result<()> {
+        may_be_named(began)?;
         let wrapped = self.state.keys.wrap(&split_label(&built.id), key)?;
         let signed = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
         let row = take_ids(db, Counter::Split, 1).await?;
@@ -260,8 +266,9 @@ impl Tenant {
         let scratch = self.scratch();
         let key = Key::random()?;
         let built = blocking(move || merge(&parts, &hidden, &scratch, &key.0)).await??;
+        let mut began = 0;
         if let Some(built) = &built {
-            self.put_split(built).await?;
+            began = self.put_split(built).await?;
         }
         let mut tx = self.store.catalog.begin().await?;
         let mut lost = false;
@@ -279,7 +286,7 @@ impl Tenant {
             return Err(StoreError::Guard);
         }
         if let Some(built) = &built {
-            self.list_split(&mut tx, built, &key).await?;
+            self.list_split(&mut tx, built, began, &key).await?;
         }
         self.doom_splits(&mut tx, &rows).await?;
         tx.commit().await?;

@@ -91,11 +91,33 @@ impl Tenant {
         Ok(())
     }
 
+    /// Reads one pack whole. What is wrong with one that compaction replaced meanwhile is nobody's
+    /// loss.
     async fn fsck_pack(
         &self,
         db: &mut AnyConnection,
         id: i64,
         (volume, name): (i64, &Name),
+        size: i64,
+        bad: &mut Vec<Bad>,
+    ) -> Result<()> {
+        let mut found = Vec::new();
+        self.look_at_pack(db, id, name, size, &mut found).await?;
+        if !found.is_empty() {
+            let pack = values![self.id(), id];
+            let listed = sql::fetch_optional(db, statements::PACK_IS_LISTED, pack).await?;
+            if listed.is_some() {
+                bad.extend(found);
+            }
+        }
+        Ok(())
+    }
+
+    async fn look_at_pack(
+        &self,
+        db: &mut AnyConnection,
+        id: i64,
+        name: &Name,
         size: i64,
         bad: &mut Vec<Bad>,
     ) -> Result<()> {

@@ -35,8 +35,13 @@ impl Tenant {
         else {
             return Ok(());
         };
+        // Another node that moved the log on meanwhile wrote a tail of its own, under a new head.
+        let head = self.open_head(&mut db, &row.blob(2)?).await?;
         drop(db);
         let length = i64::try_from(size).unwrap_or(i64::MAX);
+        if head.size() != size {
+            return Ok(());
+        }
         if row.blob(1)? == tail.encode() && row.int(0)? == length {
             return Ok(());
         }

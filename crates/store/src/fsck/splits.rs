@@ -2,6 +2,7 @@
 
 use roaring::RoaringTreemap;
 
+use crate::admit::next_seq;
 use crate::catalog::sql::{self, Columns, values};
 use crate::catalog::statements;
 use crate::error::{Result, StoreError};
@@ -14,7 +15,12 @@ use crate::verify::{Bad, Stage, VerifyProgress};
 pub(super) struct Splits {
     pub(super) checked: u64,
     pub(super) bad: Vec<Bad>,
+    /// One of them was merged into another while it was read.
+    moved: bool,
 }
+
+/// How often splits are looked at again because they were merged meanwhile.
+const LOOKS: usize = 8;
 
 impl Tenant {
     /// Reads every split whole. What counts are live documents.
@@ -22,8 +28,24 @@ impl Tenant {
         &self,
         progress: &mut (impl FnMut(VerifyProgress) + Send),
     ) -> Result<Splits> {
+        let mut looks = 0;
+        loop {
+            let found = self.look_at_splits(progress).await?;
+            looks += 1;
+            if !found.moved || looks >= LOOKS {
+                return Ok(found);
+            }
+        }
+    }
+
+    async fn look_at_splits(
+        &self,
+        progress: &mut (impl FnMut(VerifyProgress) + Send),
+    ) -> Result<Splits> {
         let mut found = Splits::default();
-        let mut db = self.store.catalog.read().await?;
+        // What splits, cursor and events say of each other holds at one moment only: nobody
+        // writes while the three are read.
+        let mut db = self.store.catalog.begin().await?;
         let rows = match self.split_rows(&mut db).await {
             Ok(rows) => rows,
             Err(error) => {
@@ -31,6 +53,16 @@ impl Tenant {
                 return Ok(found);
             }
         };
+        let (events, cursor) = (
+            next_seq(&mut db, self.id()).await?,
+            self.index_cursor(&mut db).await?,
+        );
+        let bounds = values![self.id(), cursor];
+        let mut admitted = RoaringTreemap::new();
+        for row in sql::fetch(&mut db, statements::ADMITTED_SEQS, bounds).await? {
+            admitted.insert(row.int(0)?.unsigned_abs());
+        }
+        drop(db);
         let total = rows.len() as u64;
         let mut indexed = RoaringTreemap::new();
         for (done, row) in (1..).zip(&rows) {
@@ -43,7 +75,13 @@ impl Tenant {
                     ));
                 }
                 Ok(seqs) => indexed |= seqs,
-                Err(error) => found.bad.push(Bad::of(split_path(&row.id), error)?),
+                Err(error) => {
+                    let split = values![self.id(), row.row];
+                    let mut db = self.store.catalog.read().await?;
+                    let listed = sql::fetch_optional(&mut db, statements::SPLIT_IS_LISTED, split);
+                    found.moved |= listed.await?.is_none();
+                    found.bad.push(Bad::of(split_path(&row.id), error)?);
+                }
             }
             progress(VerifyProgress {
                 stage: Stage::Splits,
@@ -51,16 +89,10 @@ impl Tenant {
                 total,
             });
         }
-        let cursor = self.index_progress().await?;
-        if cursor.indexed > cursor.events {
+        if cursor > events {
             found
                 .bad
                 .push(Bad::new("index", "its cursor lies beyond the last event"));
-        }
-        let bounds = values![self.id(), i64::try_from(cursor.indexed).unwrap_or(i64::MAX)];
-        let mut admitted = RoaringTreemap::new();
-        for row in sql::fetch(&mut db, statements::ADMITTED_SEQS, bounds).await? {
-            admitted.insert(row.int(0)?.unsigned_abs());
         }
         // Where a split is damaged, what it holds is unknown: that says enough.
         if found.bad.is_empty() && indexed != admitted {

@@ -563,6 +563,9 @@ async fn an_import_names_its_server() {
         BTreeSet::new()
     );
     tenant.withdraw_job(job.id, "test", "wrong").await.unwrap();
+    // The import that was withdrawn while it ran comes to its end.
+    let ended = tenant.finish_job(job.id).await.unwrap();
+    assert_eq!(ended.state, crate::JobState::Withdrawn);
     assert_eq!(
         found(tenant, "server:london-1", &Scope::Everything).await,
         BTreeSet::new()

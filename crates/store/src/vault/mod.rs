@@ -24,7 +24,7 @@ use pack::{FrameAt, Name};
 
 pub(crate) use doom::{Doomed, ObjectKind};
 pub(crate) use upload::Upload;
-pub(crate) use write::{FrameKind, PackWriter, Run, WrittenPack};
+pub(crate) use write::{FrameKind, PackWriter, Run, WrittenPack, may_be_named};
 
 /// Larger runs are cut into pieces of this size, each a frame of its own (design: parts
 /// above 4 MiB are cut every 4 MiB), so that no reader or writer holds more at once.

@@ -18,9 +18,18 @@ const FRAME: usize = 256 << 10;
 /// Closed frames are sealed and written when this much waits: bounds memory, feeds all cores.
 const WAITING: usize = 16 << 20;
 
-/// A pack is named by a row within this time or not at all, in µs: `fsck` takes an unnamed one
+/// An object is named by a row within this time or not at all, in µs: `fsck` takes an unnamed one
 /// that is much older for an orphan.
 const UNNAMED: i64 = 3_600_000_000;
+
+/// [`StoreError::Guard`] for an object that lay about unnamed since `began`, for so long that
+/// somebody's `fsck` may have taken it for an orphan, as when its writer was asleep.
+pub(crate) fn may_be_named(began: i64) -> Result<()> {
+    match now_us() - began < UNNAMED {
+        true => Ok(()),
+        false => Err(StoreError::Guard),
+    }
+}
 
 /// What a frame holds; runs of a kind are neighbours because they compress each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,13 +83,9 @@ pub(crate) struct WrittenPack {
 }
 
 impl WrittenPack {
-    /// [`StoreError::Guard`] for a pack that lay about unnamed for so long that somebody's `fsck`
-    /// may have taken it for an orphan, as when its writer was asleep.
+    /// See [`may_be_named`].
     pub(crate) fn may_be_named(&self) -> Result<()> {
-        match now_us() - self.began < UNNAMED {
-            true => Ok(()),
-            false => Err(StoreError::Guard),
-        }
+        may_be_named(self.began)
     }
 }
 

@@ -15,12 +15,19 @@ impl Tenant {
         let Some(row) = sql::fetch_optional(db, statements::LOG, values![self.id()]).await? else {
             return Ok(None);
         };
+        self.open_head(db, &row.blob(2)?).await.map(Some)
+    }
+
+    /// A checkpoint as the log's row has it, if it is whole and signed by the log.
+    pub(crate) async fn open_head(
+        &self,
+        db: &mut AnyConnection,
+        note: &[u8],
+    ) -> Result<Checkpoint> {
         let wrong = |what: String| StoreError::damaged("checkpoint", what);
-        let note = Note::parse(&row.blob(2)?).map_err(|error| wrong(error.to_string()))?;
+        let note = Note::parse(note).map_err(|error| wrong(error.to_string()))?;
         let key = self.log_signer(db).await?.key().clone();
-        Checkpoint::open(&note, &key)
-            .map(Some)
-            .map_err(|error| wrong(error.to_string()))
+        Checkpoint::open(&note, &key).map_err(|error| wrong(error.to_string()))
     }
 
     /// Checks a checkpoint of this log that was kept elsewhere: its signature, and that

@@ -14,6 +14,7 @@ use crate::catalog::sql::{self, Columns, values};
 use crate::catalog::statements;
 use crate::copy::CopyRow;
 use crate::error::{Result, StoreError};
+use crate::read::Again;
 use crate::tenant::Tenant;
 use crate::vault::{Run, Vault};
 
@@ -72,6 +73,8 @@ impl Tenant {
         let mut found = Found::default();
         let mut tasks = tokio::task::JoinSet::new();
         let limit = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(TASKS));
+        #[cfg(test)]
+        let limit = crate::simulation::side_by_side(limit);
         let mut after = (i64::MIN, i64::MIN);
         loop {
             let rows = sql::fetch(
@@ -203,33 +206,51 @@ impl Tenant {
     ) -> Result<()> {
         let bad = &mut found.bad;
         let item = format!("copy {}", row.digest);
-        let mut length = 0u64;
-        let mut hashers: Vec<(u64, Hasher)> = parts.iter().map(|_| (0, Hasher::new())).collect();
-        let runs = parts.iter().map(|part| part.run).collect();
-        let count = |bytes: &[u8]| {
-            length += bytes.len() as u64;
-            Ok(())
-        };
-        let hash = |ordinal: usize, stored: &[u8]| {
-            if let Some((length, hasher)) = hashers.get_mut(ordinal) {
-                *length += stored.len() as u64;
-                hasher.update(stored);
+        let mut runs: Vec<Run> = parts.iter().map(|part| part.run).collect();
+        let (mut again, mut moved) = (Again::default(), None);
+        let hashers = loop {
+            let (mut length, mut whole) = (0u64, Hasher::new());
+            let mut hashers: Vec<(u64, Hasher)> =
+                parts.iter().map(|_| (0, Hasher::new())).collect();
+            let count = |bytes: &[u8]| {
+                length += bytes.len() as u64;
+                whole.update(bytes);
+                Ok(())
+            };
+            let hash = |ordinal: usize, stored: &[u8]| {
+                if let Some((length, hasher)) = hashers.get_mut(ordinal) {
+                    *length += stored.len() as u64;
+                    hasher.update(stored);
+                }
+            };
+            let row = moved.as_ref().unwrap_or(row);
+            let read = self.put_together(vault, db, row, Some(runs.clone()), count, hash);
+            match read.await {
+                Ok(()) => {
+                    if whole.finish() != row.digest {
+                        let what = "what was put together is not what came in";
+                        bad.push(Bad::new(&item, what));
+                        found.lost.push(row.digest);
+                    } else if length != row.size {
+                        let what = format!("it has {length} bytes, its row says {}", row.size);
+                        bad.push(Bad::new(&item, what));
+                    }
+                }
+                Err(StoreError::Damaged { .. }) if again.is_worth_it(self).await? => {
+                    // A row that is gone or damaged is named where rows are read.
+                    if let Ok(now) = self.copy_row(db, row.id).await {
+                        runs = self.runs_of_parts(db, row.id).await?;
+                        moved = Some(now);
+                    }
+                    continue;
+                }
+                Err(error) => {
+                    bad.push(Bad::of(&item, error)?);
+                    found.lost.push(row.digest);
+                }
             }
+            break hashers;
         };
-        match self
-            .put_together(vault, db, row, Some(runs), count, hash)
-            .await
-        {
-            Ok(()) if length == row.size => {}
-            Ok(()) => bad.push(Bad::new(
-                &item,
-                format!("it has {length} bytes, its row says {}", row.size),
-            )),
-            Err(error) => {
-                bad.push(Bad::of(&item, error)?);
-                found.lost.push(row.digest);
-            }
-        }
         for (ordinal, (part, (length, hasher))) in parts.iter().zip(hashers).enumerate() {
             // A part that was not read to its end is named above.
             if length != part.run.length {

@@ -66,8 +66,9 @@ impl Tenant {
         else {
             return Ok(found);
         };
-        let signed = match self.signed_head(&mut db).await {
-            Ok(signed) => signed,
+        // Of the same reading: another node may have moved the log on since.
+        let signed = match self.open_head(&mut db, &row.blob(2)?).await {
+            Ok(signed) => Some(signed),
             Err(error) => {
                 found.bad.push(Bad::of("checkpoint", error)?);
                 None
