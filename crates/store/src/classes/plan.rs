@@ -12,6 +12,7 @@ use crate::catalog::sql::{self, Columns, values};
 use crate::catalog::statements;
 use crate::copy::CopyRow;
 use crate::error::Result;
+use crate::follow::blocking;
 use crate::search::Scope;
 use crate::tenant::Tenant;
 use crate::texts::DERIVED;
@@ -164,10 +165,11 @@ impl Tenant {
                 wanted.push(None);
                 continue;
             };
-            let reached = self.indexed_to().await?;
             let query = query::parse(scope)
                 .map_err(|error| crate::StoreError::Invalid(error.to_string()))?;
-            let matches = self.ask(&query, &Scope::Everything).await?.matches().await?;
+            let ask = self.ask(&query, &Scope::Everything).await?;
+            let reached = ask.known.horizon;
+            let matches = blocking(move || ask.find(None)).await??;
             wanted.push(Some(Wanted {
                 matched: matches.seqs(),
                 unknown: matches.unknown_seqs(),

@@ -71,14 +71,6 @@ impl Tenant {
     }
 }
 
-impl Tenant {
-    /// The first event that the index does not show yet.
-    pub(crate) async fn indexed_to(&self) -> Result<u64> {
-        let (_, cursor) = self.events_and_cursor(Follower::Index).await?;
-        Ok(cursor.unsigned_abs())
-    }
-}
-
 /// Moves a follower's cursor; [`StoreError::Guard`] if it is not where it was read.
 async fn move_cursor(
     db: &mut AnyConnection,

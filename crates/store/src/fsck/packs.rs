@@ -102,7 +102,8 @@ impl Tenant {
         bad: &mut Vec<Bad>,
     ) -> Result<()> {
         let mut found = Vec::new();
-        self.look_at_pack(db, id, name, size, &mut found).await?;
+        self.look_at_pack(db, id, (volume, name), size, &mut found)
+            .await?;
         if !found.is_empty() {
             let pack = values![self.id(), id];
             let listed = sql::fetch_optional(db, statements::PACK_IS_LISTED, pack).await?;
@@ -117,7 +118,7 @@ impl Tenant {
         &self,
         db: &mut AnyConnection,
         id: i64,
-        name: &Name,
+        (volume, name): (i64, &Name),
         size: i64,
         bad: &mut Vec<Bad>,
     ) -> Result<()> {
