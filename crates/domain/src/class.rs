@@ -81,11 +81,15 @@ impl TryFrom<String> for Compression {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        let level = text.strip_prefix("zstd-").and_then(|level| level.parse().ok());
+        let level = text
+            .strip_prefix("zstd-")
+            .and_then(|level| level.parse().ok());
         match (text.as_str(), level) {
             ("none", _) => Ok(Compression::None),
             (_, Some(level @ 1..=19)) => Ok(Compression::Zstd(level)),
-            _ => Err(format!("`{text}` is neither `none` nor `zstd-1` to `zstd-19`")),
+            _ => Err(format!(
+                "`{text}` is neither `none` nor `zstd-1` to `zstd-19`"
+            )),
         }
     }
 }
@@ -251,7 +255,12 @@ impl Month {
 /// `2031-07`.
 impl fmt::Display for Month {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:04}-{:02}", self.0.div_euclid(12), self.0.rem_euclid(12) + 1)
+        write!(
+            f,
+            "{:04}-{:02}",
+            self.0.div_euclid(12),
+            self.0.rem_euclid(12) + 1
+        )
     }
 }
 
@@ -375,7 +384,11 @@ pub fn unmet(class: &StorageClass, volume: &Volume) -> Vec<String> {
     };
     ask(
         class.medium == volume.medium,
-        format!("medium {}: volume `{name}` is {}", word(class.medium), word(volume.medium)),
+        format!(
+            "medium {}: volume `{name}` is {}",
+            word(class.medium),
+            word(volume.medium)
+        ),
     );
     if let Some(raid) = &class.raid {
         let found = volume.raid.as_deref();
@@ -412,7 +425,10 @@ pub fn unmet(class: &StorageClass, volume: &Volume) -> Vec<String> {
         "backup: a time of nothing cannot be kept".into(),
     );
     match (class.medium, class.keep) {
-        (Medium::Worm, None) => ask(false, "keep: a WORM class says how long mail is locked".into()),
+        (Medium::Worm, None) => ask(
+            false,
+            "keep: a WORM class says how long mail is locked".into(),
+        ),
         (Medium::Disk | Medium::Tape, Some(_)) => ask(
             false,
             "keep: only medium worm locks mail; deletion is a matter of policies".into(),
@@ -517,7 +533,15 @@ mod tests {
         wanting.searchable_within = Span::seconds(1);
         wanting.backup = Span::seconds(0);
         let lines = unmet(&wanting, &volume);
-        for word in ["tape", "RAID 1", "2 copies", "off-site", "replicated", "searchable", "backup"] {
+        for word in [
+            "tape",
+            "RAID 1",
+            "2 copies",
+            "off-site",
+            "replicated",
+            "searchable",
+            "backup",
+        ] {
             assert_eq!(
                 lines.iter().filter(|line| line.contains(word)).count(),
                 1,
@@ -556,7 +580,11 @@ mod tests {
 
     #[test]
     fn the_last_class_that_wants_a_mail_has_it() {
-        let classes = [class("young", "0s"), class("old", "30d"), class("cold", "1y")];
+        let classes = [
+            class("young", "0s"),
+            class("old", "30d"),
+            class("cold", "1y"),
+        ];
         let at = |age, scope: &dyn Fn(usize) -> bool| {
             class_at(&classes, age, |place, _| scope(place)).map(|(_, class)| class.name.clone())
         };

@@ -69,10 +69,19 @@ fn mail_is_locked_and_nobody_takes_it_back() {
     // What is asked for and not there is named, and nothing changes.
     let path = define("plain", "raid = \"1\"\n");
     let (code, lines) = program.json(&["class", "check", &path]);
-    assert_eq!((code, lines.last().unwrap()["wrong"].as_u64()), (4, Some(2)));
+    assert_eq!(
+        (code, lines.last().unwrap()["wrong"].as_u64()),
+        (4, Some(2))
+    );
     let said = format!("{lines:?}");
-    assert!(said.contains("Object Lock") && said.contains("RAID 1"), "{said}");
-    assert_ne!(program.run(&["class", "apply", &path]).status.code(), Some(0));
+    assert!(
+        said.contains("Object Lock") && said.contains("RAID 1"),
+        "{said}"
+    );
+    assert_ne!(
+        program.run(&["class", "apply", &path]).status.code(),
+        Some(0)
+    );
 
     let path = define("records", "");
     program.summary(&["class", "check", &path]);
@@ -103,7 +112,10 @@ fn mail_is_locked_and_nobody_takes_it_back() {
     // A backup holds what lies there, and what is restored from it is new mail again.
     let repo = dir.path().join("repo");
     let repo = repo.to_str().unwrap();
-    assert_eq!(program.run(&["backup", "create", repo]).status.code(), Some(0));
+    assert_eq!(
+        program.run(&["backup", "create", repo]).status.code(),
+        Some(0)
+    );
     let other = dir.path().join("other");
     let key = dir.path().join("data.key");
     let other = Program {

@@ -114,7 +114,11 @@ async fn settle(app: App) {
         let moved = app.tenant.move_classes(now_us(), false, |_| ()).await;
         let done = moved.map(|report| {
             for bad in report.bad {
-                tracing::error!(item = bad.item, what = bad.what, "left in its storage class");
+                tracing::error!(
+                    item = bad.item,
+                    what = bad.what,
+                    "left in its storage class"
+                );
             }
         });
         let pause = MOVE.max(pause("moving to storage classes", done));

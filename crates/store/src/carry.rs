@@ -1,6 +1,7 @@
 //! The objects that a catalog names, and how one goes from a store of objects to another: piece by
 //! piece, and what came is read back.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use everpost_domain::digest::{Digest, Hasher};
@@ -21,13 +22,13 @@ const PIECE: u64 = 4 << 20;
 /// Size and digest of an object.
 pub(crate) type Content = (u64, Digest);
 
-/// Every object of the store's own place that a catalog names, and its size: memory grows with their number, not with their
+/// Every object that a catalog of any version names, and its size: memory grows with their number, not with their
 /// bytes.
 pub(crate) async fn named_objects(db: &mut AnyConnection) -> Result<Vec<(Path, u64)>> {
     let mut named = Vec::new();
     for kind in ObjectKind::ALL {
         let statement = match kind {
-            ObjectKind::Pack => statements::PACKS_HERE_AFTER,
+            ObjectKind::Pack => statements::PACKS_AFTER,
             ObjectKind::Split => statements::SPLITS_AFTER,
         };
         let mut after = 0;
@@ -52,14 +53,22 @@ pub(crate) async fn named_objects(db: &mut AnyConnection) -> Result<Vec<(Path, u
     Ok(named)
 }
 
-/// The packs of storage classes that rest on other volumes: path, size, and the volume.
-pub(crate) async fn packs_on_volumes(db: &mut AnyConnection) -> Result<Vec<(Path, u64, i64)>> {
+/// The packs of storage classes that rest on other volumes, each with its volume.
+pub(crate) async fn on_volumes(db: &mut AnyConnection) -> Result<HashMap<Path, i64>> {
     let rows = sql::fetch(db, statements::PACKS_ON_VOLUMES, vec![]).await?;
     let read = |row: &sqlx::any::AnyRow| {
         let path = object_path(ObjectKind::Pack.folder(), &row.array(0)?);
-        Ok((path, row.int(1)?.unsigned_abs(), row.int(2)?))
+        Ok((path, row.int(1)?))
     };
     rows.iter().map(read).collect()
+}
+
+/// The objects in the store's own place: those that go along when it moves.
+pub(crate) async fn named_here(db: &mut AnyConnection) -> Result<Vec<(Path, u64)>> {
+    let elsewhere = on_volumes(db).await?;
+    let mut named = named_objects(db).await?;
+    named.retain(|(path, _)| !elsewhere.contains_key(path));
+    Ok(named)
 }
 
 /// The full tiles of a log: those that lie in the object store. The others rest in the catalog.

@@ -30,7 +30,7 @@ use sqlx::{AnyConnection, Connection};
 use crate::address::{Address, Cluster};
 use crate::arrival::{self, Arrival};
 use crate::backup::full;
-use crate::carry::{carry, named_objects};
+use crate::carry::{carry, named_here};
 use crate::catalog::fence::{self, Moved};
 use crate::catalog::portable::{self, TableDigest};
 use crate::catalog::sql::Columns;
@@ -133,7 +133,7 @@ impl Store {
         let store = portable::identity(&mut db).await?;
         let (address, data) = self.address_of(to);
         arrival::refuse_taken(&address, &data, Some(&store)).await?;
-        let named = named_objects(&mut db).await?;
+        let named = named_here(&mut db).await?;
         drop(db);
         Ok(RelocationPlan {
             objects: named.len() as u64,
@@ -232,7 +232,7 @@ impl Store {
         place: &str,
     ) -> Result<Relocated> {
         for _ in 0..ROUNDS {
-            let named = named_objects(&mut *self.inner.catalog.read().await?).await?;
+            let named = named_here(&mut *self.inner.catalog.read().await?).await?;
             if carrying.round(named).await? <= LITTLE {
                 break;
             }
@@ -247,7 +247,7 @@ impl Store {
         arrival.clear_catalog()?;
         self.inner.catalog.snapshot(&arrival.catalog()).await?;
         let mut file = peek(&arrival.catalog()).await?;
-        let named = named_objects(&mut file).await?;
+        let named = named_here(&mut file).await?;
         let (objects, bytes) = (named.len(), named.iter().map(|(_, size)| size).sum());
         let names = named.iter().map(|(path, _)| path.clone()).collect();
         carrying.round(named).await?;
@@ -291,7 +291,7 @@ impl Store {
             let (arrival, _lock) = self.claim(to, store).await?;
             arrival.open_up().await?;
         }
-        let named = named_objects(&mut *self.inner.catalog.read().await?).await?;
+        let named = named_here(&mut *self.inner.catalog.read().await?).await?;
         Ok(Relocated {
             place: to.to_string(),
             objects: named.len() as u64,

@@ -15,8 +15,8 @@ use crate::catalog::sql::{self, Columns, Value, values};
 use crate::catalog::{Counter, statements, take_ids};
 use crate::error::{Result, StoreError};
 use crate::follow::{Content, LARGEST_COPY};
-use crate::tenant::Tenant;
 use crate::objects::MAIN;
+use crate::tenant::Tenant;
 use crate::vault::pack::Style;
 use crate::vault::{FrameKind, PackWriter, Run, list_pack};
 use everpost_domain::digest::Digest;
@@ -195,7 +195,8 @@ impl Tenant {
             return Ok(Vec::new());
         }
         let objects = self.store.vault.objects.clone();
-        let mut writer = PackWriter::create(objects, self.state.keys.clone(), Style::zstd(LEVEL)).await?;
+        let mut writer =
+            PackWriter::create(objects, self.state.keys.clone(), Style::zstd(LEVEL)).await?;
         let mut runs = Vec::with_capacity(texts.len());
         for text in &texts {
             let bytes = text.extraction.text.as_bytes();

@@ -95,7 +95,9 @@ impl Node {
             .fetch_all(&mut *db)
             .await
             .unwrap();
-        rows.into_iter().map(|name| name.try_into().unwrap()).collect()
+        rows.into_iter()
+            .map(|name| name.try_into().unwrap())
+            .collect()
     }
 
     /// Objects below a folder.

@@ -51,8 +51,8 @@ pub(crate) async fn run(global: &Global, command: ClassCommand) -> Result<Exit, 
 }
 
 fn read(path: &Path) -> Result<ClassFile, Failure> {
-    let text = fs::read_to_string(path)
-        .map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
+    let text =
+        fs::read_to_string(path).map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
     Ok(ClassFile::parse(&text)?)
 }
 
@@ -95,7 +95,11 @@ fn list(global: &Global, classes: &[ClassInfo]) -> Result<Exit, Failure> {
         line(plain(&format!(
             "{}{}: {} copies of {} in {} packs of {}",
             info.name,
-            if info.former { " (not defined any more)" } else { "" },
+            if info.former {
+                " (not defined any more)"
+            } else {
+                ""
+            },
             count(info.copies),
             size(info.bytes),
             count(info.packs),

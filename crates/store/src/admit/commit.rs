@@ -110,8 +110,12 @@ impl Tenant {
             skeletons: Vec::new(),
             parts: Vec::new(),
         };
-        let mut writer =
-            PackWriter::create(vault.objects.clone(), self.state.keys.clone(), Style::zstd(LEVEL)).await?;
+        let mut writer = PackWriter::create(
+            vault.objects.clone(),
+            self.state.keys.clone(),
+            Style::zstd(LEVEL),
+        )
+        .await?;
         let mut new_parts = decision.parts.iter().peekable();
         for copy in &decision.copies {
             let Some(item) = items.get(copy.item) else {

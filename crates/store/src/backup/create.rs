@@ -20,7 +20,7 @@ use sqlx::{AnyConnection, Connection};
 use super::manifest::{self, Head, Object, Signature, TenantHead, Writing};
 use super::repo::Repo;
 use super::{BackupFault, BackupProgress, files, snapshot_name};
-use crate::carry::{named_objects, packs_on_volumes};
+use crate::carry::{named_objects, on_volumes};
 use crate::catalog::sql::{self, Columns};
 use crate::catalog::{fence, peek, schema_version, statements};
 use crate::clock::now_us;
@@ -279,12 +279,12 @@ impl Taking<'_> {
         for tenant in self.store.tenants() {
             vault.learn_volumes(db, &tenant.state.keys).await?;
         }
-        let here = named_objects(db).await?.into_iter();
-        let mut named: Vec<_> = here.map(|(path, size)| (path, size, MAIN)).collect();
-        named.extend(packs_on_volumes(db).await?);
-        self.progress.total += named.iter().map(|(_, size, _)| size).sum::<u64>();
-        for (path, size, volume) in &named {
-            self.object(path, *size, *volume).await?;
+        let elsewhere = on_volumes(db).await?;
+        let named = named_objects(db).await?;
+        self.progress.total += named.iter().map(|(_, size)| size).sum::<u64>();
+        for (path, size) in &named {
+            let volume = elsewhere.get(path).copied().unwrap_or(MAIN);
+            self.object(path, *size, volume).await?;
         }
         Ok(())
     }

@@ -70,14 +70,9 @@ pub(crate) const SNAPSHOT: &str = "VACUUM INTO $1";
 pub(crate) const INTEGRITY: &str = "PRAGMA integrity_check(5)";
 pub(crate) const PACKS_AFTER: &str =
     "SELECT id, name, size FROM pack WHERE id > $1 ORDER BY id LIMIT 1000";
-/// As `PACKS_AFTER`, of the store's own place alone.
-pub(crate) const PACKS_HERE_AFTER: &str =
-    "SELECT id, name, size FROM pack WHERE id > $1 AND volume = 0 ORDER BY id LIMIT 1000";
-pub(crate) const PACKS_ON_VOLUMES: &str =
-    "SELECT name, size, volume FROM pack WHERE volume <> 0 ORDER BY id";
+pub(crate) const PACKS_ON_VOLUMES: &str = "SELECT name, volume FROM pack WHERE volume <> 0";
 /// What lay on volumes lies in the store's own place, and is new mail.
-pub(crate) const BUCKETS_ARE_NEW: &str =
-    "UPDATE bucket SET class = 0, release = 0 WHERE class > 1";
+pub(crate) const BUCKETS_ARE_NEW: &str = "UPDATE bucket SET class = 0, release = 0 WHERE class > 1";
 pub(crate) const PACKS_ARE_HERE: &str =
     "UPDATE pack SET volume = 0, locked = 0 WHERE volume <> 0 OR locked <> 0";
 pub(crate) const DOOMED_ARE_HERE: &str = "DELETE FROM doomed WHERE volume <> 0";

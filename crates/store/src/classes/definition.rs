@@ -58,7 +58,9 @@ impl ClassFile {
         let mut wrong = Vec::new();
         for (name, volume) in &self.volumes {
             if name.is_empty() || !name.bytes().all(is_name) {
-                wrong.push(format!("volume `{name}`: a name is of letters, digits and -"));
+                wrong.push(format!(
+                    "volume `{name}`: a name is of letters, digits and -"
+                ));
             }
             match (&volume.address, name.as_str()) {
                 (Some(_), MAIN) => wrong.push(
@@ -76,7 +78,9 @@ impl ClassFile {
         for class in &self.classes {
             let name = &class.name;
             if name.is_empty() || !name.bytes().all(is_name) {
-                wrong.push(format!("class `{name}`: a name is of letters, digits and -"));
+                wrong.push(format!(
+                    "class `{name}`: a name is of letters, digits and -"
+                ));
             }
             if name == "new" || !names.insert(name) {
                 wrong.push(format!("class {name}: there is another of that name"));
@@ -90,7 +94,10 @@ impl ClassFile {
                         .into_iter()
                         .map(|what| format!("class {name} asks for {what}")),
                 ),
-                None => wrong.push(format!("class {name}: there is no volume `{}`", class.volume)),
+                None => wrong.push(format!(
+                    "class {name}: there is no volume `{}`",
+                    class.volume
+                )),
             }
         }
         wrong

@@ -36,7 +36,9 @@ impl Tenant {
                 }
                 Err(error) => {
                     let path = object_path("packs", &name);
-                    report.bad.push(Bad::new(path, format!("not locked: {error}")));
+                    report
+                        .bad
+                        .push(Bad::new(path, format!("not locked: {error}")));
                 }
             }
         }

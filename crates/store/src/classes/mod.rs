@@ -188,7 +188,11 @@ impl Tenant {
             let row = values![id, self.id(), place, names.seal(b"class", &about)?];
             sql::execute(&mut tx, statements::SET_CLASS, row).await?;
         }
-        let classes: Vec<&str> = file.classes.iter().map(|class| class.name.as_str()).collect();
+        let classes: Vec<&str> = file
+            .classes
+            .iter()
+            .map(|class| class.name.as_str())
+            .collect();
         let subject = format!("storage classes are now: {}", classes.join(", "));
         self.note(&mut tx, EventKind::Administered, actor, &subject)
             .await?;
@@ -395,8 +399,8 @@ async fn volumes(db: &mut AnyConnection, keys: &TenantKeys) -> Result<Vec<(i64, 
     let rows = sql::fetch(db, statements::VOLUMES, values![keys.tenant]).await?;
     let read = |row: &sqlx::any::AnyRow| {
         let about = keys.names.open(b"volume", &row.blob(1)?);
-        let about = about
-            .ok_or_else(|| StoreError::damaged("volume", "its definition does not open"))?;
+        let about =
+            about.ok_or_else(|| StoreError::damaged("volume", "its definition does not open"))?;
         Ok((row.int(0)?, NamedVolume::decode(&about)?))
     };
     rows.iter().map(read).collect()

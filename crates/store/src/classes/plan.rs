@@ -7,7 +7,7 @@ use everpost_domain::query;
 use roaring::RoaringTreemap;
 
 use super::relocate::Target;
-use super::{FORMER, ClassReport, ClassMove, Row, SECOND};
+use super::{ClassMove, ClassReport, FORMER, Row, SECOND};
 use crate::catalog::sql::{self, Columns, values};
 use crate::catalog::statements;
 use crate::copy::CopyRow;
@@ -62,7 +62,11 @@ impl Tenant {
         }
         let classes: Vec<StorageClass> = rows.iter().map(|row| row.class.clone()).collect();
         let wanted = self.wanted(&classes).await?;
-        let buckets = sql::fetch(&mut db, statements::MAIL_BUCKETS, values![self.id(), DERIVED]);
+        let buckets = sql::fetch(
+            &mut db,
+            statements::MAIL_BUCKETS,
+            values![self.id(), DERIVED],
+        );
         let mut waiting: BTreeMap<(usize, Option<Month>), Waiting> = BTreeMap::new();
         for row in buckets.await? {
             let bucket = Bucket {
@@ -205,7 +209,9 @@ fn target(
         return None;
     }
     let place = found.map(|(place, _)| place);
-    let id = place.and_then(|place| rows.get(place)).map_or(0, |row| row.id);
+    let id = place
+        .and_then(|place| rows.get(place))
+        .map_or(0, |row| row.id);
     // Mail that no class wants any more stays: taking it back is asking for nothing.
     Some(place.filter(|_| id != bucket.class))
 }

@@ -408,19 +408,21 @@ impl Tenant {
             None => 0,
         };
         let new = take_ids(&mut tx, Counter::Part, written.parts.len()).await?;
-        let rows = (0i64..).zip(&written.parts).map(|(number, (address, run))| {
-            let run = run.based(first);
-            values![
-                new + number,
-                tenant,
-                into.bucket,
-                Digest(*address).prefix(),
-                address.to_vec(),
-                whole(run.length),
-                run.frame,
-                whole(run.at),
-            ]
-        });
+        let rows = (0i64..)
+            .zip(&written.parts)
+            .map(|(number, (address, run))| {
+                let run = run.based(first);
+                values![
+                    new + number,
+                    tenant,
+                    into.bucket,
+                    Digest(*address).prefix(),
+                    address.to_vec(),
+                    whole(run.length),
+                    run.frame,
+                    whole(run.at),
+                ]
+            });
         statements::INSERT_PARTS
             .execute(&mut tx, rows.collect())
             .await?;

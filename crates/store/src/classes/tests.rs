@@ -129,7 +129,10 @@ async fn mail_grows_older_from_class_to_class() {
         .collect();
     assert_eq!(copies, [("new", 0), ("cool", 0), ("cold", 60)]);
     // Compaction has nothing to do with them, and a part that comes again is a part of new mail.
-    let compacted = trial.tenant.compact(&CompactOptions::default(), |_| ()).await;
+    let compacted = trial
+        .tenant
+        .compact(&CompactOptions::default(), |_| ())
+        .await;
     assert_eq!(compacted.unwrap().old_packs, 0);
     let mut trial = trial.reopen(None).await;
     trial.admit(mails(84, Some(20), 11), 12).await;
@@ -200,7 +203,10 @@ async fn a_scope_chooses_and_what_is_not_indexed_waits() {
 async fn what_a_volume_does_not_offer_is_refused_by_name() {
     let shelf = tempfile::tempdir().unwrap();
     let trial = Trial::new(mails(3, None, 3), 3).await;
-    let volume = format!("[volume.shelf]\naddress = \"file://{}\"\n", shelf.path().display());
+    let volume = format!(
+        "[volume.shelf]\naddress = \"file://{}\"\n",
+        shelf.path().display()
+    );
     for (class, word) in [
         ("raid = \"1\"", "RAID 1"),
         ("medium = \"tape\"", "medium tape"),
@@ -222,9 +228,21 @@ async fn what_a_volume_does_not_offer_is_refused_by_name() {
         "{volume}medium = \"worm\"\n[[class]]\nname = \"a\"\nvolume = \"shelf\"\nmedium = \"worm\"\nkeep = \"7y\"\n"
     );
     let error = trial.tenant.set_classes(&file(&text), "ann").await;
-    assert!(error.unwrap_err().to_string().contains("files can be removed"));
-    assert_eq!(trial.tenant.class_file().await.unwrap(), ClassFile::default());
-    for wrong in ["[[class]]\nnam = 1", "[class]", "[[class]]\nname = \"a\"\nkeep = \"soon\""] {
+    assert!(
+        error
+            .unwrap_err()
+            .to_string()
+            .contains("files can be removed")
+    );
+    assert_eq!(
+        trial.tenant.class_file().await.unwrap(),
+        ClassFile::default()
+    );
+    for wrong in [
+        "[[class]]\nnam = 1",
+        "[class]",
+        "[[class]]\nname = \"a\"\nkeep = \"soon\"",
+    ] {
         assert!(matches!(
             ClassFile::parse(wrong),
             Err(StoreError::Invalid(_))
@@ -252,9 +270,15 @@ async fn what_is_locked_stays() {
     // A bucket without Object Lock is found out.
     let error = node.tenant.set_classes(&class("plain"), "ann").await;
     assert!(error.unwrap_err().to_string().contains("cannot be worm"));
-    node.tenant.set_classes(&class("records"), "ann").await.unwrap();
+    node.tenant
+        .set_classes(&class("records"), "ann")
+        .await
+        .unwrap();
     let report = run(&node.tenant, now_us()).await;
-    assert_eq!((report.moves[0].copies, report.packs_locked > 0), (24, true));
+    assert_eq!(
+        (report.moves[0].copies, report.packs_locked > 0),
+        (24, true)
+    );
     let month = report.moves[0].release.unwrap();
     node.is_whole(24).await;
 

@@ -5,8 +5,8 @@ use std::path::{Path as FilePath, PathBuf};
 
 use everpost_domain::log::Tile;
 use futures::TryStreamExt;
-use object_store::path::Path;
 use object_store::ObjectStore;
+use object_store::path::Path;
 
 use super::FsckReport;
 use crate::address::Address;

@@ -37,8 +37,14 @@ impl Tenant {
             let id = row.int(0)?;
             match row.array(1) {
                 Ok(name) => {
-                    self.fsck_pack(&mut db, id, (row.int(3)?, &name), row.int(2)?, &mut report.bad)
-                        .await?
+                    self.fsck_pack(
+                        &mut db,
+                        id,
+                        (row.int(3)?, &name),
+                        row.int(2)?,
+                        &mut report.bad,
+                    )
+                    .await?
                 }
                 Err(error) => report.bad.push(Bad::of(format!("pack row {id}"), error)?),
             }

@@ -92,7 +92,10 @@ impl ObjectLock {
 
     /// The lock of the newest version of an object; `None` if there is none.
     pub(crate) async fn retention(&self, path: &Path) -> Result<Option<Retention>> {
-        let xml = match self.ask(Method::GET, path, "retention", String::new()).await? {
+        let xml = match self
+            .ask(Method::GET, path, "retention", String::new())
+            .await?
+        {
             Answer::Done(xml) => xml,
             Answer::Without => return Ok(None),
             Answer::Forbidden => return Err(self.refused(path, "tell its lock")),
@@ -109,10 +112,15 @@ impl ObjectLock {
     pub(crate) async fn versions(&self, path: &Path) -> Result<Vec<String>> {
         let key = self.key(path);
         let query = format!("versions&prefix={}", escape(&key));
-        let answer = self.ask_at(Method::GET, &self.root(), &query, String::new()).await?;
+        let answer = self
+            .ask_at(Method::GET, &self.root(), &query, String::new())
+            .await?;
         let xml = self.done(answer, path, "list its versions")?;
         let found: VersionsXml = self.read(path, &xml)?;
-        let ours = found.versions.into_iter().filter(|version| version.key == key);
+        let ours = found
+            .versions
+            .into_iter()
+            .filter(|version| version.key == key);
         Ok(ours.map(|version| version.version_id).collect())
     }
 
@@ -120,7 +128,10 @@ impl ObjectLock {
     /// is held.
     pub(crate) async fn remove_version(&self, path: &Path, version: &str) -> Result<bool> {
         let query = format!("versionId={}", escape(version));
-        match self.ask(Method::DELETE, path, &query, String::new()).await? {
+        match self
+            .ask(Method::DELETE, path, &query, String::new())
+            .await?
+        {
             Answer::Done(_) | Answer::Without => Ok(true),
             Answer::Forbidden => Ok(false),
         }

@@ -61,9 +61,14 @@ fn s3(bucket: &Bucket) -> Result<(AmazonS3, String)> {
     let mut builder = AmazonS3Builder::from_env()
         .with_bucket_name(&bucket.name)
         .with_conditional_put(S3ConditionalPut::ETagMatch)
-        .with_client_options(client_options().with_allow_http(
-            bucket.endpoint.as_deref().is_some_and(|endpoint| endpoint.starts_with("http://")),
-        ))
+        .with_client_options(
+            client_options().with_allow_http(
+                bucket
+                    .endpoint
+                    .as_deref()
+                    .is_some_and(|endpoint| endpoint.starts_with("http://")),
+            ),
+        )
         .with_retry(RetryConfig {
             backoff: BackoffConfig {
                 init_backoff: Duration::from_millis(50),

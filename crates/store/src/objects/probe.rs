@@ -111,7 +111,9 @@ pub(crate) async fn probe_lock(
         .map(|byte| format!("{byte:02x}"))
         .collect();
     let path = Path::from_iter(["probe", hex.as_str()]);
-    objects.put(&path, PutPayload::from_static(b"locked")).await?;
+    objects
+        .put(&path, PutPayload::from_static(b"locked"))
+        .await?;
     let until = now_us() / 1_000_000 + LOCKED;
     let locked = match lock.retain(&path, until).await {
         Ok(()) => lock.retention(&path).await?,
@@ -128,7 +130,10 @@ pub(crate) async fn probe_lock(
         }
     }
     if lock.retain(&path, until - LOCKED / 2).await.is_ok()
-        && lock.retention(&path).await?.is_none_or(|now| now.until < until)
+        && lock
+            .retention(&path)
+            .await?
+            .is_none_or(|now| now.until < until)
     {
         return refuse("makes locks shorter");
     }

@@ -182,8 +182,13 @@ impl Volumes {
     /// Every volume that is known, the store's own place first.
     pub(crate) fn all(&self) -> Vec<(i64, OpenVolume)> {
         let others = self.others.read().unwrap_or_else(PoisonError::into_inner);
-        let others = others.iter().map(|(number, volume)| (*number, volume.clone()));
-        [(MAIN, self.main.clone())].into_iter().chain(others).collect()
+        let others = others
+            .iter()
+            .map(|(number, volume)| (*number, volume.clone()));
+        [(MAIN, self.main.clone())]
+            .into_iter()
+            .chain(others)
+            .collect()
     }
 
     pub(crate) fn knows(&self, number: i64) -> bool {

@@ -117,7 +117,14 @@ impl Tenant {
         let now = now_us();
         let row = |doomed: Doomed| {
             let name = doomed.name.to_vec();
-            values![self.id(), kind as i64, name, now, doomed.volume, doomed.locked]
+            values![
+                self.id(),
+                kind as i64,
+                name,
+                now,
+                doomed.volume,
+                doomed.locked
+            ]
         };
         let rows = doomed.into_iter().map(row).collect();
         statements::DOOM.execute(db, rows).await?;

@@ -141,7 +141,12 @@ pub(crate) fn open_frame(
         return Err("its body is cut off");
     }
     let plain = key
-        .open_once_by(head.cipher, 0, &aad(tenant, pack, number, header), body.to_vec())
+        .open_once_by(
+            head.cipher,
+            0,
+            &aad(tenant, pack, number, header),
+            body.to_vec(),
+        )
         .ok_or("its seal does not match")?;
     if head.plain as usize > FRAME_MAX {
         return Err("its length is out of bounds");
@@ -329,7 +334,9 @@ mod tests {
         let frames: Vec<SealedFrame> = [b"hello ".repeat(1000), vec![], b"x".to_vec()]
             .iter()
             .enumerate()
-            .map(|(number, plain)| seal_frame(3, &name, number as u32, plain, Style::zstd(3)).unwrap())
+            .map(|(number, plain)| {
+                seal_frame(3, &name, number as u32, plain, Style::zstd(3)).unwrap()
+            })
             .collect();
         for frame in &frames {
             let sealed = (frame.bytes.len() - HEADER) as u32;
