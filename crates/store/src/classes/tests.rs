@@ -88,7 +88,7 @@ fn style(pack: &Path) -> (u8, u8) {
 #[tokio::test(flavor = "multi_thread")]
 async fn mail_grows_older_from_class_to_class() {
     let shelf = tempfile::tempdir().unwrap();
-    let trial = Trial::new(mails(60, Some(20), 11), 12).await;
+    let trial = Trial::new(mails(60, None, 11), 12).await;
     let shared = trial.numbers("SELECT COUNT(*) FROM part").await[0];
     let now = YOUNG;
     trial
@@ -135,7 +135,7 @@ async fn mail_grows_older_from_class_to_class() {
         .await;
     assert_eq!(compacted.unwrap().old_packs, 0);
     let mut trial = trial.reopen(None).await;
-    trial.admit(mails(84, Some(20), 11), 12).await;
+    trial.admit(mails(84, None, 11), 12).await;
     run(&trial.tenant, now + 400 * DAY).await;
     whole(&trial).await;
     assert_eq!(

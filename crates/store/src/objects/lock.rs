@@ -69,7 +69,7 @@ struct VersionXml {
 
 impl ObjectLock {
     pub(crate) fn new(bucket: &Bucket, s3: Arc<AmazonS3>, region: String) -> Result<Self> {
-        let http = ReqwestConnector::default().connect(&client_options())?;
+        let http = ReqwestConnector::default().connect(&client_options(bucket))?;
         Ok(ObjectLock {
             bucket: bucket.clone(),
             s3,

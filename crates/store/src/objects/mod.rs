@@ -36,9 +36,11 @@ pub fn open(address: &Address, data: &Path) -> Result<Arc<dyn ObjectStore>> {
     })
 }
 
-/// How servers of objects are spoken to.
-fn client_options() -> ClientOptions {
+/// How the server of a bucket is spoken to; without TLS where its address says so.
+fn client_options(bucket: &Bucket) -> ClientOptions {
+    let endpoint = bucket.endpoint.as_deref();
     ClientOptions::new()
+        .with_allow_http(endpoint.is_some_and(|endpoint| endpoint.starts_with("http://")))
         .with_connect_timeout(Duration::from_secs(5))
         .with_timeout(PATIENCE)
 }
@@ -61,14 +63,7 @@ fn s3(bucket: &Bucket) -> Result<(AmazonS3, String)> {
     let mut builder = AmazonS3Builder::from_env()
         .with_bucket_name(&bucket.name)
         .with_conditional_put(S3ConditionalPut::ETagMatch)
-        .with_client_options(
-            client_options().with_allow_http(
-                bucket
-                    .endpoint
-                    .as_deref()
-                    .is_some_and(|endpoint| endpoint.starts_with("http://")),
-            ),
-        )
+        .with_client_options(client_options(bucket))
         .with_retry(RetryConfig {
             backoff: BackoffConfig {
                 init_backoff: Duration::from_millis(50),

@@ -462,8 +462,13 @@ impl Stage<'_> {
             return self.tenant.advance_index(true).await.map(drop);
         };
         let (word, least) = self.expected(&id);
+        let there = self.tenant.index_progress().await?.events;
         self.tenant.advance_index(true).await?;
         let found = found(&self.tenant, &word).await?;
+        // Another node may have thrown the index away, to build it again.
+        if self.tenant.index_progress().await?.indexed < there {
+            return Ok(());
+        }
         // An import that was withdrawn meanwhile hides what it brought.
         let (still, most) = self.shared.ledger().found(&word);
         if found < least.min(still) || found > most {

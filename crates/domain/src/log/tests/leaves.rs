@@ -47,7 +47,8 @@ fn codes_stay() {
             Restored,
             Exported,
             Accessed,
-            Administered
+            Administered,
+            Refused
         ]
     );
     assert_eq!(

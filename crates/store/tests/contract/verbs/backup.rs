@@ -93,6 +93,11 @@ pub(super) async fn move_away(story: &mut Story) {
     let planned = story.done(async || store.plan_relocation(&to).await).await;
     let planned = planned.map(|plan| plan.objects > 1 && plan.bytes > 1000 && plan.rows > 500);
     story.answer("planned", &planned);
+    // A move waits for uploads; those of the story are nobody's.
+    for (job, _) in story.done(async || tenant.tasks().await).await.unwrap() {
+        let drop = async || tenant.drop_task(job).await;
+        story.done(drop).await.unwrap();
+    }
     let head = story.done(async || tenant.log_head().await).await;
     let head = head.unwrap().unwrap();
     let moved = story
