@@ -441,11 +441,11 @@ pub fn unmet(class: &StorageClass, volume: &Volume) -> Vec<String> {
 /// The class that a mail of this age (seconds) belongs to: the last of those that want it, in
 /// their order; `None` where it stays as it was admitted. `within` says whether the scope of a
 /// class holds for it.
-pub fn class_at<'a>(
-    classes: &'a [StorageClass],
+pub fn class_at(
+    classes: &[StorageClass],
     age: i64,
     mut within: impl FnMut(usize, &StorageClass) -> bool,
-) -> Option<(usize, &'a StorageClass)> {
+) -> Option<(usize, &StorageClass)> {
     classes
         .iter()
         .enumerate()
