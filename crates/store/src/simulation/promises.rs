@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use everpost_domain::digest::Digest;
 use everpost_domain::log::verify_consistency;
+use everpost_domain::query::parse;
 
 use super::ledger::{Import, Promise};
 use super::life::Shared;
-use super::script::found;
 use crate::catalog::sql::Columns;
 use crate::error::{Result, StoreError};
-use crate::{By, SearchRequest, Store, Tenant};
+use crate::{By, Order, Scope, SearchRequest, Store, Tenant};
 
 /// Holds everything that concerns all nodes. Returns copies, and deliveries that came again
 /// because the answer to their commit was lost and could not be asked for.
@@ -304,6 +304,19 @@ impl Archive<'_> {
         }
         Ok(())
     }
+}
+
+/// Copies that a query finds.
+pub(super) async fn found(tenant: &Tenant, query: &str) -> Result<u64> {
+    let query = parse(query).map_err(|error| StoreError::Invalid(error.to_string()))?;
+    let request = SearchRequest {
+        by: By::Copy,
+        order: Order::Newest,
+        limit: 1,
+        scope: Scope::Everything,
+        ..SearchRequest::new(query)
+    };
+    Ok(tenant.search(&request).await?.copies)
 }
 
 /// Events, tiles and checkpoints; not copies.

@@ -7,15 +7,14 @@ use everpost_domain::cut::{Encoder, Recipe};
 use everpost_domain::digest::Digest;
 use everpost_domain::identity::Origin;
 use everpost_domain::message::HeldEvidence;
-use everpost_domain::query::parse;
 use everpost_testkit::world::{Dice, Node};
 
 use super::ledger::{Import, Offered, Promise};
 use super::life::Shared;
+use super::promises::found;
 use crate::error::{Result, StoreError};
 use crate::{
-    By, CompactOptions, Envelope, Incoming, Order, Placement, Prepared, Progress, Scope,
-    SearchRequest, Store, Tagging, Tenant,
+    CompactOptions, Envelope, Incoming, Placement, Prepared, Progress, Store, Tagging, Tenant,
 };
 
 /// A mail of the world.
@@ -591,17 +590,4 @@ impl Stage<'_> {
         }
         Ok(())
     }
-}
-
-/// Copies that a query finds.
-pub(super) async fn found(tenant: &Tenant, query: &str) -> Result<u64> {
-    let query = parse(query).map_err(|error| StoreError::Invalid(error.to_string()))?;
-    let request = SearchRequest {
-        by: By::Copy,
-        order: Order::Newest,
-        limit: 1,
-        scope: Scope::Everything,
-        ..SearchRequest::new(query)
-    };
-    Ok(tenant.search(&request).await?.copies)
 }
