@@ -53,7 +53,7 @@ fn codes_stay() {
     );
     assert_eq!(
         codes.iter().map(|kind| kind.code()).collect::<Vec<_>>(),
-        [1, 2, 3, 4, 5, 6, 7]
+        [1, 2, 3, 4, 5, 6, 7, 8]
     );
 }
 
