@@ -111,22 +111,32 @@ async fn tidy(app: App) {
 /// Moves mail to its storage class and locks it there.
 async fn settle(app: App) {
     loop {
-        let moved = app.tenant.move_classes(now_us(), false, |_| ()).await;
-        let done = moved.map(|report| {
-            for bad in report.bad {
-                tracing::error!(
-                    item = bad.item,
-                    what = bad.what,
-                    "left in its storage class"
-                );
-            }
-        });
-        let pause = MOVE.max(pause("moving to storage classes", done));
+        // One node is enough for it: the one that follows.
+        let pause = match app.tenant.leads().await {
+            false => LATER,
+            // What is under way when the service stops is begun again.
+            true => tokio::select! {
+                () = app.stop.wait() => return,
+                done = move_due(&app) => MOVE.max(pause("moving to storage classes", done)),
+            },
+        };
         tokio::select! {
             () = app.stop.wait() => return,
             () = tokio::time::sleep(pause) => {}
         }
     }
+}
+
+async fn move_due(app: &App) -> Result<(), StoreError> {
+    let report = app.tenant.move_classes(now_us(), false, |_| ()).await?;
+    for bad in report.bad {
+        tracing::error!(
+            item = bad.item,
+            what = bad.what,
+            "left in its storage class"
+        );
+    }
+    Ok(())
 }
 
 fn pause(what: &str, done: Result<(), StoreError>) -> Duration {

@@ -19,12 +19,12 @@ use std::time::Duration;
 use sqlx::any::{AnyPoolOptions, install_default_drivers};
 use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Connection, Executor};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, OwnedMutexGuard};
 
 use crate::error::{Result, StoreError};
 pub(crate) use lease::{Lease, Work};
 use sql::Columns;
-use transaction::{Generation, Transaction};
+use transaction::{Generation, Number, Transaction};
 
 /// The newest schema this program reads.
 pub(crate) const NEWEST: i64 = schema::VERSION;
@@ -62,6 +62,8 @@ pub(crate) type NodeId = [u8; 16];
 pub(crate) struct Catalog {
     /// One connection: on SQLite one writer at a time is what the file allows anyway.
     writer: AnyPool,
+    /// Held by a transaction of a shared catalog until it is known what became of it.
+    alone: Arc<tokio::sync::Mutex<()>>,
     readers: AnyPool,
     refused: Arc<Refused>,
     /// The catalog is PostgreSQL's; else it is SQLite's.
@@ -163,6 +165,7 @@ impl Catalog {
         };
         let catalog = Catalog {
             writer: options().max_connections(1).connect_lazy(address)?,
+            alone: Arc::default(),
             readers: options().max_connections(4).connect_lazy(address)?,
             refused,
             postgres,
@@ -207,13 +210,30 @@ impl Catalog {
     /// Begins a transaction that may write. Until it ends no other of this store begins, on any
     /// node: what it reads stays as it is, and what it numbers is dense.
     pub(crate) async fn begin(&self) -> Result<Transaction> {
+        let alone = match self.shared {
+            true => Some(self.alone().await?),
+            false => None,
+        };
         let mut tx = self.begin_uncounted().await?;
-        if self.shared {
+        if let Some(alone) = alone {
             let number = server::count_commit(&mut tx, &self.holder).await?;
-            tx.ask_if_unheard(self.writer.clone(), self.holder, number);
+            tx.ask_if_unheard(Number {
+                pool: self.writer.clone(),
+                node: self.holder,
+                number,
+                _alone: alone,
+            });
         }
         fence::refuse_moved(&mut tx).await?;
         Ok(tx)
+    }
+
+    /// Waits until no transaction of this node is under way, not longer than for a connection.
+    async fn alone(&self) -> Result<OwnedMutexGuard<()>> {
+        let alone = self.alone.clone().lock_owned();
+        tokio::time::timeout(server::PATIENCE, alone)
+            .await
+            .map_err(|_| no_connection())
     }
 
     /// As [`Catalog::begin`], before there are tables.
@@ -255,9 +275,7 @@ impl Catalog {
     async fn reach<T>(&self, work: impl Future<Output = sqlx::Result<T>>) -> Result<T> {
         match self.refused.or(work).await {
             Err(StoreError::Sql(sqlx::Error::PoolTimedOut)) if self.postgres => {
-                let patience = server::PATIENCE.as_secs();
-                let what = format!("catalog: no connection within {patience} s");
-                Err(StoreError::Unreachable(what))
+                Err(no_connection())
             }
             other => other,
         }
@@ -337,6 +355,11 @@ impl Catalog {
         self.readers.close().await;
         self.writer.close().await;
     }
+}
+
+fn no_connection() -> StoreError {
+    let patience = server::PATIENCE.as_secs();
+    StoreError::Unreachable(format!("catalog: no connection within {patience} s"))
 }
 
 /// Makes the settings of a new connection.

@@ -452,6 +452,8 @@ pub(crate) const DELETE_PACK: &str = "DELETE FROM pack WHERE tenant = $1 AND id 
 
 pub(crate) const VOLUMES: &str = "SELECT id, about FROM volume WHERE tenant = $1 ORDER BY id";
 pub(crate) const SET_VOLUME: &str = "INSERT INTO volume (id, tenant, about) VALUES ($1, $2, $3) ON CONFLICT (id) DO UPDATE SET about = excluded.about";
+/// Objects that are locked there go later, and until then somebody must know where they are.
+pub(crate) const DROP_VOLUME: &str = "DELETE FROM volume WHERE tenant = $1 AND id = $2 AND NOT EXISTS (SELECT 1 FROM doomed WHERE doomed.tenant = volume.tenant AND doomed.volume = volume.id) AND NOT EXISTS (SELECT 1 FROM pack WHERE pack.tenant = volume.tenant AND pack.volume = volume.id)";
 pub(crate) const CLASSES: &str =
     "SELECT id, place, about FROM storage_class WHERE tenant = $1 ORDER BY place, id";
 pub(crate) const SET_CLASS: &str = "INSERT INTO storage_class (id, tenant, place, about) VALUES ($1, $2, $3, $4) ON CONFLICT (id) DO UPDATE SET place = excluded.place, about = excluded.about";

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use sqlx::{Any, AnyConnection, AnyPool};
+use tokio::sync::OwnedMutexGuard;
 
 use super::{NodeId, server, sql};
 use crate::error::{Result, StoreError};
@@ -34,10 +35,13 @@ pub(crate) struct Transaction {
 }
 
 /// By what a shared catalog knows a transaction.
-struct Number {
-    pool: AnyPool,
-    node: NodeId,
-    number: i64,
+pub(super) struct Number {
+    pub(super) pool: AnyPool,
+    pub(super) node: NodeId,
+    pub(super) number: i64,
+    /// No other transaction of this node begins before it is known what became of this one: it
+    /// might get the same number.
+    pub(super) _alone: OwnedMutexGuard<()>,
 }
 
 /// How often a server that did not answer a commit is asked what became of it.
@@ -56,8 +60,8 @@ impl Transaction {
 
     /// If the answer to the commit is lost, the catalog is asked for it: this is the node's
     /// transaction of that number.
-    pub(super) fn ask_if_unheard(&mut self, pool: AnyPool, node: NodeId, number: i64) {
-        self.number = Some(Number { pool, node, number });
+    pub(super) fn ask_if_unheard(&mut self, number: Number) {
+        self.number = Some(number);
     }
 
     #[cfg(test)]
@@ -123,5 +127,32 @@ impl Deref for Transaction {
 impl DerefMut for Transaction {
     fn deref_mut(&mut self) -> &mut AnyConnection {
         &mut self.inner
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic, reason = "tests may panic")]
+    use super::super::Catalog;
+    use super::Transaction;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_number_is_given_again_only_when_it_is_known_to_be_free() {
+        let folder = tempfile::tempdir().unwrap();
+        let address = format!("sqlite://{}/catalog.db?mode=rwc", folder.path().display());
+        let catalog = Catalog::open_server(&address, [1; 16]).await.unwrap();
+        // The commit failed, and nobody told: all that is left is its number.
+        let Transaction { inner, number, .. } = catalog.begin().await.unwrap();
+        inner.rollback().await.unwrap();
+        let number = number.unwrap();
+        let next = catalog.begin();
+        tokio::pin!(next);
+        tokio::select! {
+            biased;
+            _ = &mut next => panic!("another transaction began"),
+            committed = number.was_committed() => assert!(!committed),
+        }
+        drop(number);
+        next.await.unwrap().commit().await.unwrap();
     }
 }

@@ -160,8 +160,11 @@ impl Tenant {
         let names = &self.state.keys.names;
         let old = self.volume_rows(&mut tx).await?;
         for (name, volume) in &file.volumes {
-            let known = old.iter().find(|(_, old)| old.name == *name);
-            let id = match known {
+            // Another place has another number: nodes know the place by it.
+            let same = |old: &&(i64, NamedVolume)| {
+                old.1.name == *name && old.1.volume.address == volume.address
+            };
+            let id = match old.iter().find(same) {
                 Some((id, _)) => *id,
                 None => take_ids(&mut tx, Counter::Volume, 1).await?,
             };
@@ -171,6 +174,13 @@ impl Tenant {
             };
             let row = values![id, self.id(), names.seal(b"volume", &about.encode()?)?];
             sql::execute(&mut tx, statements::SET_VOLUME, row).await?;
+        }
+        for (id, old) in &old {
+            let kept = file.volumes.get(&old.name);
+            if kept.is_none_or(|kept| kept.address != old.volume.address) {
+                let unused = values![self.id(), *id];
+                sql::execute(&mut tx, statements::DROP_VOLUME, unused).await?;
+            }
         }
         let old = self.class_rows(&mut tx).await?;
         for row in &old {
@@ -387,7 +397,8 @@ impl Tenant {
             return Ok(MAIN);
         }
         let volumes = self.volume_rows(db).await?;
-        let found = volumes.iter().find(|(_, volume)| volume.name == name);
+        // The younger of two is in force; the other waits for its last locks to end.
+        let found = volumes.iter().rev().find(|(_, volume)| volume.name == name);
         found
             .map(|(id, _)| *id)
             .ok_or_else(|| StoreError::NotFound(format!("volume {name}")))

@@ -22,6 +22,9 @@ const WINDOW: u64 = 48 << 20;
 /// Copies that are moved together.
 const MANY: usize = 2_048;
 
+/// Copies that wait in all groups; then the largest goes as it is. A row is about a kilobyte.
+const ALL: usize = 16_384;
+
 /// A bucket as its row has it.
 struct Bucket {
     id: i64,
@@ -68,6 +71,7 @@ impl Tenant {
             values![self.id(), DERIVED],
         );
         let mut waiting: BTreeMap<(usize, Option<Month>), Waiting> = BTreeMap::new();
+        let mut all = 0;
         for row in buckets.await? {
             let bucket = Bucket {
                 id: row.int(0)?,
@@ -104,8 +108,16 @@ impl Tenant {
                     let group = waiting.entry((place, month)).or_default();
                     group.bytes += copy.size;
                     group.copies.push(copy);
-                    if group.bytes >= WINDOW || group.copies.len() >= MANY {
-                        let group = std::mem::take(group);
+                    all += 1;
+                    let full = group.bytes >= WINDOW || group.copies.len() >= MANY;
+                    let due = match full {
+                        true => Some((place, month)),
+                        false if all >= ALL => largest(&waiting),
+                        false => None,
+                    };
+                    if let Some((place, month)) = due {
+                        let group = waiting.remove(&(place, month)).unwrap_or_default();
+                        all -= group.copies.len();
                         self.go(&rows, place, month, group, dry, report).await?;
                         progress(report);
                     }
@@ -182,6 +194,12 @@ impl Tenant {
         }
         Ok(wanted)
     }
+}
+
+/// The group with the most copies.
+fn largest(waiting: &BTreeMap<(usize, Option<Month>), Waiting>) -> Option<(usize, Option<Month>)> {
+    let largest = waiting.iter().max_by_key(|(_, group)| group.copies.len());
+    largest.map(|(group, _)| *group)
 }
 
 /// The class that wants a copy, `Some(None)` if it is there or none does; `None` if that cannot

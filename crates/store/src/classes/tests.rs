@@ -200,6 +200,38 @@ async fn a_scope_chooses_and_what_is_not_indexed_waits() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_volume_that_holds_nothing_may_be_elsewhere_or_go() {
+    let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let trial = Trial::new(mails(6, None, 3), 6).await;
+    let tenant = &trial.tenant;
+    tenant
+        .set_classes(&two_classes(one.path()), "ann")
+        .await
+        .unwrap();
+    tenant
+        .set_classes(&two_classes(other.path()), "ann")
+        .await
+        .unwrap();
+    run(tenant, YOUNG).await;
+    assert_eq!(packs(one.path()), [] as [PathBuf; 0]);
+    assert!(!packs(other.path()).is_empty());
+    // Where mail rests it stays.
+    let error = tenant.set_classes(&ClassFile::default(), "ann").await;
+    assert_eq!(error.unwrap_err().code(), "E-LOCKED");
+    let mut home = two_classes(other.path());
+    home.classes.truncate(1);
+    home.classes[0].name = "home".into();
+    home.classes[0].volume = "main".into();
+    tenant.set_classes(&home, "ann").await.unwrap();
+    run(tenant, YOUNG).await;
+    whole(&trial).await;
+    home.volumes.clear();
+    tenant.set_classes(&home, "ann").await.unwrap();
+    assert_eq!(tenant.class_file().await.unwrap(), home);
+    assert_eq!(packs(other.path()), [] as [PathBuf; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_volume_does_not_offer_is_refused_by_name() {
     let shelf = tempfile::tempdir().unwrap();
     let trial = Trial::new(mails(3, None, 3), 3).await;
