@@ -1,9 +1,11 @@
-//! Pure file formats: they turn bytes into items and items into bytes, and know no files.
+//! Pure file formats and protocols: they turn bytes into items and items into bytes, and know no files
+//! and no sockets.
 
 pub mod apple;
 pub mod codepage;
 pub mod eml;
 pub mod maildir;
 pub mod mbox;
+pub mod milter;
 pub mod segment;
 pub mod tnef;

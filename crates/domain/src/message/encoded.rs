@@ -7,7 +7,7 @@ use super::transfer::{base64, hex_pair};
 /// The text of an unstructured value (Subject, display name, file name): unfolded,
 /// encoded words decoded wherever they stand, raw 8-bit bytes read as UTF-8, else as
 /// windows-1252; control characters become blanks, and blanks at the ends go.
-pub(super) fn header_text(value: &[u8]) -> String {
+pub fn header_text(value: &[u8]) -> String {
     let value = unfold(value);
     let mut text = decode_words(&value);
     if text.chars().any(char::is_control) {

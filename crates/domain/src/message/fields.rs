@@ -4,16 +4,16 @@ use super::bytes::{is_blank, line, line_ending};
 
 /// One header field.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Field<'a> {
+pub struct Field<'a> {
     /// The name as written.
-    pub(super) name: &'a [u8],
+    pub name: &'a [u8],
     /// The value with its folding.
-    pub(super) value: &'a [u8],
+    pub value: &'a [u8],
 }
 
 impl Field<'_> {
     /// True if the field has this name, whatever its case.
-    pub(super) fn is(&self, name: &str) -> bool {
+    pub fn is(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name.as_bytes())
     }
 }
@@ -48,7 +48,7 @@ pub(super) fn bom(header: &[u8]) -> usize {
 
 /// The fields of a header block. A line that is neither a field nor a continuation
 /// continues the field above it: senders that break lines without a blank exist.
-pub(super) fn fields(header: &[u8]) -> Fields<'_> {
+pub fn fields(header: &[u8]) -> Fields<'_> {
     Fields {
         header,
         at: 0,
@@ -57,7 +57,8 @@ pub(super) fn fields(header: &[u8]) -> Fields<'_> {
 }
 
 /// Iterator of [`fields`].
-pub(super) struct Fields<'a> {
+#[derive(Debug)]
+pub struct Fields<'a> {
     header: &'a [u8],
     at: usize,
     eol: u8,

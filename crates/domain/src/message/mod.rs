@@ -27,6 +27,8 @@ pub use attached::{Attachment, attachment_type, attachments};
 pub use body::{BodyPart, attachment_parts};
 pub use date::{Sent, civil, day, format_rfc3339, mbox_from_date, parse_date, parse_rfc3339};
 pub use decode::{decode, text_of, text_of_bytes};
+pub use encoded::header_text;
+pub use fields::{Field, Fields, fields};
 pub use head::{Address, Head};
 pub use headers::{HeaderLine, is_searchable, searchable_headers};
 pub use held::{HeldEvidence, HeldFromSource, held_from, received_date};
