@@ -4,6 +4,7 @@
 pub mod apple;
 pub mod codepage;
 pub mod eml;
+pub mod journal;
 pub mod maildir;
 pub mod mbox;
 pub mod milter;
