@@ -3,9 +3,11 @@
 
 pub mod apple;
 pub mod codepage;
+pub mod dsn;
 pub mod eml;
 pub mod journal;
 pub mod maildir;
+pub mod maillog;
 pub mod mbox;
 pub mod milter;
 pub mod segment;

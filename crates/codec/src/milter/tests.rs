@@ -59,7 +59,7 @@ fn transaction(queue_id: &str, body: &[u8]) -> Vec<u8> {
 
 fn connection() -> Vec<u8> {
     [
-        frame(b'D', b"C{client_addr}\0192.0.2.7\0j\0mx.here.test\0"),
+        frame(b'D', b"C{client_addr}\x00192.0.2.7\0j\0mx.here.test\0"),
         frame(b'C', b"client.here.test\x004\x30\x39192.0.2.7\0"),
         frame(b'D', b"H"),
         frame(b'H', b"client\0"),
