@@ -11,6 +11,9 @@ const RECIPIENTS: usize = 10_000;
 /// Most bytes of the part for machines that are read: 10,000 recipients of a kilobyte.
 const STATUS: usize = 10 << 20;
 
+/// Most further parts for machines that are looked at.
+const PARTS: usize = 4;
+
 /// What a notification says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Dsn {
@@ -47,35 +50,23 @@ pub struct Delivery {
     pub retry_until: Option<i64>,
 }
 
-/// Reads a delivery status notification; `None` if the mail is none.
+/// Reads a delivery status notification; `None` if the mail is none. Of several parts for machines, which some
+/// servers write, the first that tells of a recipient is read.
 pub fn read(raw: &[u8]) -> Option<Dsn> {
     let structure = scan(raw);
-    let status = outer(&structure).find(|part| {
+    let mut parts = outer(&structure).filter(|part| {
         matches!(
             &*part.content_type,
             "message/delivery-status" | "message/global-delivery-status"
         )
-    })?;
-    let text = decode(raw, status);
-    let text = text.get(..STATUS).unwrap_or(&text);
-    let mut dsn = Dsn::default();
-    let mut groups = groups(text).into_iter().peekable();
-    let tells_of_one = |group: &&[u8]| {
-        fields(group).any(|field| field.is("Final-Recipient") || field.is("Action"))
-    };
-    // The first group is of the message, unless a server left it out.
-    if let Some(group) = groups.next_if(|group| !tells_of_one(group)) {
-        for field in fields(group) {
-            dsn.take(&field);
-        }
-    }
-    for group in groups.take(RECIPIENTS) {
-        let mut delivery = Delivery::default();
-        for field in fields(group) {
-            delivery.take(&field);
-        }
-        if delivery != Delivery::default() {
-            dsn.recipients.push(delivery);
+    });
+    let mut dsn = status_part(&decode(raw, parts.next()?));
+    if dsn.recipients.is_empty() {
+        let others = parts
+            .take(PARTS)
+            .map(|part| status_part(&decode(raw, part)));
+        if let Some(better) = others.into_iter().find(|one| !one.recipients.is_empty()) {
+            dsn = better;
         }
     }
     dsn.message_id = outer(&structure)
@@ -95,6 +86,33 @@ pub fn read(raw: &[u8]) -> Option<Dsn> {
             Head::read(&message, &scan(&message)).message_id
         });
     Some(dsn)
+}
+
+/// What a part for machines says.
+fn status_part(text: &[u8]) -> Dsn {
+    let mut dsn = Dsn::default();
+    let mut groups = groups(text.get(..STATUS).unwrap_or(text))
+        .into_iter()
+        .peekable();
+    let tells_of_one = |group: &&[u8]| {
+        fields(group).any(|field| field.is("Final-Recipient") || field.is("Action"))
+    };
+    // The first group is of the message, unless a server left it out.
+    if let Some(group) = groups.next_if(|group| !tells_of_one(group)) {
+        for field in fields(group) {
+            dsn.take(&field);
+        }
+    }
+    for group in groups.take(RECIPIENTS) {
+        let mut delivery = Delivery::default();
+        for field in fields(group) {
+            delivery.take(&field);
+        }
+        if delivery != Delivery::default() {
+            dsn.recipients.push(delivery);
+        }
+    }
+    dsn
 }
 
 /// The parts that lie in no nested message.

@@ -10,7 +10,7 @@ pub struct Reputation {
 }
 
 /// Domains of lists that many servers ask.
-const LISTS: [&str; 28] = [
+const LISTS: [&str; 30] = [
     "0spam.org",
     "abuseat.org",
     "abusix.com",
@@ -28,7 +28,9 @@ const LISTS: [&str; 28] = [
     "mailspike.org",
     "manitu.net",
     "nordspam.com",
+    "proofpoint.com",
     "s5h.net",
+    "sender.office.com",
     "senderscore.com",
     "sorbs.net",
     "spamcop.net",
@@ -53,7 +55,7 @@ const NAMING: [&str; 7] = [
 ];
 
 /// Words that say it, whoever keeps the list.
-const SAYING: [&str; 17] = [
+const SAYING: [&str; 18] = [
     "blocked using",
     "blocklist",
     "block list",
@@ -69,6 +71,7 @@ const SAYING: [&str; 17] = [
     "low reputation",
     "poor reputation",
     "bad reputation",
+    "banned sending ip",
     "ip reputation",
     "sender reputation",
 ];
@@ -84,11 +87,13 @@ pub fn reputation(reply: &str) -> Option<Reputation> {
     };
     let says = SAYING.iter().any(|words| lower.contains(words)) || has_word(&lower, "rbl");
     let listed = says || has_word(&lower, "listed") || has_word(&lower, "blocked");
-    if listed {
-        let known = hosts(&lower).find(|host| LISTS.iter().any(|list| is_within(host, list)));
-        if let Some(host) = known {
-            return found(Some(host.strip_prefix("www.").unwrap_or(host).to_string()));
-        }
+    let known = hosts(&lower).find(|host| {
+        // Where a list is named by nothing but the address of its page, that says it.
+        let meant = listed || lower.contains(&format!("://{host}/query"));
+        meant && LISTS.iter().any(|list| is_within(host, list))
+    });
+    if let Some(host) = known {
+        return found(Some(host.strip_prefix("www.").unwrap_or(host).to_string()));
     }
     let named = NAMING.iter().find_map(|words| {
         let (_, after) = lower.split_once(words)?;

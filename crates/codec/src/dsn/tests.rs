@@ -373,6 +373,10 @@ fn notifications_of_others() {
     assert_eq!(bare.reporting_mta, None);
     assert_eq!(bare.recipients[0].address.as_deref(), Some("bob@x.test"));
     assert_eq!(bare.recipients[0].remote_mta.as_deref(), Some("mx.test"));
+    let twice = read(
+        "No fields here\n--x\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; a\n\nAction: failed\n",
+    );
+    assert_eq!(twice.recipients.len(), 1);
     assert_eq!(super::read(ORIGINAL), None);
     let one = [outcome("b@c.test", Action::Failed)];
     let forwarded = [
@@ -413,6 +417,14 @@ fn bad_names() {
         (
             "550 5.7.1 Unfortunately, messages from [192.0.2.1] weren't sent. Please contact your Internet service provider since part of their network is on our block list (S3140).",
             "Microsoft",
+        ),
+        (
+            "553 http://www.spamhaus.org/query/bl?ip=192.0.2.222",
+            "spamhaus.org",
+        ),
+        (
+            "550 5.7.606 Access denied, banned sending IP [192.0.2.1]. To request removal from this list please visit https://sender.office.com/",
+            "sender.office.com",
         ),
         ("554 Your IP is in our blacklist", "?"),
         (
