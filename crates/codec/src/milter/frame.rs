@@ -2,8 +2,8 @@
 
 use super::Error;
 
-/// Most bytes of a frame, its command included, unless set otherwise. By the protocol frames end at 64 KiB, but
-/// Postfix sends a whole header field in one, whatever its `header_size_limit` (100 KiB by default).
+/// Most bytes of a frame, its command included, unless set otherwise. By the protocol frames end at 64 KiB, but a
+/// header field comes whole in one, and only the MTA knows how long it lets fields be.
 pub const FRAME: u32 = 1 << 20;
 
 /// Most bytes of one [`Event::Body`](super::Event::Body): what the protocol allows for a chunk.
