@@ -155,8 +155,10 @@ impl Tenant {
             .is_some_and(|lead| lead.lasts())
     }
 
-    /// Lets another node follow.
+    /// Lets other nodes do what this one led or was going to index.
     pub(crate) async fn give_up_lead(&self) {
+        // What cannot be given up ends by itself.
+        self.release_ranges().await.ok();
         if let Some(lead) = self.state.lead.lock().await.take() {
             lead.give_back().await;
         }

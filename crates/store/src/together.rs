@@ -213,6 +213,7 @@ async fn two_that_both_follow_do_work_twice_and_nothing_worse() {
         a.tenant.state.building.lock().await,
         b.tenant.state.building.lock().await,
     );
+    together.sql("UPDATE index_range SET until = 0");
     a.tenant.catch_up(&mut mine, false).await.unwrap();
     b.tenant.catch_up(&mut theirs, true).await.unwrap();
     a.tenant.catch_up(&mut mine, true).await.unwrap();
@@ -267,6 +268,53 @@ async fn two_that_both_follow_do_work_twice_and_nothing_worse() {
     );
     b.store.inner.vault.forget();
     b.is_whole(240).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_node_indexes_what_it_admitted() {
+    let together = Together::start();
+    let (a, b) = (together.node("a").await, together.node("b").await);
+    assert!(a.tenant.lead().await.unwrap().is_some());
+    b.admit(&mails(10, None, 21)).await;
+    a.admit(&mails(20, None, 22)).await;
+
+    // What one has indexed ahead of the other is found when the other is done with what was before.
+    let mut building = a.tenant.state.building.lock().await;
+    a.tenant.catch_up(&mut building, true).await.unwrap();
+    drop(building);
+    assert_eq!(together.sql("SELECT COUNT(*) FROM split"), "1");
+    assert_eq!((a.found("").await, b.found("").await), (0, 0));
+    assert_eq!(a.tenant.index_progress().await.unwrap().indexed, 0);
+    assert_eq!(a.store.fsck(false, |_| ()).await.unwrap().bad, []);
+
+    // What was admitted is still in memory where it was admitted, and nobody else reads it.
+    assert!(b.tenant.state.fresh.held() > 0);
+    assert_eq!(a.tenant.state.fresh.held(), 0);
+    let both = futures::join!(a.tenant.advance_index(true), b.tenant.advance_index(true));
+    assert_eq!((both.0.unwrap().indexed, both.1.unwrap().indexed), (30, 30));
+    assert_eq!(b.tenant.state.fresh.held(), 0);
+    assert_eq!((a.found("").await, b.found("").await), (30, 30));
+    assert_eq!(together.sql("SELECT COUNT(*) FROM index_range"), "0");
+
+    // A node that died leaves its mail to the one that leads, once its time is over.
+    b.admit(&mails(5, None, 23)).await;
+    a.admit(&mails(3, None, 24)).await;
+    drop(b);
+    together.sql("UPDATE index_range SET until = 0");
+    a.tenant.advance_index(true).await.unwrap();
+    a.tenant.advance_log().await.unwrap();
+    a.is_whole(38).await;
+
+    // One that closes leaves it at once.
+    let c = together.node("c").await;
+    c.admit(&mails(4, None, 25)).await;
+    let Node { store, tenant } = c;
+    drop(tenant);
+    store.close().await.unwrap();
+    assert_eq!(together.sql("SELECT COUNT(*) FROM index_range"), "0");
+    a.tenant.advance_index(true).await.unwrap();
+    a.tenant.advance_log().await.unwrap();
+    a.is_whole(42).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,7 @@
 //! Carrying a decision out: one pack, then one transaction.
 
+use std::ops::Range;
+
 use everpost_domain::log::EventKind;
 use object_store::ObjectStoreExt;
 use sqlx::AnyConnection;
@@ -14,7 +16,7 @@ use crate::catalog::{Counter, statements, take_ids};
 use crate::clock::now_us;
 use crate::copy::{seal_head, seal_record, wrap_copy_key};
 use crate::error::{Result, StoreError};
-use crate::follow::FreshDoc;
+use crate::follow::{FreshDoc, claim};
 use crate::objects::MAIN;
 use crate::seal::Key;
 use crate::tenant::{Tenant, TenantState};
@@ -171,7 +173,8 @@ impl Tenant {
         let ids = Ids::take(&mut tx, decision, items.len(), &stored).await?;
         insert_pack(&mut tx, state, &ids, &stored, now).await?;
         insert_parts(&mut tx, state, &ids, items, decision, &stored).await?;
-        let events = insert_events(&mut tx, state, &ids, decision, now).await?;
+        let (events, seqs) = insert_events(&mut tx, state, &ids, decision, now).await?;
+        claim(&mut tx, &self.store.catalog, state.id, seqs).await?;
         let keys = insert_copies(&mut tx, state, &ids, items, decision, &stored).await?;
         insert_links(&mut tx, state, &ids, decision, now).await?;
         let places =
@@ -360,15 +363,15 @@ pub(crate) async fn next_seq(db: &mut AnyConnection, tenant: i64) -> Result<i64>
     last.map_or(Ok(0), |row| Ok(row.int(0)? + 1))
 }
 
-/// One event an item; returns their ids. On a database with one writer they are numbered
-/// here, where no other transaction can come between; elsewhere by the sequencer.
+/// One event an item; returns their ids and their seqs. They are numbered here, where no other
+/// transaction can come between.
 async fn insert_events(
     db: &mut AnyConnection,
     state: &TenantState,
     ids: &Ids,
     decision: &Decision,
     now: i64,
-) -> Result<Vec<i64>> {
+) -> Result<(Vec<i64>, Range<i64>)> {
     let next = next_seq(db, state.id).await?;
     let rows = decision.items.iter().enumerate().map(|(place, chosen)| {
         let kind = if chosen.new {
@@ -389,9 +392,9 @@ async fn insert_events(
     statements::INSERT_EVENTS
         .execute(db, rows.collect())
         .await?;
-    Ok((0..decision.items.len())
-        .map(|place| ids.event + signed(place))
-        .collect())
+    let count = signed(decision.items.len());
+    let events = (ids.event..ids.event + count).collect();
+    Ok((events, next..next + count))
 }
 
 async fn insert_copies(

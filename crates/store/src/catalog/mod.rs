@@ -21,6 +21,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Connection, Executor};
 use tokio::sync::{Notify, OwnedMutexGuard};
 
+use crate::clock::now_us;
 use crate::error::{Result, StoreError};
 pub(crate) use lease::{Lease, Work};
 use sql::Columns;
@@ -53,6 +54,15 @@ pub(crate) enum Counter {
     Text = 16,
     Volume = 17,
     StorageClass = 18,
+}
+
+/// The database's clock, in µs since 1970; a file has that of whoever opened it.
+pub(crate) async fn now(db: &mut AnyConnection) -> Result<i64> {
+    if !sql::is_server(db) {
+        return Ok(now_us());
+    }
+    let row = sql::fetch_optional(db, statements::SERVER_NOW, vec![]).await?;
+    row.ok_or(sqlx::Error::RowNotFound)?.int(0)
 }
 
 /// The name of a node: random, kept in its data directory.
@@ -254,6 +264,11 @@ impl Catalog {
             server::take_turn(&mut tx).await?;
         }
         Ok(tx)
+    }
+
+    /// Whether other nodes may write to it as well.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.shared
     }
 
     /// The node that opened this; zeros where there is one alone.

@@ -8,7 +8,7 @@
 /// One step of the schema. Steps are never edited once released; new ones are appended
 /// (expand, migrate, contract), so that versions N and N-1 can run side by side.
 const MIGRATIONS: &[&[&str]] = &[
-    FIRST, FRAMES, SPLITS, FINDING, TEXTS, ACCESS, NODES, MOVED, PEERS, CLASSES,
+    FIRST, FRAMES, SPLITS, FINDING, TEXTS, ACCESS, NODES, MOVED, PEERS, CLASSES, RANGES,
 ];
 
 /// Where the version is kept; there before the first step.
@@ -173,6 +173,12 @@ const CLASSES: &[&str] = &[
     "ALTER TABLE pack ADD COLUMN locked BIGINT NOT NULL DEFAULT 0",
     "ALTER TABLE doomed ADD COLUMN volume BIGINT NOT NULL DEFAULT 0",
     "ALTER TABLE doomed ADD COLUMN locked BIGINT NOT NULL DEFAULT 0",
+];
+
+/// What of the events from the index's cursor on is in splits already (no holder), and what a node
+/// is going to put there (until when, in µs of the database's clock). Ranges do not overlap.
+const RANGES: &[&str] = &[
+    "CREATE TABLE index_range (tenant BIGINT NOT NULL, first BIGINT NOT NULL, next BIGINT NOT NULL, holder BLOB, until BIGINT NOT NULL, PRIMARY KEY (tenant, first))",
 ];
 
 /// The newest schema this program knows.

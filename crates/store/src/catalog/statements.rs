@@ -46,6 +46,9 @@ pub(crate) const ALL_DOOMED: &str = "SELECT name, volume FROM doomed WHERE kind 
 pub(crate) const RAISE_LEASES: &str = "UPDATE lease SET until = 0, generation = CASE WHEN generation < $1 THEN $1 ELSE generation + 1 END";
 /// Ends every lease: their holders are nodes of another place.
 pub(crate) const END_LEASES: &str = "UPDATE lease SET until = 0, generation = generation + 1";
+/// PostgreSQL only: its clock, in µs since 1970.
+pub(crate) const SERVER_NOW: &str =
+    "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)";
 /// PostgreSQL only, by its clock: a row while somebody holds the lease.
 pub(crate) const IS_LEASED: &str = "SELECT generation FROM lease WHERE tenant = $1 AND kind = $2 AND until > CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)";
 pub(crate) const MOVED: &str = "SELECT arriving, place FROM moved WHERE id = 1";
@@ -253,6 +256,18 @@ pub(crate) const LOG: &str = "SELECT size, tail, checkpoint FROM log WHERE tenan
 /// Only from the size `$5` that it was read at.
 pub(crate) const SET_LOG: &str = "INSERT INTO log (tenant, size, tail, checkpoint) VALUES ($1, $2, $3, $4) ON CONFLICT (tenant) DO UPDATE SET size = excluded.size, tail = excluded.tail, checkpoint = excluded.checkpoint WHERE log.size = $5";
 pub(crate) const FOLLOWER: &str = "SELECT seq FROM follower WHERE tenant = $1 AND kind = $2";
+pub(crate) const INDEX_RANGES: &str =
+    "SELECT first, next, holder, until FROM index_range WHERE tenant = $1 ORDER BY first";
+pub(crate) const INSERT_INDEX_RANGE: &str =
+    "INSERT INTO index_range (tenant, first, next, holder, until) VALUES ($1, $2, $3, $4, $5)";
+pub(crate) const DELETE_INDEX_RANGE: &str =
+    "DELETE FROM index_range WHERE tenant = $1 AND first = $2";
+pub(crate) const DELETE_INDEXED_RANGES: &str =
+    "DELETE FROM index_range WHERE tenant = $1 AND holder IS NULL";
+pub(crate) const RENEW_INDEX_RANGES: &str =
+    "UPDATE index_range SET until = $3 WHERE tenant = $1 AND holder = $2";
+pub(crate) const RELEASE_INDEX_RANGES: &str =
+    "DELETE FROM index_range WHERE tenant = $1 AND holder = $2";
 /// Only from the place `$4` that it was read at.
 pub(crate) const MOVE_FOLLOWER: &str = "INSERT INTO follower (tenant, kind, seq) VALUES ($1, $2, $3) ON CONFLICT (tenant, kind) DO UPDATE SET seq = excluded.seq WHERE follower.seq = $4";
 pub(crate) const SET_FOLLOWER: &str = "INSERT INTO follower (tenant, kind, seq) VALUES ($1, $2, $3) ON CONFLICT (tenant, kind) DO UPDATE SET seq = excluded.seq";
@@ -393,7 +408,7 @@ pub(crate) const DELETE_TEXTS_OF_PACK: &str = "DELETE FROM part_text WHERE tenan
 /// Columns as `read_frame_row` reads them.
 pub(crate) const FRAMES_OF_PACK: &str = "SELECT frame.id, pack.name, frame.number, frame.at, frame.sealed, frame.plain, frame.key, pack.volume FROM frame JOIN pack ON pack.id = frame.pack WHERE frame.tenant = $1 AND frame.pack = $2 ORDER BY frame.number";
 pub(crate) const ADMITTED_SEQS: &str =
-    "SELECT seq FROM event WHERE tenant = $1 AND kind = 1 AND seq < $2";
+    "SELECT seq FROM event WHERE tenant = $1 AND kind = 1 AND seq >= $2 AND seq < $3";
 pub(crate) const COPY_LOOKUPS: &str = "SELECT id, prefix, header_key, frame FROM copy WHERE tenant = $1 AND (frame, id) > ($2, $3) ORDER BY frame, id LIMIT 1024";
 pub(crate) const PART_LOOKUPS: &str = "SELECT id, prefix, address, frame FROM part WHERE tenant = $1 AND (frame, id) > ($2, $3) ORDER BY frame, id LIMIT 4096";
 // Each of these finds rows that are wrong.

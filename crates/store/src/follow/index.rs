@@ -1,9 +1,10 @@
 //! The index follower: admitted copies become splits, small splits become larger ones.
 //!
 //! Documents gather in memory; nothing is promised of them until their split lies in the
-//! object store and one transaction has listed it and moved the cursor. What was gathered
-//! and not sealed is read again after a crash.
+//! object store and one transaction has listed it and noted what is in it. What was gathered
+//! and not sealed is read again after a crash. Which node gathers what: `range.rs`.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use everpost_domain::message::{
@@ -16,16 +17,15 @@ use sqlx::AnyConnection;
 use tokio::sync::Semaphore;
 
 use super::splits::ATTEMPTS;
-use super::{Follower, SplitRow, move_cursor};
+use super::{Follower, POLL, SplitRow};
 use crate::catalog::sql::{self, Columns, values};
 use crate::catalog::statements;
+use crate::clock::sleep;
 use crate::error::{Result, StoreError};
 use crate::index::{Built, Doc, SplitWriter};
 use crate::seal::Key;
 use crate::tenant::Tenant;
 
-/// Events that are looked at in one step.
-const STEP: i64 = 2048;
 /// Copies that are read back side by side; each takes a connection for a moment.
 const READERS: usize = 3;
 /// MiB of copies that are held while they are read back; a larger one is read alone.
@@ -125,10 +125,10 @@ impl FreshDoc {
 #[derive(Default)]
 pub(crate) struct Building {
     writers: Vec<SplitWriter>,
-    /// The cursor that the writers' documents follow.
-    from: i64,
-    /// The first seq not yet gathered; `None` before the cursor was read.
-    next: Option<i64>,
+    /// Whose documents the writers hold.
+    gathered: Vec<Range<i64>>,
+    /// It was looked whether the splits that there are can be used.
+    looked: bool,
 }
 
 /// How far the index is.
@@ -153,31 +153,42 @@ pub(crate) async fn blocking<T: Send + 'static>(
 
 impl Tenant {
     /// Gathers what was admitted and not yet indexed, sealing splits as they fill. With
-    /// `flush`, everything gathered is sealed: when this returns, it can be found. An index
-    /// that another version made is thrown away first and built again.
+    /// `flush`, everything gathered is sealed, and what other nodes are at is waited for: when this
+    /// returns, it can be found. An index that another version made is thrown away first and
+    /// built again.
     pub async fn advance_index(&self, flush: bool) -> Result<IndexProgress> {
         let mut building = self.state.building.lock().await;
-        let lead = match flush {
-            true => self.lead_or_wait(Follower::Index).await?,
-            false => self.lead().await?,
-        };
-        if lead.is_none() {
-            *building = Building::default();
-            return self.index_progress().await;
+        if self.lead().await?.is_some() && !building.looked {
+            if self.has_stale_splits().await? {
+                self.discard_index(&mut building).await?;
+            }
+            building.looked = true;
         }
-        if building.next.is_none() && self.has_stale_splits().await? {
-            self.discard_index(&mut building).await?;
+        match flush {
+            true => self.index_all(&mut building).await?,
+            false => self.catch_up(&mut building, false).await?,
         }
-        self.catch_up(&mut building, flush).await?;
-        if flush {
+        if flush && self.lead().await?.is_some() {
             self.merge_small().await?;
         }
         drop(building);
         self.index_progress().await
     }
 
-    /// Gathers all there is, and seals it where asked to; from the cursor again where another
-    /// node moved it meanwhile.
+    /// Indexes all there is now, and waits for what others are at.
+    pub(crate) async fn index_all(&self, building: &mut Building) -> Result<()> {
+        let (target, _) = self.events_and_cursor(Follower::Index).await?;
+        loop {
+            self.catch_up(building, true).await?;
+            if self.events_and_cursor(Follower::Index).await?.1 >= target {
+                return Ok(());
+            }
+            sleep(POLL).await;
+        }
+    }
+
+    /// Gathers all there is for this node, and seals it where asked to; once more where somebody
+    /// else was there first.
     pub(crate) async fn catch_up(&self, building: &mut Building, flush: bool) -> Result<()> {
         let mut failures = 0;
         loop {
@@ -186,10 +197,7 @@ impl Tenant {
                 done = self.seal(building).await;
             }
             match done {
-                Err(StoreError::Guard) if failures < ATTEMPTS => {
-                    failures += 1;
-                    *building = Building::default();
-                }
+                Err(StoreError::Guard) if failures < ATTEMPTS => failures += 1,
                 other => return other,
             }
         }
@@ -204,30 +212,22 @@ impl Tenant {
             .any(SplitRow::is_stale))
     }
 
-    /// Gathers the documents of all events there are.
+    /// Gathers the documents of all events that are for this node.
     async fn gather_all(&self, building: &mut Building) -> Result<()> {
         loop {
-            let mut db = self.store.catalog.read().await?;
-            let next = match building.next {
-                Some(next) => next,
-                None => {
-                    building.from = self.index_cursor(&mut db).await?;
-                    building.from
-                }
-            };
-            building.next = Some(next);
-            drop(db);
-            let (docs, last) = self.gather(next).await?;
-            if last < next {
+            let leads = self.lead().await?.is_some();
+            let next = self.next_to_gather(leads, &building.gathered).await?;
+            let Some(next) = next else {
                 return Ok(());
-            }
+            };
+            let docs = self.gather(&next).await?;
             // Until they come back, nobody knows what the writers hold: whoever fails here, or
-            // is dropped, must not leave a place behind them from which others go on.
-            building.next = None;
-            building.writers = self
-                .add(std::mem::take(&mut building.writers), docs)
-                .await?;
-            building.next = Some(last + 1);
+            // is dropped, must not leave anything that others would go on from.
+            let mut gathered = std::mem::take(&mut building.gathered);
+            let writers = std::mem::take(&mut building.writers);
+            building.writers = self.add(writers, docs).await?;
+            gathered.push(next);
+            building.gathered = gathered;
             if building
                 .writers
                 .iter()
@@ -258,27 +258,24 @@ impl Tenant {
         row.map_or(Ok(0), |row| row.int(0))
     }
 
-    /// The documents of the next events, and the last seq looked at (before `next` if none).
-    async fn gather(&self, next: i64) -> Result<(Vec<(u64, Arc<FreshDoc>)>, i64)> {
+    /// The documents of events.
+    async fn gather(&self, seqs: &Range<i64>) -> Result<Vec<(u64, Arc<FreshDoc>)>> {
         let mut db = self.store.catalog.read().await?;
-        let range = values![self.id(), next, next + STEP];
+        let range = values![self.id(), seqs.start, seqs.end];
         let rows = sql::fetch(&mut db, statements::ADMISSIONS_FROM, range).await?;
         drop(db);
-        let mut last = next - 1;
         let room = Semaphore::new(ROOM);
         let mut docs = Vec::with_capacity(rows.len());
         for row in rows {
-            last = row.int(0)?;
-            let (event, copy, kind) = (row.int(1)?, row.int(2)?, row.int(3)?);
+            let (seq, event, copy, kind) = (row.int(0)?, row.int(1)?, row.int(2)?, row.int(3)?);
             if kind == 1 {
-                docs.push(self.doc_of(last.unsigned_abs(), event, copy, &room));
+                docs.push(self.doc_of(seq.unsigned_abs(), event, copy, &room));
             }
         }
         let readers = READERS;
         #[cfg(test)]
         let readers = crate::simulation::side_by_side(readers);
-        let docs = stream::iter(docs).buffered(readers).try_collect().await?;
-        Ok((docs, last))
+        stream::iter(docs).buffered(readers).try_collect().await
     }
 
     /// What the index needs to know of a copy: as its admission left it here, else read back.
@@ -376,12 +373,9 @@ impl Tenant {
 
     /// Makes everything gathered durable and findable.
     async fn seal(&self, building: &mut Building) -> Result<()> {
-        // Whatever fails from here on, the cursor still says what has to be gathered again.
-        let Some(next) = building.next.take() else {
-            return Ok(());
-        };
-        if next == building.from {
-            building.next = Some(next);
+        // Whatever fails from here on, the catalog still says what has to be gathered again.
+        let gathered = std::mem::take(&mut building.gathered);
+        if gathered.is_empty() {
             return Ok(());
         }
         let writers = std::mem::take(&mut building.writers);
@@ -401,9 +395,7 @@ impl Tenant {
         let puts = built.iter().map(|(built, _)| self.put_split(built));
         let began = futures::future::try_join_all(puts).await?;
         let mut tx = self.store.catalog.begin().await?;
-        if let Err(error) =
-            move_cursor(&mut tx, self.id(), Follower::Index, building.from, next).await
-        {
+        if let Err(error) = self.note_indexed(&mut tx, &gathered).await {
             drop(tx);
             for (built, _) in &built {
                 self.delete_object(&built.id).await;
@@ -413,9 +405,7 @@ impl Tenant {
         for ((built, key), began) in built.iter().zip(began) {
             self.list_split(&mut tx, built, began, key).await?;
         }
-        tx.commit().await?;
-        (building.from, building.next) = (next, Some(next));
-        Ok(())
+        tx.commit().await
     }
 
     /// Throws the index away and builds it again from the stored mail.
@@ -427,11 +417,16 @@ impl Tenant {
     }
 
     async fn discard_index(&self, building: &mut Building) -> Result<()> {
-        *building = Building::default();
+        *building = Building {
+            looked: building.looked,
+            ..Building::default()
+        };
         let mut tx = self.store.catalog.begin().await?;
         // Those of now: another node may have listed one just before.
         let rows = self.split_rows(&mut tx).await?;
         sql::execute(&mut tx, statements::DELETE_SPLITS, values![self.id()]).await?;
+        let ahead = values![self.id()];
+        sql::execute(&mut tx, statements::DELETE_INDEXED_RANGES, ahead).await?;
         sql::execute(
             &mut tx,
             statements::SET_FOLLOWER,

@@ -1,14 +1,15 @@
 //! Followers of `seq`: work that is derived from admitted events, done in their order,
 //! each with a cursor of its own. None of them can refuse mail.
 //!
-//! Where several nodes share a store, one of them follows, by a lease; the others wait for it. What
+//! Where several nodes share a store, one of them leads, by a lease; the others wait for it. What
 //! is committed is guarded by the cursor that it began at, so that two of them would do work twice
-//! and nothing worse.
+//! and nothing worse. The index alone is built by all of them (`range.rs`).
 
 mod extract;
 mod index;
 mod log;
 mod prove;
+mod range;
 mod replace;
 mod splits;
 #[cfg(test)]
@@ -33,6 +34,7 @@ pub(crate) use index::{Building, Content, FreshDoc, blocking};
 pub use log::LogHead;
 pub(crate) use log::{event_leaf, log_signer, log_state, read_event, tile_path};
 pub use prove::Prover;
+pub(crate) use range::claim;
 pub(crate) use splits::{SplitRow, split_path};
 
 /// How often it is looked whether the node that follows has come so far.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use roaring::RoaringTreemap;
 
 use super::splits::ATTEMPTS;
-use super::{Follower, FreshDoc, SplitRow, blocking};
+use super::{FreshDoc, SplitRow, blocking};
 use crate::catalog::sql::{self, values};
 use crate::catalog::statements;
 use crate::error::{Result, StoreError};
@@ -29,10 +29,10 @@ impl Tenant {
             return Ok(());
         }
         let mut building = self.state.building.lock().await;
-        // What was gathered before its text was known must not come after what is known now.
-        if self.lead_or_wait(Follower::Index).await?.is_some() {
-            self.catch_up(&mut building, true).await?;
-        }
+        // What was gathered before its text was known must not come after what is known now, on
+        // no node.
+        self.index_all(&mut building).await?;
+        drop(building);
         let mut failures = 0;
         loop {
             match self.replace_once(&docs).await {

@@ -53,14 +53,15 @@ impl Tenant {
                 return Ok(found);
             }
         };
-        let (events, cursor) = (
-            next_seq(&mut db, self.id()).await?,
-            self.index_cursor(&mut db).await?,
-        );
-        let bounds = values![self.id(), cursor];
+        let events = next_seq(&mut db, self.id()).await?;
+        let ranges = self.index_ranges(&mut db).await?;
+        let cursor = ranges.cursor;
         let mut admitted = RoaringTreemap::new();
-        for row in sql::fetch(&mut db, statements::ADMITTED_SEQS, bounds).await? {
-            admitted.insert(row.int(0)?.unsigned_abs());
+        for seqs in std::iter::once(&(0..cursor)).chain(ranges.indexed_ahead()) {
+            let bounds = values![self.id(), seqs.start, seqs.end];
+            for row in sql::fetch(&mut db, statements::ADMITTED_SEQS, bounds).await? {
+                admitted.insert(row.int(0)?.unsigned_abs());
+            }
         }
         drop(db);
         let total = rows.len() as u64;

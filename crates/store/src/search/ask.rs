@@ -67,8 +67,10 @@ impl Ask {
         work: impl FnOnce(&Searcher, &Question<'_>) -> T,
     ) -> T {
         let hidden = &self.known.mail.hidden;
+        let end = self.known.horizon;
         let cut = horizon
-            .filter(|horizon| *horizon < self.known.horizon)
+            .filter(|horizon| *horizon < end)
+            .or(self.known.ahead.then_some(end))
             .map(|horizon| {
                 let mut before = RoaringTreemap::new();
                 before.insert_range(0..horizon);

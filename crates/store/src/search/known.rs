@@ -30,8 +30,10 @@ pub(crate) struct Known {
     generation: u64,
     /// The index.
     pub(crate) searcher: Searcher,
-    /// Every copy in the index has a smaller seq.
+    /// Every copy that can be found has a smaller seq.
     pub(crate) horizon: u64,
+    /// Nodes have indexed copies behind the horizon before others were done with those before it.
+    pub(super) ahead: bool,
     /// What concerns the mail itself.
     pub(crate) mail: Arc<Mail>,
     groups: OnceLock<Groups>,
@@ -171,6 +173,8 @@ impl Tenant {
 
     async fn read_known(&self, generation: u64, before: Option<Arc<Known>>) -> Result<Arc<Known>> {
         let mut db = self.store.catalog.read().await?;
+        // Read before the splits are: all that it promises is in them.
+        let ranges = self.index_ranges(&mut db).await?;
         let rows = self.split_rows(&mut db).await?;
         let row = sql::fetch_optional(&mut db, statements::STAMP, values![self.id()])
             .await?
@@ -184,10 +188,15 @@ impl Tenant {
         let parts = self.open_splits(&rows).await?;
         self.keep_splits(&rows);
         let last = parts.iter().map(|part| part.split.seq_max()).max();
+        let (end, cursor) = (
+            last.map_or(0, |last| last + 1),
+            ranges.cursor.unsigned_abs(),
+        );
         Ok(Arc::new(Known {
             generation,
             searcher: Searcher::new(parts),
-            horizon: last.map_or(0, |last| last + 1),
+            horizon: end.min(cursor),
+            ahead: end > cursor,
             mail,
             groups: OnceLock::new(),
             sights: Mutex::default(),
