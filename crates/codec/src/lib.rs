@@ -1,4 +1,5 @@
-//! Pure file formats: they turn bytes into items and items into bytes, and know no files.
+//! Pure file formats and protocols: they turn bytes into items and items into bytes, and know
+//! neither files nor sockets.
 
 pub mod apple;
 pub mod codepage;
@@ -6,4 +7,5 @@ pub mod eml;
 pub mod maildir;
 pub mod mbox;
 pub mod segment;
+pub mod smtp;
 pub mod tnef;
