@@ -64,3 +64,6 @@ enum Step<T> {
     /// Hand this out.
     Give(T),
 }
+
+#[cfg(test)]
+mod tests;
