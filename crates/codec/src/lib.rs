@@ -1,5 +1,5 @@
-//! Pure file formats and protocols: they turn bytes into items and items into bytes, and know no files
-//! and no sockets.
+//! Pure file formats and protocols: they turn bytes into items and items into bytes, and know
+//! neither files nor sockets.
 
 pub mod apple;
 pub mod codepage;
@@ -11,4 +11,5 @@ pub mod maillog;
 pub mod mbox;
 pub mod milter;
 pub mod segment;
+pub mod smtp;
 pub mod tnef;
