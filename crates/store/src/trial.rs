@@ -268,6 +268,8 @@ pub(crate) fn prepared(mail: &[u8]) -> Prepared {
             flags: 1,
             keywords: vec!["$Work".into()],
         }],
+        owners: Vec::new(),
+        report_of: None,
     };
     Prepared::new(incoming, 1_700_000_000)
 }

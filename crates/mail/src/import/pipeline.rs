@@ -408,6 +408,8 @@ fn prepare_one(
             flags: found.flags,
             keywords: found.keywords,
         }],
+        owners: Vec::new(),
+        report_of: None,
     };
     Prepared::new(incoming, now)
 }

@@ -67,6 +67,9 @@ pub(crate) struct Chosen {
 /// The rule of a link between two messages.
 pub(crate) const SAME: i64 = 100;
 
+/// The rule of a link from a journal report to the message that it tells of.
+pub(crate) const REPORT: i64 = 101;
+
 /// A header key that more copies share than this is a broken or hostile sender's: it says
 /// nothing, and comparing each with each would take for ever. Such copies are not linked.
 const RIVALS: usize = 200;
@@ -139,7 +142,17 @@ pub(crate) fn decide(state: &TenantState, items: &[Prepared], known: Known) -> D
             parts,
             links: Vec::new(),
         };
-        if hash != 0 {
+        let told = item.incoming.report_of.and_then(|told| {
+            let admitted = known
+                .copies
+                .get(&told)
+                .map(|(id, _)| CopyRef::Admitted(*id));
+            admitted.or_else(|| here.get(&told).map(|new| CopyRef::New(*new)))
+        });
+        if let Some(told) = told {
+            // What it wraps was matched, if anything was; its own header is the server's.
+            copy.links.push((CopyRef::New(place), told, REPORT, told));
+        } else if hash != 0 {
             correlate(item, place, rivals.entry(hash).or_default(), &mut copy);
         }
         decision.copies.push(copy);

@@ -63,6 +63,9 @@ pub(super) async fn insert_places(
             unsigned(item.incoming.position),
             envelope
         ]);
+        for owner in &item.incoming.owners {
+            owners.insert((mailbox_id(db, state, &mut places, owner).await?, copy));
+        }
         for placement in &item.incoming.places {
             let mailbox = mailbox_id(db, state, &mut places, &placement.mailbox).await?;
             let folder = folder_id(db, state, &mut places, mailbox, &placement.folder).await?;

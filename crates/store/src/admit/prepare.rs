@@ -27,6 +27,12 @@ pub struct Incoming {
     /// Where it was delivered to: one place, or none. What lies in several is admitted once for
     /// each, and stored once.
     pub places: Vec<Placement>,
+    /// Addresses of mailboxes whose mail it is, wherever it lies: for mail captured on its way, those
+    /// of the organization that sent it or that it was for.
+    pub owners: Vec<String>,
+    /// It tells of an earlier item of its group, as a journal report does of the message in it: both
+    /// are one message, and the other's copy speaks for it.
+    pub report_of: Option<Digest>,
 }
 
 /// An SMTP envelope.

@@ -50,6 +50,8 @@ fn request(mails: &[&[u8]]) -> Vec<Request> {
             position: 0,
             envelope: None,
             places: vec![place],
+            owners: Vec::new(),
+            report_of: None,
         };
         Prepared::new(incoming, 1_700_000_000)
     };

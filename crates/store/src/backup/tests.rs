@@ -66,6 +66,8 @@ fn mail(number: usize) -> Prepared {
             flags: 1,
             keywords: Vec::new(),
         }],
+        owners: Vec::new(),
+        report_of: None,
     };
     Prepared::new(incoming, now_us() / 1_000_000)
 }

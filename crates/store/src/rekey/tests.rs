@@ -52,6 +52,8 @@ fn mail(text: &str) -> Prepared {
         position: 0,
         envelope: None,
         places: Vec::new(),
+        owners: Vec::new(),
+        report_of: None,
     };
     Prepared::new(incoming, now_us() / 1_000_000)
 }

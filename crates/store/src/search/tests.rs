@@ -46,6 +46,8 @@ fn filed(mail: &str, mailbox: &str, folder: &str, flags: u32) -> Prepared {
             flags,
             keywords: Vec::new(),
         }],
+        owners: Vec::new(),
+        report_of: None,
     };
     Prepared::new(incoming, 1_800_000_000)
 }

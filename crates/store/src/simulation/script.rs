@@ -169,6 +169,8 @@ fn prepared(mail: &Mail, dice: &mut Dice) -> Prepared {
         position: 0,
         envelope,
         places: vec![place],
+        owners: Vec::new(),
+        report_of: None,
     };
     Prepared::new(incoming, 1_700_000_000)
 }

@@ -129,6 +129,8 @@ pub(crate) fn prepared_with(
         position: raw.len() as u64,
         envelope,
         places,
+        owners: Vec::new(),
+        report_of: None,
     };
     Prepared::new(incoming, IMPORTED)
 }

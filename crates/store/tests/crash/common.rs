@@ -53,6 +53,8 @@ pub(crate) fn prepared_in(raw: &[u8], folder: &str, envelope: Option<Envelope>) 
         position: 0,
         envelope,
         places: vec![place],
+        owners: Vec::new(),
+        report_of: None,
     };
     Prepared::new(incoming, 1_700_000_000)
 }
