@@ -109,6 +109,23 @@ fn three_nodes_take_mail_in_at_once() {
 }
 
 #[test]
+fn a_storage_server_that_dies_takes_nothing_with_it() {
+    let mut servers = Servers::of(Postgres::start().unwrap(), Seaweed::replicated().unwrap());
+    let mailboxes: Vec<Mailbox> = (0..3).map(|number| mailbox(number, 18)).collect();
+    let node = servers.node("n0");
+    // Each of the three is away for a while: two of them hold each object.
+    for (number, mailbox) in mailboxes.iter().enumerate() {
+        servers.objects.kill_volume(number).unwrap();
+        let said = crate::mailbox::run(&mut import(&node, number, mailbox));
+        assert_eq!(said.code, 0, "{}", said.errors);
+        let verified = node.run(&["verify", "--all"]);
+        assert_eq!(verified.code, 0, "{:?}", verified.summary());
+        servers.objects.start_volume(number).unwrap();
+    }
+    add_up(&servers, &node, &mailboxes);
+}
+
+#[test]
 fn nodes_that_are_killed_lose_and_double_nothing() {
     let servers = Servers::start();
     let (wanted_kills, each) = if soak() { (200, 1200) } else { (12, 240) };
