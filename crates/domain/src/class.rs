@@ -234,6 +234,9 @@ impl fmt::Display for Span {
 pub struct Month(pub i64);
 
 impl Month {
+    /// In the place of a month: held, however long that takes.
+    pub const HELD: Month = Month(-1);
+
     /// The month of an instant, in seconds since 1970.
     pub fn of(at: i64) -> Self {
         let (year, month, ..) = civil(at);
@@ -252,9 +255,12 @@ impl Month {
     }
 }
 
-/// `2031-07`.
+/// `2031-07`, or `held`.
 impl fmt::Display for Month {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if *self == Month::HELD {
+            return f.write_str("held");
+        }
         write!(
             f,
             "{:04}-{:02}",
@@ -304,6 +310,9 @@ pub struct StorageClass {
     /// WORM: so long is mail locked, counted from when it is held.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep: Option<Span>,
+    /// WORM: mail for which this query holds is held beyond its time, until it holds no more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<String>,
     /// 1: the newest backup that holds it is at most so old.
     #[serde(default = "daily")]
     pub backup: Span,
@@ -435,6 +444,10 @@ pub fn unmet(class: &StorageClass, volume: &Volume) -> Vec<String> {
         ),
         _ => {}
     }
+    ask(
+        class.hold.is_none() || class.medium == Medium::Worm,
+        "hold: only medium worm holds mail beyond its time".into(),
+    );
     lines
 }
 

@@ -25,6 +25,8 @@ pub struct Config {
     pub limits: LimitConfig,
     /// What the nodes of a cluster do for each other.
     pub nodes: NodesConfig,
+    /// Backups that the service takes by itself.
+    pub backup: BackupConfig,
 }
 
 /// Where catalog and objects lie, if not in the data directory: both, or neither.
@@ -105,6 +107,38 @@ impl Default for NodesConfig {
         NodesConfig {
             share_from: 200_000,
         }
+    }
+}
+
+/// Backups that the service takes by itself; none without a repository.
+#[derive(Debug, Clone, Deserialize, Serialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct BackupConfig {
+    /// The folder of the repository, one that `everpost backup create` made or a new one. All nodes of a cluster
+    /// reach it by this path.
+    #[schema(value_type = Option<String>)]
+    pub repository: Option<PathBuf>,
+    /// Hours from one backup to the next; a storage class may ask for less.
+    pub every_hours: u32,
+    /// Snapshots of so many days are kept.
+    pub keep_days: u32,
+}
+
+impl Default for BackupConfig {
+    fn default() -> Self {
+        BackupConfig {
+            repository: None,
+            every_hours: 24,
+            // What was erased is gone from backups after so long.
+            keep_days: 30,
+        }
+    }
+}
+
+impl BackupConfig {
+    /// Seconds from one backup to the next.
+    pub fn every(&self) -> i64 {
+        i64::from(self.every_hours) * 3600
     }
 }
 

@@ -5,11 +5,13 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use everpost_extract::{Pool, PoolOptions};
+use everpost_node::config::BackupConfig;
 use everpost_store::{StoreError, now_us};
 use tokio::task::JoinHandle;
 
 use crate::api::imports;
 use crate::app::App;
+use crate::backups;
 
 /// How often it is looked for something new. Mail can be found two seconds after it was
 /// acknowledged.
@@ -43,6 +45,7 @@ impl Background {
 pub(crate) async fn start(
     app: &App,
     readers: PoolOptions,
+    backup: BackupConfig,
     answers_at: Option<SocketAddr>,
 ) -> Result<Background, StoreError> {
     imports::resume(app).await?;
@@ -51,6 +54,7 @@ pub(crate) async fn start(
         tokio::spawn(read(app.clone(), Pool::new(readers))),
         tokio::spawn(tidy(app.clone())),
         tokio::spawn(settle(app.clone())),
+        tokio::spawn(backups::take(app.clone(), backup)),
     ];
     if let Some(address) = answers_at {
         all.push(tokio::spawn(announce(app.clone(), address)));

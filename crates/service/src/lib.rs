@@ -8,6 +8,7 @@
 
 mod api;
 mod app;
+mod backups;
 mod caller;
 mod console;
 mod extract;
@@ -104,7 +105,8 @@ pub async fn run(
         tenant.share(messenger, options.config.nodes.share_from);
     }
     let answers_at = answers_at.map(|(_, address)| address);
-    let background = follow::start(&app, options.readers, answers_at).await?;
+    let background =
+        follow::start(&app, options.readers, options.config.backup, answers_at).await?;
     let router = routes::router(app.clone());
     let serving = tokio::spawn(serve(listeners, router, stop.clone()));
     let telling = tokio::spawn(serve(figures, metrics::router(app.clone()), stop.clone()));

@@ -64,7 +64,7 @@ impl Together {
         Node { store, tenant }
     }
 
-    fn sql(&self, text: &str) -> String {
+    pub(crate) fn sql(&self, text: &str) -> String {
         self.postgres
             .query("mail", text)
             .unwrap()

@@ -10,6 +10,7 @@ fn class(name: &str, after: &str) -> StorageClass {
         after: after.parse().unwrap(),
         scope: None,
         keep: None,
+        hold: None,
         backup: daily(),
         search: SearchSpeed::default(),
         index: IndexDepth::default(),

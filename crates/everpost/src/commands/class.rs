@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use everpost_domain::class::Month;
 use everpost_domain::message::format_rfc3339;
 use everpost_store::{ClassFile, ClassInfo, ClassReport, Tenant, now_us};
 use serde_json::json;
@@ -86,7 +87,7 @@ fn list(global: &Global, classes: &[ClassInfo]) -> Result<Exit, Failure> {
         if global.json {
             object(&json!({
                 "name": info.name, "former": info.former, "copies": info.copies, "bytes": info.bytes,
-                "packs": info.packs, "stored": info.stored, "unlocked": info.unlocked,
+                "packs": info.packs, "stored": info.stored, "unlocked": info.unlocked, "held": info.held,
                 "locked_until": info.locked_until.map(|(_, last)| format_rfc3339(last / 1_000_000)),
                 "class": info.class,
             }))?;
@@ -108,6 +109,9 @@ fn list(global: &Global, classes: &[ClassInfo]) -> Result<Exit, Failure> {
         if let Some((first, last)) = info.locked_until {
             line(format!("  locked until {} to {}", day(first), day(last)))?;
         }
+        if info.held > 0 {
+            line(format!("  {} packs held", count(info.held)))?;
+        }
         if info.unlocked > 0 {
             line(format!("  {} packs not yet locked", count(info.unlocked)))?;
         }
@@ -120,14 +124,20 @@ fn list(global: &Global, classes: &[ClassInfo]) -> Result<Exit, Failure> {
 
 fn moved(global: &Global, dry: bool, report: &ClassReport) -> Result<Exit, Failure> {
     for moved in &report.moves {
-        let release = moved.release.map(|month| month.to_string());
+        let held = moved.release == Some(Month::HELD);
+        let release = moved.release.filter(|_| !held);
+        let release = release.map(|month| month.to_string());
         if global.json {
             object(&json!({
-                "class": moved.class, "copies": moved.copies, "bytes": moved.bytes, "free_from": release,
+                "class": moved.class, "copies": moved.copies, "bytes": moved.bytes, "free_from": release, "held": held,
             }))?;
             continue;
         }
-        let locked = release.map_or(String::new(), |month| format!(", locked until {month}"));
+        let locked = match (held, release) {
+            (true, _) => ", held".into(),
+            (false, Some(month)) => format!(", locked until {month}"),
+            (false, None) => String::new(),
+        };
         line(plain(&format!(
             "{} copies of {} {} to {}{locked}",
             count(moved.copies),

@@ -223,3 +223,32 @@ fn an_export_holds_what_its_owner_may_see_and_proves_it() {
         );
     }
 }
+
+#[test]
+fn a_service_takes_backups_by_itself() {
+    let (folder, data) = demo();
+    let repository = folder.path().join("backups");
+    let config = folder.path().join("everpost.toml");
+    let text = format!("[backup]\nrepository = {:?}\n", repository.display());
+    std::fs::write(&config, text).unwrap();
+    let mut program = program();
+    program.arg("--config").arg(&config);
+    let service = Service::start_as(program, &data, &["service"]);
+    let root = repository.to_str().unwrap();
+    let began = std::time::Instant::now();
+    loop {
+        // It is there as a whole or not at all.
+        let listed = everpost(&data, &["--json", "backup", "list", root]);
+        if String::from_utf8_lossy(&listed.stdout).contains("\"taken\"") {
+            break;
+        }
+        assert!(began.elapsed().as_secs() < 60, "no backup was taken");
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    service.stop();
+    let checked = everpost(&data, &["backup", "verify", root]);
+    assert_eq!(checked.status.code(), Some(5), "its signer is not checked");
+    let snapshots = lines(&data, &["backup", "list", root]);
+    let taken = |line: &&serde_json::Value| line["taken"].is_string();
+    assert_eq!(snapshots.iter().filter(taken).count(), 1, "{snapshots:?}");
+}

@@ -475,7 +475,7 @@ pub(crate) const SET_CLASS: &str = "INSERT INTO storage_class (id, tenant, place
 pub(crate) const PLACE_CLASS: &str =
     "UPDATE storage_class SET place = $3 WHERE tenant = $1 AND id = $2";
 pub(crate) const COPIES_BY_CLASS: &str = "SELECT bucket.class, COUNT(*), CAST(SUM(copy.size) AS BIGINT) FROM copy JOIN bucket ON bucket.id = copy.bucket WHERE copy.tenant = $1 GROUP BY bucket.class";
-pub(crate) const PACKS_BY_CLASS: &str = "SELECT bucket.class, COUNT(*), CAST(SUM(pack.size) AS BIGINT), CAST(SUM(CASE WHEN bucket.release <> 0 AND pack.locked = 0 THEN 1 ELSE 0 END) AS BIGINT), MIN(pack.locked), MAX(pack.locked) FROM pack JOIN bucket ON bucket.id = pack.bucket WHERE pack.tenant = $1 GROUP BY bucket.class";
+pub(crate) const PACKS_BY_CLASS: &str = "SELECT bucket.class, COUNT(*), CAST(SUM(pack.size) AS BIGINT), CAST(SUM(CASE WHEN bucket.release <> 0 AND pack.locked = 0 THEN 1 ELSE 0 END) AS BIGINT), COALESCE(MIN(CASE WHEN pack.locked < $2 THEN pack.locked END), 0), COALESCE(MAX(CASE WHEN pack.locked < $2 THEN pack.locked END), 0), CAST(SUM(CASE WHEN pack.locked = $2 THEN 1 ELSE 0 END) AS BIGINT) FROM pack JOIN bucket ON bucket.id = pack.bucket WHERE pack.tenant = $1 GROUP BY bucket.class";
 pub(crate) const PACKS_BY_VOLUME: &str = "SELECT volume, COUNT(*), MAX(locked) FROM pack WHERE tenant = $1 AND volume <> 0 GROUP BY volume ORDER BY volume";
 /// Buckets of mail; `$2` is the class of texts.
 pub(crate) const MAIL_BUCKETS: &str =
@@ -498,6 +498,8 @@ pub(crate) const DELETE_IDLE_PARTS: Batch = Batch {
     after: ") DELETE FROM part WHERE EXISTS (SELECT 1 FROM wanted WHERE part.tenant = wanted.tenant AND part.id = wanted.id) AND NOT EXISTS (SELECT 1 FROM copy_part WHERE copy_part.part = part.id)",
 };
 pub(crate) const PACKS_TO_LOCK: &str = "SELECT pack.id, pack.name, pack.volume, bucket.release FROM pack JOIN bucket ON bucket.id = pack.bucket WHERE pack.tenant = $1 AND bucket.release <> 0 AND pack.locked = 0 ORDER BY pack.id";
+/// As one whose lock has ended.
+pub(crate) const SET_FREE: &str = "UPDATE pack SET locked = 1 WHERE tenant = $1 AND id = $2";
 pub(crate) const SET_LOCKED: &str =
     "UPDATE pack SET locked = $3 WHERE tenant = $1 AND id = $2 AND locked < $3";
 /// Packs of mail in which no run lies that anything names.

@@ -85,8 +85,10 @@ impl ClassFile {
             if name == "new" || !names.insert(name) {
                 wrong.push(format!("class {name}: there is another of that name"));
             }
-            if let Some(Err(error)) = class.scope.as_deref().map(query::parse) {
-                wrong.push(format!("class {name}: its scope: {error}"));
+            for (what, query) in [("scope", &class.scope), ("hold", &class.hold)] {
+                if let Some(Err(error)) = query.as_deref().map(query::parse) {
+                    wrong.push(format!("class {name}: its {what}: {error}"));
+                }
             }
             match super::labels(self, &class.volume, &main) {
                 Some(volume) => wrong.extend(

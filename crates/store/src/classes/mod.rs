@@ -9,7 +9,7 @@
 //!                                                                        └ WORM: lock → note it
 //! ```
 //! **Invariant.** What is locked stays: no mover takes a copy out of a locked pack before its
-//! month, no definition that would is accepted, and each attempt stands in the log. A pack is
+//! month, nor out of one that is held while its class's `hold` asks for it; no definition that would is accepted, and each attempt stands in the log. A pack is
 //! named by rows before it is locked, so that nothing is locked that nobody knows of.
 
 mod definition;
@@ -42,6 +42,8 @@ use definition::NamedVolume;
 /// The place of a class that is kept only because mail rests in it.
 const FORMER: i64 = -1;
 const SECOND: i64 = 1_000_000;
+/// In the place of the time until which a pack is locked: held, however long that takes.
+const HELD: i64 = i64::MAX;
 
 /// A storage class and what rests in it.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,6 +64,8 @@ pub struct ClassInfo {
     pub stored: u64,
     /// WORM: packs that are written and not yet locked.
     pub unlocked: u64,
+    /// WORM: packs that are held beyond their time.
+    pub held: u64,
     /// WORM: when the first and the last of them are free, µs since 1970.
     pub locked_until: Option<(i64, i64)>,
 }
@@ -227,6 +231,7 @@ impl Tenant {
             packs: 0,
             stored: 0,
             unlocked: 0,
+            held: 0,
             locked_until: None,
         };
         let mut order = vec![0];
@@ -243,12 +248,18 @@ impl Tenant {
                 info.bytes = row.int(2)?.unsigned_abs();
             }
         }
-        let rows = sql::fetch(&mut db, statements::PACKS_BY_CLASS, values![self.id()]).await?;
+        let rows = sql::fetch(
+            &mut db,
+            statements::PACKS_BY_CLASS,
+            values![self.id(), HELD],
+        )
+        .await?;
         for row in rows {
             if let Some(info) = infos.get_mut(&row.int(0)?) {
                 info.packs = row.int(1)?.unsigned_abs();
                 info.stored = row.int(2)?.unsigned_abs();
                 info.unlocked = row.int(3)?.unsigned_abs();
+                info.held = row.int(6)?.unsigned_abs();
                 let until = (row.int(4)?, row.int(5)?);
                 info.locked_until = (until.1 > 0).then_some(until);
             }
@@ -293,7 +304,7 @@ impl Tenant {
             return Ok(report);
         }
         self.lock_packs(&mut report).await?;
-        self.drop_idle_packs().await?;
+        self.drop_idle_packs(&mut report).await?;
         let mut tx = None;
         for moved in &report.moves {
             let subject = format!("{} copies moved to class {}", moved.copies, moved.class);
@@ -376,10 +387,16 @@ impl Tenant {
                 now.address == before.volume.address && now.medium == before.volume.medium
             });
             if !same && until > now_us() {
+                let locked = match until {
+                    HELD => "some of them held".to_string(),
+                    until => {
+                        let until = everpost_domain::message::format_rfc3339(until / SECOND);
+                        format!("locked until {until}")
+                    }
+                };
                 broken.push(format!(
-                    "volume {} holds {packs} packs, locked until {}; it stays as it is",
+                    "volume {} holds {packs} packs, {locked}; it stays as it is",
                     before.name,
-                    everpost_domain::message::format_rfc3339(until / SECOND)
                 ));
             } else if !same {
                 broken.push(format!(

@@ -32,12 +32,38 @@ struct Bucket {
     release: i64,
 }
 
-/// The mail that a class wants by its query.
+/// The mail for which a query holds.
 struct Wanted {
     matched: RoaringTreemap,
     unknown: RoaringTreemap,
     /// What the index had not reached is not decided.
     reached: u64,
+}
+
+/// What a query says of a copy.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    Yes,
+    No,
+    Unknown,
+}
+
+impl Wanted {
+    fn answer(&self, seq: u64) -> Answer {
+        match () {
+            () if seq >= self.reached || self.unknown.contains(seq) => Answer::Unknown,
+            () if self.matched.contains(seq) => Answer::Yes,
+            () => Answer::No,
+        }
+    }
+}
+
+/// The classes in force, and what their queries hold for; each list in their order.
+struct Classes<'a> {
+    rows: &'a [Row],
+    classes: Vec<StorageClass>,
+    scopes: Vec<Option<Wanted>>,
+    holds: Vec<Option<Wanted>>,
 }
 
 /// Copies that go together.
@@ -64,7 +90,14 @@ impl Tenant {
             return Ok(());
         }
         let classes: Vec<StorageClass> = rows.iter().map(|row| row.class.clone()).collect();
-        let wanted = self.wanted(&classes).await?;
+        let scopes = classes.iter().map(|class| class.scope.as_deref());
+        let holds = classes.iter().map(|class| class.hold.as_deref());
+        let classes = Classes {
+            rows: &rows,
+            scopes: self.wanted(scopes).await?,
+            holds: self.wanted(holds).await?,
+            classes: classes.clone(),
+        };
         let buckets = sql::fetch(
             &mut db,
             statements::MAIL_BUCKETS,
@@ -90,21 +123,22 @@ impl Tenant {
                     after = copy.id;
                     let seq = row.int(13)?.unsigned_abs();
                     let age = now.saturating_sub(copy.held_from) / SECOND;
-                    let Some(target) = target(&rows, &classes, &wanted, &bucket, age, seq) else {
+                    let Some(place) = classes.target(&bucket, age, seq) else {
                         report.undecided += 1;
                         continue;
                     };
-                    let Some(place) = target else {
+                    let month = classes.release(place, seq, copy.held_from, now);
+                    match classes.step(&bucket, place, month, seq, now) {
+                        Step::Stay => continue,
+                        Step::Locked => {
+                            report.locked += 1;
+                            continue;
+                        }
+                        Step::Go => {}
+                    }
+                    let Some(place) = place else {
                         continue;
                     };
-                    if bucket.release != 0 && Month(bucket.release).start() * SECOND > now {
-                        report.locked += 1;
-                        continue;
-                    }
-                    let keep = classes.get(place).and_then(|class| class.keep);
-                    let month = keep.map(|keep| release(copy.held_from / SECOND, keep));
-                    // A lock ends in the future: mail that is past its time is locked for this month.
-                    let month = month.map(|month| month.max(Month(Month::of(now / SECOND).0 + 1)));
                     let group = waiting.entry((place, month)).or_default();
                     group.bytes += copy.size;
                     group.copies.push(copy);
@@ -173,23 +207,33 @@ impl Tenant {
         Ok(())
     }
 
-    /// What the scopes of classes hold for; `None` for a class without one.
-    async fn wanted(&self, classes: &[StorageClass]) -> Result<Vec<Option<Wanted>>> {
-        let mut wanted = Vec::with_capacity(classes.len());
-        for class in classes {
-            let Some(scope) = &class.scope else {
+    /// What the queries of classes hold for; `None` for a class without one.
+    async fn wanted(
+        &self,
+        queries: impl Iterator<Item = Option<&str>>,
+    ) -> Result<Vec<Option<Wanted>>> {
+        let mut wanted = Vec::new();
+        for query in queries {
+            let Some(query) = query else {
                 wanted.push(None);
                 continue;
             };
-            let query = query::parse(scope)
+            let query = query::parse(query)
                 .map_err(|error| crate::StoreError::Invalid(error.to_string()))?;
             let ask = self.ask(&query, &Scope::Everything).await?;
-            let reached = ask.known.horizon;
+            let known = ask.known.clone();
             let matches = blocking(move || ask.find(None)).await??;
+            // A query that holds for one copy of a message holds for all of them.
+            let mut matched = matches.seqs();
+            let folding = &known.mail.folding;
+            let linked = &matched & folding.linked();
+            for seq in linked {
+                matched.extend(folding.members(seq).iter().copied());
+            }
             wanted.push(Some(Wanted {
-                matched: matches.seqs(),
+                matched,
                 unknown: matches.unknown_seqs(),
-                reached,
+                reached: known.horizon,
             }));
         }
         Ok(wanted)
@@ -202,34 +246,82 @@ fn largest(waiting: &BTreeMap<(usize, Option<Month>), Waiting>) -> Option<(usize
     largest.map(|(group, _)| *group)
 }
 
-/// The class that wants a copy, `Some(None)` if it is there or none does; `None` if that cannot
-/// be told yet.
-fn target(
-    rows: &[Row],
-    classes: &[StorageClass],
-    wanted: &[Option<Wanted>],
-    bucket: &Bucket,
-    age: i64,
-    seq: u64,
-) -> Option<Option<usize>> {
-    let mut unknown = false;
-    let found = class_at(classes, age, |place, _| {
-        match wanted.get(place).and_then(Option::as_ref) {
-            None => true,
-            Some(wanted) if seq >= wanted.reached || wanted.unknown.contains(seq) => {
-                unknown = true;
-                false
+/// What is done about a copy.
+#[derive(Debug, PartialEq, Eq)]
+enum Step {
+    /// It is where it belongs, or stays there for another reason.
+    Stay,
+    /// It would go, and its lock keeps it.
+    Locked,
+    Go,
+}
+
+impl Classes<'_> {
+    /// The class that a copy belongs to; `Some(None)` if none wants it, `None` if that cannot be
+    /// told yet.
+    fn target(&self, bucket: &Bucket, age: i64, seq: u64) -> Option<Option<usize>> {
+        let mut unknown = false;
+        let found = class_at(&self.classes, age, |place, _| {
+            match self.scopes.get(place).and_then(Option::as_ref) {
+                None => true,
+                Some(scope) => {
+                    let answer = scope.answer(seq);
+                    unknown |= answer == Answer::Unknown;
+                    answer == Answer::Yes
+                }
             }
-            Some(wanted) => wanted.matched.contains(seq),
+        });
+        if unknown {
+            return None;
         }
-    });
-    if unknown {
-        return None;
+        let place = found.map(|(place, _)| place);
+        // Mail that no class wants any more stays: taking it back is asking for nothing.
+        Some(place.or_else(|| self.rows.iter().position(|row| row.id == bucket.class)))
     }
-    let place = found.map(|(place, _)| place);
-    let id = place
-        .and_then(|place| rows.get(place))
-        .map_or(0, |row| row.id);
-    // Mail that no class wants any more stays: taking it back is asking for nothing.
-    Some(place.filter(|_| id != bucket.class))
+
+    /// Until when a copy is locked in a class; `None` where nothing is.
+    fn release(&self, place: Option<usize>, seq: u64, held_from: i64, now: i64) -> Option<Month> {
+        let place = place?;
+        let keep = self.classes.get(place)?.keep?;
+        if self.holds(place, seq) {
+            return Some(Month::HELD);
+        }
+        // A lock ends in the future: mail that is past its time is locked for this month.
+        let next = Month(Month::of(now / SECOND).0 + 1);
+        Some(release(held_from / SECOND, keep).max(next))
+    }
+
+    /// Whether a class holds a copy beyond its time. Where that cannot be told, it does.
+    fn holds(&self, place: usize, seq: u64) -> bool {
+        let hold = self.holds.get(place).and_then(Option::as_ref);
+        hold.is_some_and(|hold| hold.answer(seq) != Answer::No)
+    }
+
+    fn step(
+        &self,
+        bucket: &Bucket,
+        place: Option<usize>,
+        month: Option<Month>,
+        seq: u64,
+        now: i64,
+    ) -> Step {
+        let here = self.rows.iter().position(|row| row.id == bucket.class);
+        let is_held = Month(bucket.release) == Month::HELD;
+        let wants_hold = month == Some(Month::HELD);
+        if place.is_none() || (place == here && is_held == wants_hold) {
+            return Step::Stay;
+        }
+        let locked = !is_held && bucket.release != 0;
+        let locked = locked && Month(bucket.release).start() * SECOND > now;
+        match () {
+            // Its lock holds it for now, and when that ends the hold takes its place.
+            () if locked && place == here => Step::Stay,
+            () if locked => Step::Locked,
+            // Nothing takes it out of a hold but another one.
+            () if is_held && !wants_hold && here.is_some_and(|here| self.holds(here, seq)) => {
+                Step::Locked
+            }
+            () => Step::Go,
+        }
+    }
 }

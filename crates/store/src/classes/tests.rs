@@ -8,6 +8,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use everpost_domain::class::Month;
+use everpost_domain::digest::Digest;
 use everpost_domain::log::EventKind;
 use everpost_testkit::faults::{After, Fault, Faults, Plan};
 use object_store::local::LocalFileSystem;
@@ -18,7 +20,7 @@ use super::ClassFile;
 use crate::clock::now_us;
 use crate::together::Together;
 use crate::trial::{Trial, mails, prepared};
-use crate::{CompactOptions, StoreError, Tenant};
+use crate::{CompactOptions, StoreError, Tagging, Tenant};
 
 const DAY: i64 = 86_400_000_000;
 /// When the mails of a trial are held from, and a moment more.
@@ -361,6 +363,94 @@ async fn what_is_locked_stays() {
         let path = crate::vault::object_path("packs", name);
         assert!(!lock.versions(&path).await.unwrap().is_empty());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_held_stays_beyond_its_time() {
+    let together = Together::start();
+    together.objects.create_bucket("records", true).unwrap();
+    let node = together.node("one").await;
+    let tenant = &node.tenant;
+    let all = mails(12, None, 31);
+    node.admit(&all).await;
+    tenant.advance_log().await.unwrap();
+    tenant.advance_index(true).await.unwrap();
+    let ids: Vec<Digest> = all.iter().map(|raw| Digest::of(raw)).collect();
+    let held = async |which: &[Digest]| {
+        tenant
+            .add_tag("matter", Tagging::Copies(which))
+            .await
+            .unwrap()
+    };
+    held(&ids[..4]).await;
+    let class = file(&format!(
+        "[volume.locked]\naddress = \"s3://records/one?endpoint={}&region=us-east-1\"\nmedium = \"worm\"\n\
+         [[class]]\nname = \"records\"\nvolume = \"locked\"\nmedium = \"worm\"\nkeep = \"10y\"\nhold = \"tag:matter\"\n",
+        together.objects.endpoint()
+    ));
+    tenant.set_classes(&class, "ann").await.unwrap();
+    let moves = |report: &super::ClassReport| -> Vec<(bool, u64)> {
+        let moves = report.moves.iter();
+        moves
+            .map(|moved| (moved.release == Some(Month::HELD), moved.copies))
+            .collect()
+    };
+    let report = run(tenant, now_us()).await;
+    assert_eq!(moves(&report), [(true, 4), (false, 8)]);
+    let month = report.moves[1].release.unwrap();
+    node.is_whole(12).await;
+
+    // The store itself keeps what is held.
+    let volume = node.store.inner.vault.volumes.of(1).unwrap();
+    let lock = volume.lock.clone().unwrap();
+    let packs = node
+        .names("SELECT pack.name FROM pack JOIN bucket ON bucket.id = pack.bucket WHERE bucket.release = -1")
+        .await;
+    assert!(!packs.is_empty());
+    let path = |name| crate::vault::object_path("packs", name);
+    for name in &packs {
+        assert!(lock.is_held(&path(name)).await.unwrap());
+        let versions = lock.versions(&path(name)).await.unwrap();
+        assert!(
+            !lock
+                .remove_version(&path(name), &versions[0])
+                .await
+                .unwrap()
+        );
+    }
+    let records = tenant.classes().await.unwrap().remove(1);
+    assert_eq!(
+        (
+            records.held,
+            records.unlocked,
+            records.locked_until.is_some()
+        ),
+        (packs.len() as u64, 0, true)
+    );
+    let error = tenant.set_classes(&ClassFile::default(), "mallory").await;
+    assert_eq!(error.unwrap_err().code(), "E-LOCKED");
+
+    // What is locked for its time stays there, and is held when that is over.
+    held(&ids[4..5]).await;
+    assert_eq!(run(tenant, now_us()).await, super::ClassReport::default());
+    let report = run(tenant, month.start() * 1_000_000).await;
+    assert_eq!((moves(&report), report.locked), (vec![(true, 1)], 0));
+
+    // What is held no more is locked for the time that it has left, and its old place goes.
+    tenant
+        .remove_tag("matter", Tagging::Copies(&ids[..5]))
+        .await
+        .unwrap();
+    let report = run(tenant, now_us()).await;
+    assert_eq!(moves(&report), [(false, 5)]);
+    node.is_whole(12).await;
+    together.sql("UPDATE doomed SET at = 0");
+    tenant.remove_doomed().await.unwrap();
+    for name in &packs {
+        assert!(lock.versions(&path(name)).await.unwrap().is_empty());
+    }
+    let records = tenant.classes().await.unwrap().remove(1);
+    assert_eq!((records.held, records.copies), (0, 12));
 }
 
 /// What somebody with the keys of the bucket can do to an object that is locked.

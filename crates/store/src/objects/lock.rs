@@ -55,6 +55,12 @@ struct RetentionXml {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct LegalHoldXml {
+    status: Option<String>,
+}
+
+#[derive(Deserialize)]
 struct VersionsXml {
     #[serde(default, rename = "Version")]
     versions: Vec<VersionXml>,
@@ -106,6 +112,38 @@ impl ObjectLock {
             compliance: found.mode.as_deref() == Some("COMPLIANCE"),
             until,
         }))
+    }
+
+    /// Turns the legal hold of an object on or off, of the version that was written first: while it
+    /// is on, that stays, whatever its date.
+    pub(crate) async fn hold(&self, path: &Path, on: bool) -> Result<()> {
+        let status = if on { "ON" } else { "OFF" };
+        let body = format!(
+            "<LegalHold xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Status>{status}</Status></LegalHold>"
+        );
+        let query = self.first_legal_hold(path).await?;
+        let answer = self.ask(Method::PUT, path, &query, body).await?;
+        self.done(answer, path, "set its legal hold").map(drop)
+    }
+
+    /// Whether the first version of an object is held.
+    pub(crate) async fn is_held(&self, path: &Path) -> Result<bool> {
+        let query = self.first_legal_hold(path).await?;
+        match self.ask(Method::GET, path, &query, String::new()).await? {
+            Answer::Done(xml) => {
+                let found: LegalHoldXml = self.read(path, &xml)?;
+                Ok(found.status.as_deref() == Some("ON"))
+            }
+            Answer::Without => Ok(false),
+            Answer::Forbidden => Err(self.refused(path, "tell its legal hold")),
+        }
+    }
+
+    async fn first_legal_hold(&self, path: &Path) -> Result<String> {
+        match self.versions(path).await?.pop() {
+            Some(first) => Ok(format!("legal-hold&versionId={}", escape(&first))),
+            None => Err(self.refused(path, "find a version to hold")),
+        }
     }
 
     /// The versions of an object that hold bytes, newest first.
