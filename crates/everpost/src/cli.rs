@@ -426,6 +426,9 @@ pub(crate) struct FsckCommand {
     /// Make again what is derived (tiles, index) and remove leftovers; mail is never touched
     #[arg(long)]
     pub(crate) repair: bool,
+    /// Look for damaged objects in this backup repository; with --repair, put them back from there first
+    #[arg(long, value_name = "REPO")]
+    pub(crate) from: Option<PathBuf>,
 }
 
 #[derive(Args)]

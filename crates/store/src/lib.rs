@@ -62,9 +62,9 @@ pub use access::{
 pub use address::{Address, Bucket, Cluster};
 pub use admit::{Admitted, Envelope, Incoming, Outcome, Placement, Prepared, Progress};
 pub use backup::{
-    BackupFault, BackupKeys, BackupProgress, BackupReport, BackupSigner, BackupVerified, Pruned,
-    Restore, Restored, RestoredTenant, SnapshotInfo, list_backups, prune_backups, restore_backup,
-    verify_backup,
+    BackupFault, BackupKeys, BackupProgress, BackupReport, BackupSigner, BackupVerified, Healing,
+    Pruned, Restore, Restored, RestoredTenant, SnapshotInfo, list_backups, prune_backups,
+    restore_backup, verify_backup,
 };
 pub use catalog::portable::TableDigest;
 pub use classes::{ClassFile, ClassInfo, ClassMove, ClassReport};

@@ -11,11 +11,23 @@ use crate::output::{count, line, object, plain};
 pub(crate) async fn run(global: &Global, command: FsckCommand) -> Result<Exit, Failure> {
     let (store, _tenant) = open(global, false).await?;
     let bar = bar(global);
-    let report = store
-        .fsck(command.repair, |progress| show(&bar, progress))
-        .await;
+    let mut report = None;
+    let mut healings = Vec::new();
+    if let Some(repository) = &command.from {
+        let found = store.fsck(false, |progress| show(&bar, progress)).await?;
+        healings = store.heal(repository, &found.bad, command.repair).await?;
+        // Without anything put back or made again there is nothing else to be found.
+        report = Some(found).filter(|_| !command.repair);
+    }
+    let report = match report {
+        Some(report) => report,
+        None => {
+            store
+                .fsck(command.repair, |progress| show(&bar, progress))
+                .await?
+        }
+    };
     bar.finish_and_clear();
-    let report = report?;
     print_bad(global, &report.bad)?;
     let lost: Vec<String> = report.lost.iter().map(ToString::to_string).collect();
     store.close().await?;
@@ -23,8 +35,21 @@ pub(crate) async fn run(global: &Global, command: FsckCommand) -> Result<Exit, F
         object(&json!({
             "summary": true, "checked": report.checked, "bad": report.bad.iter().map(bad_json).collect::<Vec<_>>(),
             "lost": lost, "orphans": report.orphans, "repaired": report.repaired,
+            "whole_in_backup": healings.iter().map(|one| json!({
+                "object": one.object, "snapshot": one.snapshot, "put_back": one.done,
+            })).collect::<Vec<_>>(),
         }))?;
     } else {
+        for one in &healings {
+            let (word, object, snapshot) = match one.done {
+                true => ("HEALED ", &one.object, &one.snapshot),
+                false => ("WHOLE  ", &one.object, &one.snapshot),
+            };
+            line(plain(&format!("{word} {object} in snapshot {snapshot}")))?;
+        }
+        if healings.iter().any(|one| !one.done) {
+            line("With --repair they are put back from there.")?;
+        }
         for id in &lost {
             line(format!("LOST    {id}"))?;
         }

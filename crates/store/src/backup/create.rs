@@ -217,7 +217,7 @@ impl Store {
         }
     }
 
-    async fn name_and_epoch(&self) -> Result<(String, i64)> {
+    pub(super) async fn name_and_epoch(&self) -> Result<(String, i64)> {
         let mut db = self.inner.catalog.read().await?;
         let row = sql::fetch_optional(&mut db, statements::STORE, vec![]).await?;
         let row = row.ok_or_else(|| StoreError::damaged("catalog", "the store row is missing"))?;

@@ -13,6 +13,7 @@
 
 mod create;
 mod files;
+mod heal;
 mod manifest;
 mod prune;
 mod repo;
@@ -28,6 +29,7 @@ use crate::keys::{KeySource, RecoveryKey};
 
 pub use create::BackupReport;
 pub(crate) use create::full;
+pub use heal::Healing;
 pub use prune::{Pruned, prune_backups};
 pub use repo::{SnapshotInfo, list_backups};
 pub use restore::{Restore, Restored, RestoredTenant, restore_backup};

@@ -437,6 +437,50 @@ async fn one_flipped_byte_is_named_and_nothing_is_restored_in_silence() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_flipped_bit_is_named_with_the_copy_that_heals_it() {
+    let (machine, store, ids) = Machine::with_mail(300).await;
+    let repo = machine.path("repo");
+    let tenant = store.tenant(None).unwrap();
+    let report = store.backup(&repo, |_| {}).await.unwrap();
+    let objects: Vec<String> = objects(&repo).into_iter().map(|(name, _)| name).collect();
+    let mut dice = crate::trial::Dice::new(97);
+    let mut kinds = std::collections::BTreeSet::new();
+    for round in 0..60 {
+        // Each object once, then any.
+        let place = if round < objects.len() {
+            round
+        } else {
+            dice.below(objects.len())
+        };
+        let name = &objects[place];
+        let path = store.data().join(name);
+        let before = fs::read(&path).unwrap();
+        let mut after = before.clone();
+        let at = dice.below(after.len());
+        after[at] ^= 1 << dice.below(8);
+        fs::write(&path, &after).unwrap();
+        let found = store.fsck(false, |_| ()).await.unwrap();
+        let named = found.bad.iter().any(|bad| bad.item.contains(name.as_str()));
+        assert!(named, "byte {at} of {name}: {:?}", found.bad);
+        let healed = store.heal(&repo, &found.bad, round % 2 == 0).await.unwrap();
+        let wanted = Healing {
+            object: name.clone(),
+            snapshot: report.snapshot.clone(),
+            done: round % 2 == 0,
+        };
+        assert_eq!(healed, [wanted]);
+        if round % 2 != 0 {
+            store.heal(&repo, &found.bad, true).await.unwrap();
+        }
+        assert!(fs::read(&path).unwrap() == before, "{name} is as it was");
+        kinds.extend(name.split('/').nth(1).map(String::from));
+    }
+    assert_eq!(store.fsck(false, |_| ()).await.unwrap().bad, []);
+    all_there(&tenant, &ids).await;
+    assert_eq!(kinds.len(), 3, "{kinds:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_catalog_or_manifest_is_named() {
     let (machine, store, _) = Machine::with_mail(5).await;
     let repo = machine.path("repo");
