@@ -2,7 +2,7 @@
 //! something was tried.
 
 use everpost_store::{
-    Address, BackupKeys, Destination, KeySource, Options, Restore, Store, list_backups,
+    Address, BackupKeys, Bad, Destination, KeySource, Options, Restore, Store, list_backups,
     prune_backups, restore_backup, verify_backup,
 };
 
@@ -32,6 +32,13 @@ pub(super) async fn tell(story: &mut Story) {
     let verified =
         verified.map(|found| (found.snapshots, found.objects > 0, found.signer, found.bad));
     story.answer("verified", &verified);
+    let unknown = [Bad {
+        item: "frame 1 of objects/packs/00/00".into(),
+        what: "it does not open".into(),
+    }];
+    let heal = async || store.heal(&repo, &unknown, true).await;
+    let healed = story.done(heal).await;
+    story.answer("healed", &healed);
     let pruned = prune_backups(&repo, 30, true);
     let pruned = pruned.map(|pruned| {
         (
