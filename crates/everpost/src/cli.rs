@@ -9,13 +9,14 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use migrate::MIGRATE_EXAMPLES;
-use service::{CASE_EXAMPLES, SERVICE_EXAMPLES, UP_EXAMPLES, USER_EXAMPLES};
+use service::{CAPTURE_EXAMPLES, CASE_EXAMPLES, SERVICE_EXAMPLES, UP_EXAMPLES, USER_EXAMPLES};
 
 use crate::examples::*;
 pub(crate) use global::Global;
 pub(crate) use migrate::MigrateCommand;
 pub(crate) use service::{
-    CaseCommand, ConfigCommand, ServiceCommand, TokenCommand, UpCommand, UserCommand,
+    CaptureCommand, CaseCommand, ConfigCommand, ServiceCommand, TokenCommand, UpCommand,
+    UserCommand,
 };
 
 /// Keeps an organization's email kept, findable and flowing.
@@ -140,6 +141,9 @@ pub(crate) enum Command {
     /// Measure import, sizes and search on this machine, in a temporary archive
     #[command(after_help = BENCH_EXAMPLES)]
     Bench(BenchCommand),
+    /// What mail servers send to the archive
+    #[command(subcommand, after_help = CAPTURE_EXAMPLES)]
+    Capture(CaptureCommand),
     /// Check, show or explain the configuration
     #[command(subcommand)]
     Config(ConfigCommand),

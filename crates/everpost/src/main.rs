@@ -62,6 +62,7 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::User(command) => commands::user::run(&global, command).await,
         Command::Token(command) => commands::token::run(&global, command).await,
         Command::Case(command) => commands::case::run(&global, command).await,
+        Command::Capture(command) => commands::capture::run(&global, &command),
         Command::Config(command) => commands::config::run(&global, &command),
         Command::Bench(command) => commands::bench::run(&global, command).await,
         Command::ExtractWorker { .. } => Ok(Exit::Well),

@@ -15,9 +15,10 @@ use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
     Issuer, KeyPair, KeyUsagePurpose,
 };
-use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::version::{TLS12, TLS13};
+use rustls::{ServerConfig, SupportedProtocolVersion};
 
 use crate::config::{Listen, TlsConfig, names};
 use crate::{NodeError, beside};
@@ -31,8 +32,11 @@ const SKEW: Duration = Duration::from_secs(3600);
 
 /// What a listener shows, and whom to trust to recognise it.
 pub struct Identity {
-    /// For the TLS library: TLS 1.3 alone.
+    /// For HTTP: TLS 1.3 alone.
     pub server: Arc<ServerConfig>,
+    /// For protocols that begin in the clear: TLS 1.2 too, which is the newest that servers of other
+    /// protocols in wide use speak, and which is better than none.
+    pub upgrade: Arc<ServerConfig>,
     /// The certificate of our own authority; `None` where a certificate was given.
     pub ca: Option<PathBuf>,
 }
@@ -51,18 +55,32 @@ pub fn identity(data: &Path, config: &TlsConfig, listen: &[Listen]) -> Result<Id
             ));
         }
     };
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut server = ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS13])
-        .map_err(wrong)?
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .map_err(wrong)?;
+    let upgrade = shown(&TLS_12, chain.clone(), key.clone_key())?;
+    let mut server = shown(&TLS_13, chain, key)?;
     server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(Identity {
         server: Arc::new(server),
+        upgrade: Arc::new(upgrade),
         ca,
     })
+}
+
+type Versions = [&'static SupportedProtocolVersion];
+const TLS_13: [&SupportedProtocolVersion; 1] = [&TLS13];
+const TLS_12: [&SupportedProtocolVersion; 2] = [&TLS13, &TLS12];
+
+fn shown(
+    versions: &Versions,
+    chain: Chain,
+    key: PrivateKeyDer<'static>,
+) -> Result<ServerConfig, NodeError> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(versions)
+        .map_err(wrong)?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .map_err(wrong)
 }
 
 fn wrong(error: impl ToString) -> NodeError {

@@ -1,9 +1,10 @@
 //! The configuration file: TOML, each setting optional, unknown ones refused.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use utoipa::{PartialSchema, ToSchema};
 
@@ -15,7 +16,8 @@ use crate::NodeError;
 pub struct Config {
     /// Listeners, as `NAME=ADDRESS:PORT`; `--listen` replaces them all. Names: `https`; `http` for
     /// loopback addresses only; `metrics` for Prometheus, without TLS; `nodes` for the other nodes of
-    /// a cluster, at the address by which they reach this one.
+    /// a cluster, at the address by which they reach this one; `journal`, `lmtp` and `milter` for mail,
+    /// from the peers of `[capture]`.
     pub listen: Vec<String>,
     /// Where catalog and objects lie.
     pub store: StoreConfig,
@@ -27,6 +29,8 @@ pub struct Config {
     pub nodes: NodesConfig,
     /// Backups that the service takes by itself.
     pub backup: BackupConfig,
+    /// What comes in over the listeners `journal`, `lmtp` and `milter`.
+    pub capture: CaptureConfig,
 }
 
 /// Where catalog and objects lie, if not in the data directory: both, or neither.
@@ -110,6 +114,105 @@ impl Default for NodesConfig {
     }
 }
 
+/// What comes in over the listeners `journal` (SMTP), `lmtp` and `milter`: mail on its way, which is archived
+/// before its sender is told that it was taken.
+#[derive(Debug, Clone, Deserialize, Serialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct CaptureConfig {
+    /// The organization's domains: whose address is in one of them, sender or recipient, has the mail in
+    /// its mailbox here. Needed by all three listeners.
+    pub domains: Vec<String>,
+    /// Who may hand mail in: addresses and networks, as `10.0.0.25` or `40.92.0.0/15`. Everybody else is
+    /// turned away.
+    #[schema(value_type = Vec<String>)]
+    pub from: Vec<Network>,
+    /// Which journal reports of `journal` and `lmtp` are believed: `read` all that can be recognised, `marked`
+    /// those that a header field marks, `ignored` none, so that every mail is a plain copy. Who is let in may
+    /// write anything into a report, so take `ignored` where plain copies come from outside.
+    pub reports: Reports,
+    /// Bytes of mail on its way in, of all connections together, that memory may hold. Without room a
+    /// sender is asked to come again.
+    pub room_bytes: u64,
+    /// Bytes of one mail. A larger one is refused.
+    pub max_message_bytes: u64,
+    /// What the listener `milter` answers for a mail that cannot be archived: `closed` has the mail server
+    /// ask its sender to come again; `open` lets it pass, and the log names what is missing.
+    pub milter_fails: Fails,
+}
+
+impl Default for CaptureConfig {
+    fn default() -> Self {
+        let loopback = [
+            IpNet::new_assert(Ipv4Addr::new(127, 0, 0, 0).into(), 8),
+            IpAddr::from(Ipv6Addr::LOCALHOST).into(),
+        ];
+        CaptureConfig {
+            domains: Vec::new(),
+            from: loopback.map(Network).into(),
+            reports: Reports::Read,
+            room_bytes: 256 << 20,
+            // What Microsoft 365 lets a mail have at most.
+            max_message_bytes: 150 << 20,
+            milter_fails: Fails::Closed,
+        }
+    }
+}
+
+/// Which reports are believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Reports {
+    /// All that can be recognised.
+    Read,
+    /// Those that are marked.
+    Marked,
+    /// None.
+    Ignored,
+}
+
+/// What becomes of what cannot be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Fails {
+    /// It passes.
+    Open,
+    /// It is held up.
+    Closed,
+}
+
+/// A network, or one address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Network(IpNet);
+
+impl Network {
+    /// Whether an address is of it.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        self.0.contains(&address.to_canonical())
+    }
+}
+
+impl TryFrom<String> for Network {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let address = text.parse::<IpAddr>().map(IpNet::from);
+        let network = address.or_else(|_| text.parse::<IpNet>());
+        let wrong = |_| format!("`{text}` is neither an address nor a network, as 10.0.0.0/8");
+        network.map(Network).map_err(wrong)
+    }
+}
+
+impl From<Network> for String {
+    fn from(network: Network) -> Self {
+        let Network(network) = network;
+        match network.prefix_len() == network.max_prefix_len() {
+            true => network.addr().to_string(),
+            false => network.to_string(),
+        }
+    }
+}
+
 /// Backups that the service takes by itself; none without a repository.
 #[derive(Debug, Clone, Deserialize, Serialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -167,6 +270,12 @@ pub enum Protocol {
     Metrics,
     /// What nodes of a cluster ask each other: HTTP whose bodies are sealed.
     Nodes,
+    /// Copies of mail and journal reports, by SMTP.
+    Journal,
+    /// The same by LMTP.
+    Lmtp,
+    /// Mail that a mail server shows to a filter.
+    Milter,
 }
 
 impl Protocol {
@@ -177,6 +286,9 @@ impl Protocol {
             Protocol::Http => "http",
             Protocol::Metrics => "metrics",
             Protocol::Nodes => "nodes",
+            Protocol::Journal => "journal",
+            Protocol::Lmtp => "lmtp",
+            Protocol::Milter => "milter",
         }
     }
 }
@@ -217,7 +329,14 @@ impl FromStr for Listen {
                 ));
             }
             "nodes" => Protocol::Nodes,
-            _ => return Err(wrong("the names are https, http, metrics and nodes")),
+            "journal" => Protocol::Journal,
+            "lmtp" => Protocol::Lmtp,
+            "milter" => Protocol::Milter,
+            _ => {
+                return Err(wrong(
+                    "the names are https, http, metrics, nodes, journal, lmtp and milter",
+                ));
+            }
         };
         Ok(Listen { protocol, address })
     }
@@ -253,6 +372,7 @@ pub fn reference() -> String {
         ("tls", TlsConfig::schema()),
         ("limits", LimitConfig::schema()),
         ("nodes", NodesConfig::schema()),
+        ("capture", CaptureConfig::schema()),
     ];
     for (name, schema) in sections {
         let schema = serde_json::to_value(schema).unwrap_or_default();
@@ -334,6 +454,17 @@ mod tests {
         let config = Config::read(&path).unwrap();
         assert_eq!((config.listen.len(), config.limits.burst), (1, 7));
         assert_eq!(config.limits.requests_per_second, 100);
+        std::fs::write(&path, "[capture]\nfrom = ['10.1.2.0/24', '::1']").unwrap();
+        let from = Config::read(&path).unwrap().capture.from;
+        let within = |address: &str| {
+            let address = address.parse().unwrap();
+            from.iter().any(|network| network.contains(address))
+        };
+        assert!(within("10.1.2.9") && within("::ffff:10.1.2.9") && within("::1"));
+        assert!(!within("10.1.3.9") && !within("::2"));
+        std::fs::write(&path, "[capture]\nfrom = ['mail.example.org']").unwrap();
+        let error = Config::read(&path).unwrap_err().to_string();
+        assert!(error.contains("mail.example.org"), "{error}");
         std::fs::write(&path, "lisen = []").unwrap();
         let error = Config::read(&path).unwrap_err().to_string();
         assert!(error.contains("lisen"), "{error}");

@@ -1,4 +1,6 @@
-//! Listeners: TCP with TLS 1.3, TCP on this machine, and a socket in the data directory.
+//! Listeners: TCP with TLS 1.3, TCP on this machine, and a socket in the data directory. Requests
+//! of HTTP go to a router ([`serve`]), connections that speak something else to a handler
+//! ([`serve_streams`]).
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -19,6 +21,7 @@ use tokio_rustls::TlsAcceptor;
 use tower::ServiceBuilder;
 
 use crate::NodeError;
+use crate::ca::Identity;
 use crate::config::{Listen, Protocol};
 use crate::stop::Stop;
 
@@ -32,7 +35,7 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 const HEADER: Duration = Duration::from_secs(30);
 /// Bytes of a request's header; cookies and queries are far smaller.
 const HEADER_BYTES: usize = 64 << 10;
-/// How long requests under way may go on after the signal to stop.
+/// How long what is under way may go on after the signal to stop.
 const GRACE: Duration = Duration::from_secs(10);
 
 /// Who is at the other end of a connection; an extension of every request.
@@ -56,6 +59,8 @@ pub enum Peer {
 pub struct Listener {
     name: &'static str,
     kind: Kind,
+    /// For protocols that begin in the clear.
+    upgrade: Option<TlsAcceptor>,
 }
 
 enum Kind {
@@ -66,10 +71,7 @@ enum Kind {
 
 impl Listener {
     /// Opens a TCP listener.
-    pub async fn open(
-        listen: &Listen,
-        server: &Arc<rustls::ServerConfig>,
-    ) -> Result<Self, NodeError> {
+    pub async fn open(listen: &Listen, identity: &Identity) -> Result<Self, NodeError> {
         let listener =
             TcpListener::bind(listen.address)
                 .await
@@ -80,9 +82,10 @@ impl Listener {
         Ok(Listener {
             name: listen.protocol.name(),
             kind: match listen.protocol {
-                Protocol::Https => Kind::Tls(listener, TlsAcceptor::from(server.clone())),
-                Protocol::Http | Protocol::Metrics | Protocol::Nodes => Kind::Plain(listener),
+                Protocol::Https => Kind::Tls(listener, TlsAcceptor::from(identity.server.clone())),
+                _ => Kind::Plain(listener),
             },
+            upgrade: Some(TlsAcceptor::from(identity.upgrade.clone())),
         })
     }
 
@@ -97,6 +100,7 @@ impl Listener {
         Ok(Listener {
             name: "local",
             kind: Kind::Local(listener, path.into()),
+            upgrade: None,
         })
     }
 
@@ -123,71 +127,151 @@ pub async fn serve(listeners: Vec<Listener>, router: Router, stop: Stop) {
         .keep_alive_interval(HEADER)
         .max_concurrent_streams(STREAMS)
         .max_header_list_size(HEADER_BYTES as u32);
-    let http = Arc::new(http);
-    let graceful = Arc::new(GracefulShutdown::new());
+    let requests = Requests {
+        http: Arc::new(http),
+        router,
+        graceful: Arc::new(GracefulShutdown::new()),
+    };
     let loops = listeners.into_iter().map(|listener| {
-        let accept = Accept {
-            http: http.clone(),
-            router: router.clone(),
-            graceful: graceful.clone(),
-            room: Arc::new(Semaphore::new(CONNECTIONS)),
-            stop: stop.clone(),
-        };
-        tokio::spawn(accept.run(listener))
+        let requests = requests.clone();
+        let serving = move |accepted: Accepted| requests.serving(accepted);
+        tokio::spawn(accept_all(listener, room(), stop.clone(), serving))
     });
     for one in loops.collect::<Vec<_>>() {
         one.await.ok();
     }
     // Every loop has ended, and with it its handle.
-    let Some(graceful) = Arc::into_inner(graceful) else {
+    let Some(graceful) = Arc::into_inner(requests.graceful) else {
         return;
     };
     tokio::time::timeout(GRACE, graceful.shutdown()).await.ok();
 }
 
-struct Accept {
+/// A connection that speaks something else than HTTP.
+pub struct Connection {
+    /// Its bytes.
+    pub stream: Box<dyn Duplex>,
+    /// Who is at its other end.
+    pub peer: Peer,
+    /// What its listener speaks, by the name of [`Protocol::name`].
+    pub listener: &'static str,
+    /// What to shake hands with, should the two agree on TLS.
+    pub upgrade: Option<TlsAcceptor>,
+}
+
+/// Gives each connection to `handler` until the signal to stop. Handlers hear of it by themselves
+/// and come to an end; those that have not after a while are dropped.
+pub async fn serve_streams<H, F>(listeners: Vec<Listener>, handler: H, stop: Stop)
+where
+    H: Fn(Connection) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = ()> + Send + 'static,
+{
+    // Their grace is over.
+    let over = Stop::default();
+    let mut rooms = Vec::new();
+    let loops = listeners.into_iter().map(|listener| {
+        let room = room();
+        rooms.push(room.clone());
+        let (name, upgrade) = (listener.name, listener.upgrade.clone());
+        let (handler, over) = (handler.clone(), over.clone());
+        let serving = move |(stream, peer): Accepted| {
+            let (handler, over) = (handler.clone(), over.clone());
+            let upgrade = upgrade.clone();
+            async move {
+                let Some(stream) = stream.open().await else {
+                    return;
+                };
+                let connection = Connection {
+                    stream,
+                    peer,
+                    listener: name,
+                    upgrade,
+                };
+                tokio::select! {
+                    () = over.wait() => {}
+                    () = handler(connection) => {}
+                }
+            }
+        };
+        tokio::spawn(accept_all(listener, room, stop.clone(), serving))
+    });
+    for one in loops.collect::<Vec<_>>() {
+        one.await.ok();
+    }
+    // Whoever has all the room knows that nobody is left.
+    let left = async {
+        for room in &rooms {
+            room.acquire_many(CONNECTIONS as u32).await.ok();
+        }
+    };
+    if tokio::time::timeout(GRACE, left).await.is_err() {
+        tracing::warn!("connections were cut off: they did not come to an end");
+        over.stop();
+    }
+}
+
+/// Room for the connections of one listener.
+fn room() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(CONNECTIONS))
+}
+
+type Accepted = (Stream, Peer);
+
+/// Accepts connections and has each served, as many at a time as there is room for, until the signal
+/// to stop.
+async fn accept_all<F>(
+    listener: Listener,
+    room: Arc<Semaphore>,
+    stop: Stop,
+    serving: impl Fn(Accepted) -> F,
+) where
+    F: Future<Output = ()> + Send + 'static,
+{
+    loop {
+        let next = async {
+            // The semaphore is never closed.
+            let room = room.clone().acquire_owned().await;
+            accept(&listener.kind)
+                .await
+                .map(|accepted| (room, accepted))
+        };
+        let next = tokio::select! {
+            () = stop.wait() => break,
+            next = next => next,
+        };
+        match next {
+            Ok((room, accepted)) => {
+                let serving = serving(accepted);
+                tokio::spawn(async move {
+                    serving.await;
+                    drop(room);
+                });
+            }
+            Err(error) => {
+                // Out of file descriptors, usually: at once would be again.
+                tracing::warn!(%error, listener = listener.name, "cannot accept");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+    if let Kind::Local(_, path) = &listener.kind {
+        std::fs::remove_file(path).ok();
+    }
+}
+
+/// What serves the requests of a connection.
+#[derive(Clone)]
+struct Requests {
     http: Arc<Builder<TokioExecutor>>,
     router: Router,
     graceful: Arc<GracefulShutdown>,
-    room: Arc<Semaphore>,
-    stop: Stop,
 }
 
-impl Accept {
-    async fn run(self, listener: Listener) {
-        loop {
-            let next = async {
-                // The semaphore is never closed.
-                let room = self.room.clone().acquire_owned().await;
-                accept(&listener.kind)
-                    .await
-                    .map(|(stream, peer)| (room, stream, peer))
-            };
-            let next = tokio::select! {
-                () = self.stop.wait() => break,
-                next = next => next,
-            };
-            match next {
-                Ok((room, stream, peer)) => {
-                    let serving = self.serving(stream, peer);
-                    tokio::spawn(async move {
-                        serving.await;
-                        drop(room);
-                    });
-                }
-                Err(error) => {
-                    // Out of file descriptors, usually: at once would be again.
-                    tracing::warn!(%error, listener = listener.name, "cannot accept");
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                }
-            }
-        }
-        if let Kind::Local(_, path) = &listener.kind {
-            std::fs::remove_file(path).ok();
-        }
-    }
-
-    fn serving(&self, stream: Stream, peer: Peer) -> impl Future<Output = ()> + Send + 'static {
+impl Requests {
+    fn serving(
+        &self,
+        (stream, peer): Accepted,
+    ) -> impl Future<Output = ()> + Send + 'static + use<> {
         let service = ServiceBuilder::new()
             .map_request(move |mut request: Request<Incoming>| {
                 request.extensions_mut().insert(peer);
@@ -197,15 +281,8 @@ impl Accept {
         let service = TowerToHyperService::new(service);
         let (http, watcher) = (self.http.clone(), self.graceful.watcher());
         async move {
-            let stream: Box<dyn Duplex> = match stream {
-                Stream::Plain(stream) => stream,
-                Stream::Tls(stream, tls) => {
-                    match tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await {
-                        Ok(Ok(stream)) => Box::new(stream),
-                        // Port scanners and broken clients; there is nobody to tell.
-                        _ => return,
-                    }
-                }
+            let Some(stream) = stream.open().await else {
+                return;
             };
             let connection = http
                 .serve_connection(TokioIo::new(stream), service)
@@ -216,12 +293,29 @@ impl Accept {
     }
 }
 
-trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+/// Bytes in both directions.
+pub trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 
 enum Stream {
     Plain(Box<dyn Duplex>),
     Tls(tokio::net::TcpStream, TlsAcceptor),
+}
+
+impl Stream {
+    /// Shakes hands, where that comes first.
+    async fn open(self) -> Option<Box<dyn Duplex>> {
+        match self {
+            Stream::Plain(stream) => Some(stream),
+            Stream::Tls(stream, tls) => {
+                match tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await {
+                    Ok(Ok(stream)) => Some(Box::new(stream)),
+                    // Port scanners and broken clients; there is nobody to tell.
+                    _ => None,
+                }
+            }
+        }
+    }
 }
 
 async fn accept(kind: &Kind) -> std::io::Result<(Stream, Peer)> {

@@ -5,6 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::sync::{Arc, Mutex};
 
 use everpost_domain::access::{Action, Decision, Object, Role, may};
+use everpost_mail::capture::Capture;
 use everpost_node::config::{Config, LimitConfig};
 use everpost_node::stop::Stop;
 use everpost_store::{Accessed, Scope, Store, StoreError, Tenant};
@@ -39,6 +40,8 @@ pub(crate) struct Shared {
     pub(crate) limiter: Limiter,
     pub(crate) jobs: Jobs,
     pub(crate) metrics: Metrics,
+    /// The way of mail that is captured, where a listener takes it.
+    pub(crate) capture: Option<Capture>,
     /// Whoever owns the data directory is the operator.
     pub(crate) operator: Option<u32>,
     pub(crate) by_account: Mutex<Throttle<String>>,
@@ -91,7 +94,13 @@ fn cut(text: &str) -> &str {
 }
 
 impl Shared {
-    pub(crate) fn new(store: Store, tenant: Tenant, config: &Config, stop: Stop) -> App {
+    pub(crate) fn new(
+        store: Store,
+        tenant: Tenant,
+        config: &Config,
+        capture: Option<Capture>,
+        stop: Stop,
+    ) -> App {
         let operator = std::fs::metadata(store.data())
             .ok()
             .map(|directory| directory.uid());
@@ -101,6 +110,7 @@ impl Shared {
             limiter: Limiter::new(&config.limits),
             jobs: Jobs::default(),
             metrics: Metrics::default(),
+            capture,
             by_account: Mutex::new(Throttle::new(1)),
             by_address: Mutex::new(Throttle::new(ADDRESS_TIMES)),
             nobody: password::of_nobody(),

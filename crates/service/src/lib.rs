@@ -10,6 +10,7 @@ mod api;
 mod app;
 mod backups;
 mod caller;
+mod capture;
 mod console;
 mod extract;
 mod follow;
@@ -29,7 +30,7 @@ use everpost_extract::PoolOptions;
 use everpost_node::NodeError;
 use everpost_node::ca::identity;
 use everpost_node::config::{Config, Listen, Protocol};
-use everpost_node::listen::{Listener, serve};
+use everpost_node::listen::{Listener, serve, serve_streams};
 use everpost_node::ready::Ready;
 use everpost_node::stop::Stop;
 use everpost_store::{Store, StoreError, Tenant};
@@ -74,8 +75,12 @@ pub async fn run(
 ) -> Result<(), ServiceError> {
     let identity = identity(store.data(), &options.config.tls, &options.listen)?;
     let (mut listeners, mut figures, mut nodes) = (Vec::new(), Vec::new(), Vec::new());
+    let mut mail = Vec::new();
+    let takes_mail = options.listen.iter().any(|listen| is_mail(listen.protocol));
+    let capture = takes_mail.then(|| capture::capture(tenant, &options.config.capture));
+    let capture = capture.transpose()?;
     for listen in &options.listen {
-        let listener = Listener::open(listen, &identity.server).await?;
+        let listener = Listener::open(listen, &identity).await?;
         match listen.protocol {
             Protocol::Metrics => figures.push(listener),
             Protocol::Nodes if !store.is_shared() => {
@@ -84,9 +89,10 @@ pub async fn run(
             }
             Protocol::Nodes => nodes.push(listener),
             Protocol::Https | Protocol::Http => listeners.push(listener),
+            Protocol::Journal | Protocol::Lmtp | Protocol::Milter => mail.push(listener),
         }
     }
-    let all = listeners.iter().chain(&figures).chain(&nodes);
+    let all = listeners.iter().chain(&figures).chain(&nodes).chain(&mail);
     let ready = Ready {
         listeners: all.filter_map(Listener::address).collect(),
         // Whoever reads it may stand in another directory.
@@ -98,7 +104,15 @@ pub async fn run(
         // A path may be too long for a socket; only commands beside the service miss it.
         Err(error) => tracing::warn!(%error, "no socket for commands"),
     }
-    let app = app::Shared::new(store.clone(), tenant.clone(), &options.config, stop.clone());
+    let roads = capture.as_ref();
+    let roads = roads.map(|capture| capture::Roads::new(capture, &options.config, stop.clone()));
+    let app = app::Shared::new(
+        store.clone(),
+        tenant.clone(),
+        &options.config,
+        capture,
+        stop.clone(),
+    );
     let answers_at = nodes.iter().find_map(Listener::address);
     if answers_at.is_some() {
         let messenger = nodes::messenger()?;
@@ -110,7 +124,11 @@ pub async fn run(
     let router = routes::router(app.clone());
     let serving = tokio::spawn(serve(listeners, router, stop.clone()));
     let telling = tokio::spawn(serve(figures, metrics::router(app.clone()), stop.clone()));
-    let answering = tokio::spawn(serve(nodes, nodes::router(app), stop));
+    let answering = tokio::spawn(serve(nodes, nodes::router(app), stop.clone()));
+    let taking = roads.map(|roads| {
+        let handler = move |connection| roads.clone().serve(connection);
+        tokio::spawn(serve_streams(mail, handler, stop))
+    });
     // The listeners are bound, so connections wait in their queues from here on.
     if let Some(path) = &options.ready_file {
         ready.write(path)?;
@@ -119,6 +137,17 @@ pub async fn run(
     serving.await.ok();
     telling.await.ok();
     answering.await.ok();
+    if let Some(taking) = taking {
+        taking.await.ok();
+    }
     background.end().await;
     Ok(())
+}
+
+/// Whether mail comes in by it.
+fn is_mail(protocol: Protocol) -> bool {
+    matches!(
+        protocol,
+        Protocol::Journal | Protocol::Lmtp | Protocol::Milter
+    )
 }

@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::{Method, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use everpost_mail::capture::{Capture, Road};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
@@ -30,6 +31,7 @@ const KNOWN: [Method; 6] = [
 ];
 
 type Labels = Vec<(&'static str, String)>;
+type Open = Family<Labels, Gauge>;
 /// By route.
 type Times = Family<Labels, Histogram, fn() -> Histogram>;
 
@@ -93,6 +95,9 @@ async fn scrape(State(app): State<App>) -> Response {
         "Time until an answer began",
         app.metrics.seconds.clone(),
     );
+    if let Some(capture) = &app.capture {
+        captured(&mut registry, capture);
+    }
     let admitted = app.tenant.admitted();
     let mut count = |name: &str, help: &str, value: u64| {
         registry.register(name, help, ConstCounter::<u64>::new(value));
@@ -175,4 +180,39 @@ async fn scrape(State(app): State<App>) -> Response {
     }
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(header::CONTENT_TYPE, kind)], text).into_response()
+}
+
+/// What came over the listeners of mail.
+fn captured(registry: &mut Registry, capture: &Capture) {
+    let (connections, open) = (Family::<Labels, Counter>::default(), Open::default());
+    let bytes = Family::<Labels, Counter>::default();
+    let messages = Family::<Labels, Counter>::default();
+    for road in Road::ALL {
+        let tally = capture.tally(road);
+        let labels = vec![("road", road.name().to_string())];
+        let count = connections.get_or_create(&labels);
+        count.inc_by(tally.connections());
+        bytes.get_or_create(&labels).inc_by(tally.bytes());
+        let now = i64::try_from(tally.open()).unwrap_or(i64::MAX);
+        open.get_or_create(&labels).set(now);
+        for (outcome, many) in tally.messages() {
+            let labels = vec![
+                ("road", road.name().to_string()),
+                ("outcome", outcome.to_string()),
+            ];
+            messages.get_or_create(&labels).inc_by(many);
+        }
+    }
+    registry.register(
+        "capture_messages",
+        "Messages that came in, by what became of them",
+        messages,
+    );
+    registry.register("capture_bytes", "Bytes of those that were kept", bytes);
+    registry.register(
+        "capture_connections",
+        "Connections that brought them",
+        connections,
+    );
+    registry.register("capture_open", "Connections that are open", open);
 }

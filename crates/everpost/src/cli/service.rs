@@ -11,6 +11,12 @@ pub(super) const SERVICE_EXAMPLES: &str = "Examples:
 
 SIGTERM stops it cleanly. The certificate to trust lies in DIR.ca.pem beside the data directory.";
 
+pub(super) const CAPTURE_EXAMPLES: &str = "Examples:
+  everpost capture check report.eml
+  everpost capture check - --json < report.eml
+
+How mail servers are set up to send it: docs/operate/capture.md";
+
 pub(super) const UP_EXAMPLES: &str = "Examples:
   everpost up --demo            a generated organization to look at
   everpost up --data ./archive --admin it@example.org";
@@ -32,7 +38,8 @@ pub(super) const CASE_EXAMPLES: &str = "Examples:
 #[derive(Args)]
 pub(crate) struct ServiceCommand {
     /// Where to listen: https=ADDRESS:PORT, metrics=ADDRESS:PORT (Prometheus, without TLS),
-    /// nodes=ADDRESS:PORT (other nodes of a cluster) or, on this machine only, http=ADDRESS:PORT; port 0 takes any that is free [default: https=127.0.0.1:8443]
+    /// nodes=ADDRESS:PORT (other nodes of a cluster), journal=, lmtp= or milter=ADDRESS:PORT (mail, see [capture] of the configuration)
+    /// or, on this machine only, http=ADDRESS:PORT; port 0 takes any that is free [default: https=127.0.0.1:8443]
     #[arg(long, value_name = "NAME=ADDR")]
     pub(crate) listen: Vec<String>,
     /// A file that appears, complete, when every listener accepts
@@ -41,6 +48,15 @@ pub(crate) struct ServiceCommand {
     /// Write the log as JSON
     #[arg(long)]
     pub(crate) log_json: bool,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum CaptureCommand {
+    /// Say what a mail would be taken for: send a test message, save it as it came, and look
+    Check {
+        /// The file of the mail, as it would come; - for standard input
+        file: PathBuf,
+    },
 }
 
 #[derive(Subcommand)]

@@ -3,6 +3,7 @@
 pub(crate) mod backup;
 pub(crate) mod bench;
 pub(crate) mod bench_search;
+pub(crate) mod capture;
 pub(crate) mod case;
 pub(crate) mod class;
 pub(crate) mod compact;

@@ -6,6 +6,13 @@
 //! A driver (one file a protocol) moves bytes between a connection and a machine of `codec`; what
 //! it received whole goes through [`Capture::take`], and only then is the peer told.
 
+mod gather;
+pub mod milter;
+pub mod smtp;
+mod tally;
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -16,6 +23,10 @@ use everpost_domain::identity::Origin;
 use everpost_domain::message::HeldEvidence;
 use everpost_store::{Envelope, Incoming, Outcome, Prepared, StoreError, Tenant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use gather::Gathered;
+use tally::Trouble;
+pub use tally::{Road, Tally};
 
 /// Mail as it came over a connection.
 #[derive(Debug, Clone)]
@@ -53,6 +64,8 @@ pub struct Capture {
     domains: Arc<[String]>,
     reports: Reports,
     room: Arc<Semaphore>,
+    tallies: Arc<[Tally; Road::ALL.len()]>,
+    trouble: Arc<Trouble>,
 }
 
 /// Bytes are counted in KiB, so that the count fits a semaphore.
@@ -60,6 +73,15 @@ const UNIT: usize = 1 << 10;
 
 /// Room for bytes that were received; dropping it gives it back.
 pub type Room = OwnedSemaphorePermit;
+
+impl Taken {
+    /// The copy that the message itself is kept as.
+    pub fn id(&self) -> Option<Digest> {
+        self.copies.first().map(|first| match first {
+            Outcome::Stored(id) | Outcome::Duplicate(id) => *id,
+        })
+    }
+}
 
 impl Capture {
     /// The way into a tenant's archive.
@@ -72,6 +94,26 @@ impl Capture {
             domains: domains.collect(),
             reports: options.reports,
             room: Arc::new(Semaphore::new(room)),
+            tallies: Arc::default(),
+            trouble: Arc::default(),
+        }
+    }
+
+    /// The same way for mail whose reports are another matter: the room is one.
+    fn believing(&self, reports: Reports) -> Self {
+        Capture {
+            reports,
+            ..self.clone()
+        }
+    }
+
+    /// What came by a road so far.
+    pub fn tally(&self, road: Road) -> &Tally {
+        let [journal, lmtp, milter] = &*self.tallies;
+        match road {
+            Road::Journal => journal,
+            Road::Lmtp => lmtp,
+            Road::Milter => milter,
         }
     }
 
@@ -85,6 +127,15 @@ impl Capture {
     /// Archives what came. When this returns `Ok`, it is durable; when it returns an error, the peer
     /// keeps it and comes again: then nothing is kept twice.
     pub async fn take(&self, arrived: Arrived) -> Result<Taken, StoreError> {
+        let taken = self.admit(arrived).await;
+        match &taken {
+            Ok(_) => self.trouble.over(),
+            Err(error) => self.trouble.met(error),
+        }
+        taken
+    }
+
+    async fn admit(&self, arrived: Arrived) -> Result<Taken, StoreError> {
         let way = self.clone();
         let prepare = tokio::task::spawn_blocking(move || way.prepare(&arrived));
         let (items, description) = prepare.await.map_err(|_| StoreError::Stopped)?;

@@ -1,0 +1,81 @@
+//! Who may hand mail in, what is counted, and what is refused at the start.
+
+use crate::client::{Client, id};
+use crate::service::program;
+use crate::{Archive, address};
+
+#[test]
+fn a_stranger_is_turned_away_and_figures_tell_of_it_all() {
+    let archive = Archive::new("domains = ['example.org']\nfrom = ['127.0.0.2']");
+    let service = archive.serve("journal=127.0.0.1:0");
+    let (mut stranger, greeting) = Client::greeted(address(&service, "journal"));
+    assert!(greeting.starts_with("554 5.7.1 "), "{greeting}");
+    assert_eq!(stranger.reply(), "");
+    let (_, greeting) = Client::greeted(address(&service, "journal"));
+    assert!(greeting.starts_with("554 "), "{greeting}");
+    service.stop();
+    let log = std::fs::read_to_string(archive.data.with_extension("log")).unwrap();
+    assert_eq!(log.matches("turned away").count(), 1, "{log}");
+
+    let archive = Archive::new("domains = ['example.org']");
+    let service = crate::service::Service::start(
+        &archive.data,
+        &[
+            "service",
+            "--config",
+            &archive.config,
+            "--listen",
+            "lmtp=127.0.0.1:0",
+            "--listen",
+            "journal=127.0.0.1:0",
+            "--listen",
+            "metrics=127.0.0.1:0",
+        ],
+    );
+    let mut client = Client::connect(address(&service, "journal"));
+    let first = client.send(
+        "a@example.org",
+        &["b@example.org"],
+        b"Subject: 1\r\n\r\nHello\r\n",
+    );
+    id(&first);
+    let (mut lmtp, _) = Client::greeted(address(&service, "lmtp"));
+    assert!(lmtp.say("LHLO client.test").starts_with("250 "));
+    let both = ["b@example.org", "c@example.org"];
+    let second = lmtp.send("a@example.org", &both, b"Subject: 1\r\n\r\nHello\r\n");
+    assert_eq!(second, first);
+    assert_eq!(lmtp.reply(), first);
+    let url = format!("http://{}/metrics", address(&service, "metrics"));
+    let text = service.curl_to(&[], &url).text();
+    for wanted in [
+        "everpost_capture_messages_total{road=\"journal\",outcome=\"kept\"} 1\n",
+        "everpost_capture_messages_total{road=\"lmtp\",outcome=\"kept\"} 1\n",
+        "everpost_capture_messages_total{road=\"milter\",outcome=\"omitted\"} 0\n",
+        "everpost_capture_bytes_total{road=\"journal\"} 21\n",
+        "everpost_capture_open{road=\"lmtp\"} 1\n",
+    ] {
+        assert!(text.contains(wanted), "{wanted} in {text}");
+    }
+    // Idle connections hear that it stops, and it does not wait for them.
+    let stopping = std::time::Instant::now();
+    service.stop();
+    assert!(stopping.elapsed().as_secs() < 8);
+    assert!(client.reply().starts_with("421 4.3.2 "));
+}
+
+#[test]
+fn without_domains_there_is_no_listener_of_mail() {
+    let archive = Archive::new("");
+    let done = program()
+        .arg("--data")
+        .arg(&archive.data)
+        .args(["service", "--listen", "journal=127.0.0.1:0"])
+        .output()
+        .unwrap();
+    assert_eq!(done.status.code(), Some(1));
+    let said = String::from_utf8(done.stderr).unwrap();
+    let last = said.lines().last().unwrap();
+    assert!(last.starts_with("error[E-CONFIG]: "), "{said}");
+    assert!(last.contains("`domains` of [capture]"), "{said}");
+    drop(archive.folder);
+}

@@ -1,0 +1,388 @@
+//! SMTP and LMTP: a connection of a journal.
+//!
+//! Every recipient is taken; who may connect at all is decided before. Bytes are kept exactly as they
+//! come, bare line ends and NULs included, and no `Received` field is put before them: the envelope
+//! stands in the delivery's row.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use everpost_codec::journal;
+use everpost_codec::smtp::server::{Abandoned, Config, Event, Session};
+use everpost_codec::smtp::{Protocol, Reply, Timeout};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_rustls::TlsAcceptor;
+
+use super::tally::Fate;
+use super::{Arrived, Capture, Gathered, Road, Tally};
+
+/// Bytes that are read at a time.
+const BUFFER: usize = 16 << 10;
+/// Bytes of a message that must come within [`Timeout::DataBlock`]: who sends a byte a minute holds
+/// memory for nothing.
+const BLOCK: usize = 16 << 10;
+/// How long a peer may take to hear that the connection ends.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// How a listener answers.
+#[derive(Debug, Clone)]
+pub struct SmtpOptions {
+    /// What it calls itself.
+    pub hostname: String,
+    /// SMTP or LMTP.
+    pub protocol: Protocol,
+    /// Bytes of a message.
+    pub max_message: u64,
+}
+
+/// The way of mail from an SMTP or LMTP connection into an archive. Cheap to clone.
+#[derive(Clone)]
+pub struct SmtpRoad {
+    capture: Capture,
+    config: Config,
+    road: Road,
+    /// How long a peer may take; a test's is shorter.
+    pub(super) patience: fn(Timeout) -> Duration,
+}
+
+/// Why the bytes of a connection are no more read as they are.
+enum Ended {
+    /// It is over.
+    Closed,
+    /// TLS begins.
+    Upgrade,
+}
+
+impl SmtpRoad {
+    /// For a listener.
+    pub fn new(capture: Capture, options: &SmtpOptions) -> Self {
+        let mut config = Config::new(options.hostname.clone(), options.protocol);
+        config.max_size = options.max_message;
+        config.bare_line_ends = true;
+        config.nul_in_data = true;
+        // A journal's mailbox may be a name that only the sending server knows.
+        config.local_names = true;
+        let road = match options.protocol {
+            Protocol::Smtp => Road::Journal,
+            Protocol::Lmtp => Road::Lmtp,
+        };
+        SmtpRoad {
+            capture,
+            config,
+            road,
+            patience: Timeout::duration,
+        }
+    }
+
+    /// Serves a connection until it ends. `tls` is what STARTTLS shakes hands with; `stop` returns when
+    /// the service stops: the message under way may then still come to its end.
+    pub async fn serve<S>(
+        &self,
+        mut stream: S,
+        tls: Option<TlsAcceptor>,
+        stop: impl Future<Output = ()>,
+    ) where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let _connected = self.tally().connected();
+        let mut config = self.config.clone();
+        config.offers.starttls = tls.is_some();
+        let mut talk = Talk {
+            road: self,
+            session: Session::new(config),
+            message: None,
+            stop: std::pin::pin!(stop),
+            stopping: false,
+        };
+        talk.session.greet();
+        // An error is the connection's: there is nobody left to tell.
+        if let Ok(Ended::Upgrade) = talk.run(&mut stream).await
+            && let Some(tls) = tls
+        {
+            let patience = (self.patience)(Timeout::Handshake);
+            if let Ok(Ok(mut stream)) = timeout(patience, tls.accept(stream)).await {
+                talk.session.tls_started();
+                talk.run(&mut stream).await.ok();
+                timeout(FAREWELL, stream.shutdown()).await.ok();
+            }
+        } else {
+            timeout(FAREWELL, stream.shutdown()).await.ok();
+        }
+        if talk.message.is_some() {
+            self.tally().count(Fate::Abandoned);
+        }
+    }
+
+    /// Turns a connection away.
+    pub async fn turn_away<S>(&self, mut stream: S)
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let mut session = Session::new(self.config.clone());
+        session.shut_down(&Reply::new(554, [7, 1], "not from your address"));
+        let answer = async {
+            stream.write_all(session.output()).await?;
+            stream.shutdown().await
+        };
+        timeout(FAREWELL, answer).await.ok();
+    }
+
+    fn tally(&self) -> &Tally {
+        self.capture.tally(self.road)
+    }
+}
+
+/// A message under way.
+#[derive(Default)]
+struct Message {
+    envelope: journal::Envelope,
+    /// Bytes that its sender announced.
+    announced: Option<u64>,
+    body: Gathered,
+}
+
+/// One connection.
+struct Talk<'a, F> {
+    road: &'a SmtpRoad,
+    session: Session,
+    message: Option<Message>,
+    stop: Pin<&'a mut F>,
+    stopping: bool,
+}
+
+impl<F: Future<Output = ()>> Talk<'_, F> {
+    /// Moves bytes between the stream and the session.
+    async fn run<S>(&mut self, stream: &mut S) -> std::io::Result<Ended>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let mut buffer = vec![0; BUFFER];
+        self.write(stream).await?;
+        let mut clock = Clock::start(self);
+        loop {
+            self.stop_between_messages();
+            if self.session.is_closed() {
+                self.write(stream).await?;
+                return Ok(Ended::Closed);
+            }
+            let read = tokio::select! {
+                biased;
+                () = &mut self.stop, if !self.stopping => {
+                    self.stopping = true;
+                    continue;
+                }
+                read = timeout_at(clock.until, stream.read(&mut buffer)) => read,
+            };
+            let Ok(read) = read else {
+                let late = Reply::new(421, [4, 2], "nothing came for too long");
+                self.session.shut_down(&late);
+                self.write(stream).await?;
+                return Ok(Ended::Closed);
+            };
+            let mut input = buffer.get(..read?).unwrap_or_default();
+            if input.is_empty() {
+                return Ok(Ended::Closed);
+            }
+            let octets = input.len();
+            if let Some(ended) = self.take(stream, &mut input, &mut clock).await? {
+                return Ok(ended);
+            }
+            if self.session.timeout() == Some(Timeout::DataBlock) {
+                clock.block(octets, self);
+            }
+        }
+    }
+
+    /// Takes all bytes that were read.
+    async fn take<S>(
+        &mut self,
+        stream: &mut S,
+        input: &mut &[u8],
+        clock: &mut Clock,
+    ) -> std::io::Result<Option<Ended>>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let mut upgrade = false;
+        loop {
+            while let Some(event) = self.session.next(input) {
+                match event {
+                    Event::Body(bytes) => {
+                        if let Some(message) = &mut self.message {
+                            message.body.push(&self.road.capture, bytes);
+                        }
+                        continue;
+                    }
+                    Event::BodyEnd(_) => {
+                        // What it was told before may interest it while it waits.
+                        self.write(stream).await?;
+                        self.archive().await;
+                    }
+                    Event::StartTls => {
+                        self.abandon();
+                        upgrade = true;
+                    }
+                    Event::Close(_) => {
+                        self.write(stream).await?;
+                        return Ok(Some(Ended::Closed));
+                    }
+                    event => self.answer(event),
+                }
+                clock.restart(self);
+            }
+            if !self.session.output().is_empty() {
+                clock.restart(self);
+            }
+            self.write(stream).await?;
+            if input.is_empty() || self.session.is_closed() {
+                // Bytes behind STARTTLS were given to the session above, which has closed then.
+                return Ok((upgrade && !self.session.is_closed()).then_some(Ended::Upgrade));
+            }
+        }
+    }
+
+    /// Answers what needs no waiting.
+    fn answer(&mut self, event: Event<'_>) {
+        match event {
+            Event::Mail(mail) => {
+                self.message = Some(Message {
+                    envelope: journal::Envelope {
+                        sender: mail.from.to_string(),
+                        recipients: Vec::new(),
+                    },
+                    announced: mail.size,
+                    ..Message::default()
+                });
+                self.session.accept();
+            }
+            Event::Rcpt(rcpt) => {
+                if let Some(message) = &mut self.message {
+                    message.envelope.recipients.push(rcpt.to.to_string());
+                }
+                self.session.accept();
+            }
+            Event::Data => {
+                let fits = self.message.as_mut().is_some_and(|message| {
+                    let announced = message.announced.unwrap_or(0);
+                    let announced = usize::try_from(announced).unwrap_or(usize::MAX);
+                    message.body.reserve(&self.road.capture, announced)
+                });
+                match fits {
+                    true => self.session.accept(),
+                    false => {
+                        self.message = None;
+                        self.road.tally().count(Fate::NoRoom);
+                        self.session.answer(&no_room());
+                    }
+                }
+            }
+            Event::Abandoned(why) => match why {
+                Abandoned::Reset => self.abandon(),
+                _ => {
+                    self.message = None;
+                    self.road.tally().count(Fate::Refused);
+                }
+            },
+            // It is not offered.
+            Event::Auth(_) => self
+                .session
+                .answer(&Reply::new(502, [5, 1], "not implemented")),
+            _ => {}
+        }
+    }
+
+    /// Archives the message that is complete, and only then says so.
+    async fn archive(&mut self) {
+        let tally = self.road.tally();
+        let Some(mut message) = self.message.take() else {
+            // Nothing is accepted that is not here.
+            return self.session.answer_rest(&no_room());
+        };
+        let Some((raw, room)) = message.body.finish() else {
+            tally.count(Fate::NoRoom);
+            return self.session.answer_rest(&no_room());
+        };
+        let size = raw.len();
+        let arrived = Arrived {
+            raw,
+            envelope: message.envelope,
+        };
+        let taken = self.road.capture.take(arrived).await;
+        drop(room);
+        let reply = match taken {
+            Ok(taken) => {
+                tally.kept(size);
+                let kept = taken.id().map(|id| format!("kept as {id}"));
+                Reply::new(250, [6, 0], kept.unwrap_or_default())
+            }
+            Err(_) => {
+                tally.count(Fate::Failed);
+                Reply::new(451, [3, 0], "the archive cannot take it now, come again")
+            }
+        };
+        self.session.answer_rest(&reply);
+    }
+
+    /// Forgets the message under way.
+    fn abandon(&mut self) {
+        if self.message.take().is_some() {
+            self.road.tally().count(Fate::Abandoned);
+        }
+    }
+
+    /// Between two messages is the time to go.
+    fn stop_between_messages(&mut self) {
+        if self.stopping && self.message.is_none() {
+            let bye = Reply::new(421, [3, 2], "the service stops, come again");
+            self.session.shut_down(&bye);
+        }
+    }
+
+    async fn write<S: AsyncWrite + Unpin>(&mut self, stream: &mut S) -> std::io::Result<()> {
+        let octets = self.session.output().len();
+        if octets > 0 {
+            let patience = (self.road.patience)(Timeout::NextCommand);
+            let written = async {
+                stream.write_all(self.session.output()).await?;
+                stream.flush().await
+            };
+            timeout(patience, written).await??;
+            self.session.written(octets);
+        }
+        Ok(())
+    }
+}
+
+/// Until when something must come. Not each byte winds it up, but each command that is complete, and
+/// each block of a message: else a byte a minute would hold a connection for ever.
+struct Clock {
+    until: Instant,
+    /// Of the block under way.
+    octets: usize,
+}
+
+impl Clock {
+    fn start<F>(talk: &Talk<'_, F>) -> Self {
+        let wait = talk.session.timeout().unwrap_or(Timeout::NextCommand);
+        Clock {
+            until: Instant::now() + (talk.road.patience)(wait),
+            octets: 0,
+        }
+    }
+
+    fn restart<F>(&mut self, talk: &Talk<'_, F>) {
+        *self = Clock::start(talk);
+    }
+
+    fn block<F>(&mut self, octets: usize, talk: &Talk<'_, F>) {
+        self.octets += octets;
+        if self.octets >= BLOCK {
+            self.restart(talk);
+        }
+    }
+}
+
+fn no_room() -> Reply {
+    Reply::new(452, [3, 1], "no room now, come again")
+}

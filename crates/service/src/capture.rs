@@ -1,0 +1,136 @@
+//! Mail that comes in over the listeners `journal`, `lmtp` and `milter`: who may bring it, and by which
+//! driver.
+
+use std::collections::HashSet;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex};
+
+use everpost_codec::journal::Reports;
+use everpost_codec::smtp;
+use everpost_mail::capture::milter::{MilterOptions, MilterRoad};
+use everpost_mail::capture::smtp::{SmtpOptions, SmtpRoad};
+use everpost_mail::capture::{Capture, CaptureOptions};
+use everpost_node::NodeError;
+use everpost_node::config::{self, CaptureConfig, Config, Network, Protocol};
+use everpost_node::listen::{Connection, Peer};
+use everpost_node::stop::Stop;
+use everpost_store::Tenant;
+
+use crate::app::lock;
+
+/// What the service calls itself where nobody gave it a name. Not the machine's name: a mail server on the
+/// same machine would take the mail that it sends here for a loop.
+const NAME: &str = "everpost";
+/// Strangers that are remembered, so that each is told of once.
+const STRANGERS: usize = 10_000;
+
+/// What serves the connections of mail. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Roads {
+    journal: SmtpRoad,
+    lmtp: SmtpRoad,
+    milter: MilterRoad,
+    from: Arc<[Network]>,
+    strangers: Arc<Mutex<HashSet<IpAddr>>>,
+    stop: Stop,
+}
+
+/// The way of captured mail into the archive, as it is configured.
+pub(crate) fn capture(tenant: &Tenant, config: &CaptureConfig) -> Result<Capture, NodeError> {
+    let wrong = |what: &str| Err(NodeError::Config(what.into()));
+    if config.domains.is_empty() {
+        return wrong(
+            "the listeners journal, lmtp and milter need `domains` of [capture]: mail of their addresses gets \
+             into mailboxes",
+        );
+    }
+    if let Some(domain) = config.domains.iter().find(|domain| !is_domain(domain)) {
+        return wrong(&format!(
+            "`{domain}` in `domains` of [capture] is no domain"
+        ));
+    }
+    if config.max_message_bytes > config.room_bytes {
+        return wrong("`room_bytes` of [capture] must have room for `max_message_bytes`");
+    }
+    Ok(Capture::new(
+        tenant.clone(),
+        &CaptureOptions {
+            domains: config.domains.clone(),
+            reports: match config.reports {
+                config::Reports::Read => Reports::Read,
+                config::Reports::Marked => Reports::Marked,
+                config::Reports::Ignored => Reports::Ignored,
+            },
+            room: usize::try_from(config.room_bytes).unwrap_or(usize::MAX),
+        },
+    ))
+}
+
+fn is_domain(text: &str) -> bool {
+    let text = text.trim();
+    let part = |c: char| !c.is_whitespace() && c != '@';
+    !text.is_empty() && text.chars().all(part)
+}
+
+impl Roads {
+    pub(crate) fn new(capture: &Capture, config: &Config, stop: Stop) -> Self {
+        let name = config.tls.names.first();
+        let smtp = |protocol| {
+            let options = SmtpOptions {
+                hostname: name.cloned().unwrap_or_else(|| NAME.into()),
+                protocol,
+                max_message: config.capture.max_message_bytes,
+            };
+            SmtpRoad::new(capture.clone(), &options)
+        };
+        let milter = MilterOptions {
+            fail_open: config.capture.milter_fails == config::Fails::Open,
+            max_message: config.capture.max_message_bytes,
+        };
+        Roads {
+            journal: smtp(smtp::Protocol::Smtp),
+            lmtp: smtp(smtp::Protocol::Lmtp),
+            milter: MilterRoad::new(capture, milter),
+            from: config.capture.from.clone().into(),
+            strangers: Arc::default(),
+            stop,
+        }
+    }
+
+    /// Serves a connection until it ends.
+    pub(crate) async fn serve(self, connection: Connection) {
+        let Connection {
+            stream,
+            peer,
+            listener,
+            upgrade,
+        } = connection;
+        let smtp = match listener {
+            name if name == Protocol::Journal.name() => Some(&self.journal),
+            name if name == Protocol::Lmtp.name() => Some(&self.lmtp),
+            _ => None,
+        };
+        let known = self.knows(peer, listener);
+        match smtp {
+            Some(road) if known => road.serve(stream, upgrade, self.stop.wait()).await,
+            Some(road) => road.turn_away(stream).await,
+            None if known => self.milter.serve(stream, self.stop.wait()).await,
+            // There are no words for it: the mail server does what it is set to without a filter.
+            None => {}
+        }
+    }
+
+    fn knows(&self, peer: Peer, listener: &str) -> bool {
+        let Peer::Network { address, .. } = peer else {
+            return true;
+        };
+        if self.from.iter().any(|network| network.contains(address)) {
+            return true;
+        }
+        let mut strangers = lock(&self.strangers);
+        if strangers.len() < STRANGERS && strangers.insert(address) {
+            tracing::warn!(%address, listener, "turned away: `from` of [capture] does not name it");
+        }
+        false
+    }
+}
