@@ -372,6 +372,7 @@ pub fn reference() -> String {
         ("tls", TlsConfig::schema()),
         ("limits", LimitConfig::schema()),
         ("nodes", NodesConfig::schema()),
+        ("backup", BackupConfig::schema()),
         ("capture", CaptureConfig::schema()),
     ];
     for (name, schema) in sections {

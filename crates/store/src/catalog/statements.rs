@@ -569,34 +569,4 @@ pub(crate) const DELETE_CASEFILE_REVIEWERS: &str =
     "DELETE FROM casefile_reviewer WHERE tenant = $1 AND casefile = $2";
 
 #[cfg(test)]
-mod tests {
-    #![allow(
-        clippy::unwrap_used,
-        clippy::indexing_slicing,
-        clippy::string_slice,
-        reason = "tests may panic"
-    )]
-
-    /// Every statement below the operator's section must bind the tenant it works for.
-    #[test]
-    fn every_statement_names_its_tenant() {
-        let source = include_str!("statements.rs");
-        let (_, tenants) = source.split_once("// -- vault").unwrap();
-        let tenants = tenants.split("#[cfg(test)]").next().unwrap();
-        let mut seen = 0;
-        for definition in tenants.split("pub(crate) const ").skip(1) {
-            let name = definition.split(':').next().unwrap();
-            let text: String = definition.split('"').skip(1).step_by(2).collect();
-            let inserted = text.starts_with("INSERT") && text.contains("tenant");
-            let wanted =
-                text.contains("wanted (tenant,") && text.contains(".tenant = wanted.tenant");
-            let bound = text.contains("tenant = $1");
-            assert!(
-                inserted || wanted || bound,
-                "{name} works without a tenant: {text}"
-            );
-            seen += 1;
-        }
-        assert!(seen > 40, "the test reads the statements no longer");
-    }
-}
+mod tests;

@@ -7,6 +7,10 @@
 //!
 //! Claims save work; what keeps the index right is that a range is taken out of the table, or the
 //! cursor moved over it, in the transaction that lists its splits, and only if nobody did before.
+#![allow(
+    clippy::single_range_in_vec_init,
+    reason = "a list of one range of seqs is what is meant"
+)]
 
 use std::ops::Range;
 
@@ -272,6 +276,11 @@ async fn insert(db: &mut AnyConnection, tenant: i64, row: &Row) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(
+        clippy::unwrap_used,
+        clippy::indexing_slicing,
+        reason = "tests may panic"
+    )]
     use proptest::prelude::*;
 
     use super::*;

@@ -1,0 +1,46 @@
+//! The part of the command line that concerns what is stored: is it whole, where does it rest.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+#[derive(Args)]
+pub(crate) struct FsckCommand {
+    /// Make again what is derived (tiles, index) and remove leftovers; mail is never touched
+    #[arg(long)]
+    pub(crate) repair: bool,
+    /// Look for damaged objects in this backup repository; with --repair, put them back from there first
+    #[arg(long, value_name = "REPO")]
+    pub(crate) from: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct CompactCommand {
+    /// How strongly to compress: packs written at a lower level are written again
+    #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(i32).range(1..=22))]
+    pub(crate) level: i32,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum ClassCommand {
+    /// Try a definition out, volumes included, and change nothing
+    Check {
+        /// The definition, in TOML
+        file: PathBuf,
+    },
+    /// Put a definition in force
+    Apply {
+        /// The definition, in TOML
+        file: PathBuf,
+    },
+    /// The classes and what rests in each
+    List,
+    /// The definition in force, as TOML
+    Show,
+    /// Move mail to the classes that want it, and lock what is to be locked
+    Move {
+        /// Only say what would move
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
