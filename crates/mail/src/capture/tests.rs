@@ -16,7 +16,7 @@ use std::time::Duration;
 use everpost_codec::journal::Reports;
 use everpost_codec::smtp::Protocol;
 use everpost_domain::digest::Digest;
-use everpost_store::{Options, Store, Tenant};
+use everpost_store::{Options, Scope, Store, Tenant};
 use tokio::io::{
     AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader, DuplexStream, ReadHalf,
     WriteHalf,
@@ -220,17 +220,18 @@ async fn a_mail_is_in_the_archive_when_its_sender_hears_so() {
         archive.kept(&first).await,
         (whole.clone(), vec![envelope.clone()])
     );
-    let shown = archive.tenant.show(&first).await.unwrap();
-    let mut boxes: Vec<_> = shown
-        .places
-        .into_iter()
-        .map(|place| place.mailbox)
-        .collect();
-    boxes.sort();
-    assert_eq!(
-        boxes,
-        ["ann@example.org", "bob@example.org", "hidden@example.org"]
-    );
+    // In the mailboxes of the organization's people, and of nobody else.
+    for (person, owns) in [
+        ("ann@example.org", true),
+        ("bob@example.org", true),
+        ("hidden@example.org", true),
+        ("out@example.net", false),
+        ("eve@example.org", false),
+    ] {
+        let scope = Scope::mailboxes([person.to_string()]);
+        let shown = archive.tenant.show_within(&first, &scope).await;
+        assert_eq!(shown.is_ok(), owns, "{person}");
+    }
     // The answer was lost, say: the same comes again.
     talk.begin(ANN, &to).await;
     assert_eq!(id(&talk.data(message).await), first);

@@ -21,6 +21,16 @@ const MASTER: &str = "/usr/lib/postfix/sbin/master";
 /// How often the log or the queue is looked at.
 const LOOK: Duration = Duration::from_millis(5);
 
+/// Its first process wants to lead a session, which no leader of a process group can, and a peer is one. So
+/// somebody stands before it who passes on the order to end, and waits for it.
+const KEEPER: &str = r#"
+"$1" -c "$2" -s &
+pid=$!
+trap 'kill -TERM "$pid"' TERM
+wait "$pid"
+wait "$pid"
+"#;
+
 /// Its programs, none of which is confined to a folder, so that nothing has to be copied there.
 const MASTER_CF: &str = "\
 pickup unix n - n 60 1 pickup
@@ -87,12 +97,13 @@ impl Postfix {
             output(check.arg("-c").arg(&etc).arg("check"), PACKAGE)?;
             let start = Start {
                 name: NAME,
-                log: &folder.path().join("log"),
+                log: &folder.path().join("said"),
                 ends_by: "TERM",
                 leftovers: &[folder.path().to_owned()],
             };
-            let mut master = Command::new(MASTER);
-            let mut process = Process::start(master.arg("-c").arg(&etc).arg("-s"), &start)?;
+            let mut keeper = Command::new("sh");
+            keeper.args(["-c", KEEPER, "keeper", MASTER]).arg(&etc);
+            let mut process = Process::start(&mut keeper, &start)?;
             let address = ports.address(0);
             process.ready("its greeting", || Ok(greets(address)))?;
             Ok(Postfix {
