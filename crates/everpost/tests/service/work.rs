@@ -247,7 +247,11 @@ fn a_service_takes_backups_by_itself() {
     }
     service.stop();
     let checked = everpost(&data, &["backup", "verify", root]);
-    assert_eq!(checked.status.code(), Some(0), "the key lies beside the data");
+    assert_eq!(
+        checked.status.code(),
+        Some(0),
+        "the key lies beside the data"
+    );
     let snapshots = lines(&data, &["backup", "list", root]);
     let taken = |line: &&serde_json::Value| line["taken"].is_string();
     assert_eq!(snapshots.iter().filter(taken).count(), 1, "{snapshots:?}");
