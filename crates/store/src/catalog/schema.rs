@@ -42,7 +42,7 @@ const FIRST: &[&str] = &[
     "CREATE TABLE instance (tenant BIGINT NOT NULL, copy BIGINT NOT NULL, bucket BIGINT NOT NULL, frame BIGINT NOT NULL, at BIGINT NOT NULL, run BIGINT NOT NULL, PRIMARY KEY (tenant, copy, bucket))",
     "CREATE TABLE copy_part (tenant BIGINT NOT NULL, copy BIGINT NOT NULL, ordinal BIGINT NOT NULL, part BIGINT NOT NULL, PRIMARY KEY (tenant, copy, ordinal))",
     "CREATE INDEX copy_part_of_part ON copy_part (part)",
-    // rule: identity::Rule, or 100 for `same` between two messages. withdrawn 0: in force.
+    // rule: identity::Rule, 100 for `same` between two messages, 101 from a journal report to its message. withdrawn 0: in force.
     "CREATE TABLE link (id BIGINT PRIMARY KEY, tenant BIGINT NOT NULL, copy BIGINT NOT NULL, message BIGINT NOT NULL, rule BIGINT NOT NULL, evidence BLOB NOT NULL, at BIGINT NOT NULL, withdrawn BIGINT NOT NULL)",
     "CREATE INDEX link_of_copy ON link (tenant, copy)",
     "CREATE INDEX link_of_message ON link (tenant, message)",

@@ -144,7 +144,10 @@ impl State {
             Effect::Put | Effect::Complete => self.weather.forgotten_puts,
             _ => 0,
         };
-        let mine = self.turn == Some(number);
+        // A commit that is done later is out of the node's hands: it holds the turn, and what the node
+        // does meanwhile is no part of it.
+        let done_later = |later: &Later| matches!(later, Later::Commit(_));
+        let mine = self.turn == Some(number) && !self.later.values().any(done_later);
         let Some(node) = self.nodes.get_mut(number) else {
             return Fate::Dead;
         };
