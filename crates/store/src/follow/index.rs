@@ -151,6 +151,13 @@ pub(crate) async fn blocking<T: Send + 'static>(
         .map_err(|_| StoreError::Stopped)
 }
 
+/// How many of such works are done side by side.
+pub(crate) fn side_by_side(usual: usize) -> usize {
+    #[cfg(test)]
+    let usual = crate::simulation::side_by_side(usual);
+    usual
+}
+
 impl Tenant {
     /// Gathers what was admitted and not yet indexed, sealing splits as they fill. With
     /// `flush`, everything gathered is sealed, and what other nodes are at is waited for: when this
@@ -272,9 +279,7 @@ impl Tenant {
                 docs.push(self.doc_of(seq.unsigned_abs(), event, copy, &room));
             }
         }
-        let readers = READERS;
-        #[cfg(test)]
-        let readers = crate::simulation::side_by_side(readers);
+        let readers = side_by_side(READERS);
         stream::iter(docs).buffered(readers).try_collect().await
     }
 

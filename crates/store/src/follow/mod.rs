@@ -30,7 +30,7 @@ use crate::tenant::Tenant;
 pub(crate) use extract::LARGEST_COPY;
 pub use extract::{ExtractProgress, TextStatus};
 pub use index::IndexProgress;
-pub(crate) use index::{Building, Content, FreshDoc, blocking};
+pub(crate) use index::{Building, Content, FreshDoc, blocking, side_by_side};
 pub use log::LogHead;
 pub(crate) use log::{event_leaf, log_signer, log_state, read_event, tile_path};
 pub use prove::Prover;

@@ -13,7 +13,7 @@ use object_store::path::Path;
 use roaring::RoaringTreemap;
 use sqlx::AnyConnection;
 
-use super::blocking;
+use super::{blocking, side_by_side};
 use crate::address::Address;
 use crate::catalog::sql::{self, Columns, values};
 use crate::catalog::{Counter, statements, take_ids};
@@ -173,7 +173,8 @@ impl Tenant {
         }
         // Made before they are run, as closures over borrowed rows would bind the caller.
         let each: Vec<_> = rows.iter().map(|row| self.open_part(row)).collect();
-        stream::iter(each).buffered(ABREAST).try_collect().await
+        let abreast = side_by_side(ABREAST);
+        stream::iter(each).buffered(abreast).try_collect().await
     }
 
     async fn open_part(&self, row: &SplitRow) -> Result<Part> {

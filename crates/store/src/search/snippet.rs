@@ -8,7 +8,7 @@ use futures::stream::{self, StreamExt};
 use super::Scope;
 use super::scope::Areas;
 use crate::error::{Result, StoreError};
-use crate::follow::{FreshDoc, blocking};
+use crate::follow::{FreshDoc, blocking, side_by_side};
 use crate::tenant::Tenant;
 
 /// The text of a hit around the words that were looked for.
@@ -61,7 +61,8 @@ impl Tenant {
             .iter()
             .map(|id| self.snippet(&query, *id, areas))
             .collect();
-        let found: Vec<Result<HitSnippet>> = stream::iter(each).buffered(ABREAST).collect().await;
+        let abreast = side_by_side(ABREAST);
+        let found: Vec<Result<HitSnippet>> = stream::iter(each).buffered(abreast).collect().await;
         let there = found
             .into_iter()
             .filter(|found| !matches!(found, Err(StoreError::NotFound(_))));

@@ -72,9 +72,8 @@ impl Tenant {
         let vault = self.fresh_vault();
         let mut found = Found::default();
         let mut tasks = tokio::task::JoinSet::new();
-        let limit = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(TASKS));
-        #[cfg(test)]
-        let limit = crate::simulation::side_by_side(limit);
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let limit = crate::follow::side_by_side(cores.min(TASKS));
         let mut after = (i64::MIN, i64::MIN);
         loop {
             let rows = sql::fetch(
