@@ -7,11 +7,13 @@
 
 pub mod access;
 pub mod class;
+pub mod continuity;
 pub mod cut;
 pub mod digest;
 pub mod identity;
 pub mod log;
 pub mod message;
 pub mod query;
+pub mod relay;
 pub mod text;
 pub mod wire;

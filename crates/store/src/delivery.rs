@@ -24,16 +24,26 @@ pub struct Delivery {
     pub envelope: Option<Envelope>,
 }
 
-const VERSION: u8 = 1;
+/// The second has what was found behind the recipients.
+const VERSIONS: [u8; 2] = [1, 2];
 
 /// Seals an envelope for its row.
 pub(crate) fn seal_envelope(copy: &Key, digest: &Digest, envelope: &Envelope) -> Result<Vec<u8>> {
     let mut out = Writer::new();
-    out.byte(VERSION)
+    let [plain, with_found] = VERSIONS;
+    let version = if envelope.found.is_empty() {
+        plain
+    } else {
+        with_found
+    };
+    out.byte(version)
         .text(&envelope.sender)
         .number(envelope.recipients.len() as u64);
     for recipient in &envelope.recipients {
         out.text(recipient);
+    }
+    if version == with_found {
+        out.bytes(&envelope.found);
     }
     envelope_key(copy).seal(&digest.0, &out.finish())
 }
@@ -45,16 +55,20 @@ pub(crate) fn open_envelope(copy: &Key, digest: &Digest, sealed: &[u8]) -> Resul
         .open(&digest.0, sealed)
         .ok_or_else(|| damaged("it does not open"))?;
     let mut reader = Reader::new(&plain);
-    if reader.byte()? != VERSION {
+    let version = reader.byte()?;
+    if !VERSIONS.contains(&version) {
         return Err(damaged("its version is unknown"));
     }
     let mut envelope = Envelope {
         sender: reader.text()?.to_string(),
-        recipients: Vec::new(),
+        ..Envelope::default()
     };
     // However many the count names: the bytes end before a damaged count does harm.
     for _ in 0..reader.length()? {
         envelope.recipients.push(reader.text()?.to_string());
+    }
+    if VERSIONS.last() == Some(&version) {
+        envelope.found = reader.bytes()?.to_vec();
     }
     Ok(envelope)
 }

@@ -22,6 +22,7 @@ mod clock;
 mod compact;
 mod copy;
 mod delivery;
+mod directory;
 mod error;
 mod explain;
 mod export;
@@ -39,6 +40,7 @@ mod objects;
 mod read;
 mod record;
 mod rekey;
+mod relay;
 mod relocate;
 mod seal;
 mod search;
@@ -71,6 +73,7 @@ pub use classes::{ClassFile, ClassInfo, ClassMove, ClassReport};
 pub use clock::now_us;
 pub use compact::{CompactOptions, CompactProgress, CompactReport};
 pub use delivery::Delivery;
+pub use directory::{MailDomain, Recipient, StateChange, UnknownRecipient};
 pub use error::{Result, StoreError};
 pub use explain::MatchExplanation;
 pub use export::{Held, Missed, Walk};
@@ -83,6 +86,10 @@ pub use nodes::{Messenger, SharedWork};
 pub use objects::open as open_objects;
 pub use read::{CopyInfo, Place};
 pub use rekey::{KeyState, Rekeyed, check_recovery, recover_key};
+pub use relay::{
+    Attempt, DuePlace, Errand, Leg, NewLeg, Onward, Ordered, RelayStatus, Settled, StateCount,
+    Verdict,
+};
 pub use relocate::{Destination, Relocated, RelocationPlan, RelocationProgress, RelocationStage};
 pub use search::{
     Area, By, Conversation, ConversationItem, Cursor, FacetCount, Facets, Group, HitSnippet,

@@ -270,6 +270,7 @@ pub(crate) fn prepared(mail: &[u8]) -> Prepared {
         }],
         owners: Vec::new(),
         report_of: None,
+        onward: None,
     };
     Prepared::new(incoming, 1_700_000_000)
 }

@@ -153,6 +153,7 @@ impl Capture {
         let came = Envelope {
             sender: arrived.envelope.sender.clone(),
             recipients: arrived.envelope.recipients.clone(),
+            ..Envelope::default()
         };
         let Captured::Report(report) = &captured else {
             let owners = self.owners(&came);
@@ -199,6 +200,7 @@ fn item(
     envelope: Envelope,
     owners: Vec<String>,
     report_of: Option<Digest>,
+    onward: None,
 ) -> Prepared {
     let now = now();
     let incoming = Incoming {
@@ -223,6 +225,7 @@ fn envelope_of(report: &Report) -> Envelope {
     Envelope {
         sender: report.sender.clone(),
         recipients: recipients.map(|one| one.address.clone()).collect(),
+        ..Envelope::default()
     }
 }
 

@@ -395,6 +395,7 @@ fn prepare_one(
     let envelope = found.sender.map(|sender| Envelope {
         sender,
         recipients: Vec::new(),
+        ..Envelope::default()
     });
     let incoming = Incoming {
         raw: Bytes::from(found.raw),
@@ -410,6 +411,7 @@ fn prepare_one(
         }],
         owners: Vec::new(),
         report_of: None,
+        onward: None,
     };
     Prepared::new(incoming, now)
 }

@@ -108,7 +108,7 @@ impl Tenant {
     }
 
     /// Adds the event of a change of accounts, tokens or cases to its transaction.
-    async fn record_change(
+    pub(crate) async fn record_change(
         &self,
         db: &mut AnyConnection,
         actor: &str,
@@ -124,7 +124,7 @@ impl Tenant {
             .await
     }
 
-    fn seal_name(&self, kind: &[u8], name: &str) -> Result<Vec<u8>> {
+    pub(crate) fn seal_name(&self, kind: &[u8], name: &str) -> Result<Vec<u8>> {
         if name.len() > LONGEST {
             return Err(StoreError::Invalid(format!(
                 "a text of {} bytes is too long; at most {LONGEST} are kept",
@@ -135,7 +135,7 @@ impl Tenant {
     }
 
     /// The keyed hash of an address, the same for accounts, cases and mailboxes.
-    fn address_hash(&self, address: &str) -> i64 {
+    pub(crate) fn address_hash(&self, address: &str) -> i64 {
         self.state.keys.lookup(b"mailbox", &mailbox_key(address))
     }
 }
@@ -148,7 +148,7 @@ fn secret(prefix: &str) -> Result<String> {
 }
 
 /// An address as it is kept: trimmed, in lower case, with one `@` and no blanks.
-fn clean_address(text: &str) -> Result<String> {
+pub(crate) fn clean_address(text: &str) -> Result<String> {
     let address = text.trim().to_lowercase();
     let whole = address.split_once('@').is_some_and(|(local, domain)| {
         !local.is_empty() && !domain.is_empty() && !domain.contains('@')

@@ -18,6 +18,7 @@ use crate::copy::{seal_head, seal_record, wrap_copy_key};
 use crate::error::{Result, StoreError};
 use crate::follow::{FreshDoc, claim};
 use crate::objects::MAIN;
+use crate::relay::{Outgoing, insert_onward};
 use crate::seal::Key;
 use crate::tenant::{Tenant, TenantState};
 use crate::vault::pack::Style;
@@ -179,6 +180,16 @@ impl Tenant {
         insert_links(&mut tx, state, &ids, decision, now).await?;
         let places =
             insert_places(&mut tx, state, &ids, &keys, items, progress, decision, now).await?;
+        let going = items.iter().zip(&decision.items);
+        let going = going.filter_map(|(item, chosen)| {
+            let onward = item.incoming.onward.as_ref()?;
+            Some(Outgoing {
+                copy: ids.copy(chosen.copy),
+                onward,
+            })
+        });
+        let going: Vec<Outgoing<'_>> = going.collect();
+        insert_onward(&mut tx, &state.keys, &going, now).await?;
         let outcomes = outcomes(items, decision, &events);
         for (progress, covered) in progress {
             let items = items.get(covered.clone()).unwrap_or_default();

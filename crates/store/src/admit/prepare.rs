@@ -10,6 +10,7 @@ use everpost_domain::message::{
 
 use crate::copy::pack_head;
 use crate::follow::Content;
+use crate::relay::Onward;
 
 /// A message on its way in.
 #[derive(Debug, Clone)]
@@ -33,6 +34,8 @@ pub struct Incoming {
     /// It tells of an earlier item of its group, as a journal report does of the message in it: both
     /// are one message, and the other's copy speaks for it.
     pub report_of: Option<Digest>,
+    /// To whom it goes on, once it is admitted: in the same transaction.
+    pub onward: Option<Onward>,
 }
 
 /// An SMTP envelope.
@@ -42,6 +45,9 @@ pub struct Envelope {
     pub sender: String,
     /// RCPT TO.
     pub recipients: Vec<String>,
+    /// What was found when it came, as whether its sender is who it says: bytes that only their
+    /// writer reads. Empty where nothing was looked at.
+    pub found: Vec<u8>,
 }
 
 /// A place where a message lies.

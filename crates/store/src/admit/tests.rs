@@ -52,6 +52,7 @@ fn request(mails: &[&[u8]]) -> Vec<Request> {
             places: vec![place],
             owners: Vec::new(),
             report_of: None,
+            onward: None,
         };
         Prepared::new(incoming, 1_700_000_000)
     };

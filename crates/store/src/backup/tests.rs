@@ -68,6 +68,7 @@ fn mail(number: usize) -> Prepared {
         }],
         owners: Vec::new(),
         report_of: None,
+        onward: None,
     };
     Prepared::new(incoming, now_us() / 1_000_000)
 }

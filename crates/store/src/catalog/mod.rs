@@ -54,6 +54,10 @@ pub(crate) enum Counter {
     Text = 16,
     Volume = 17,
     StorageClass = 18,
+    Domain = 23,
+    Recipient = 24,
+    RelayMail = 25,
+    RelayLeg = 26,
 }
 
 /// The database's clock, in µs since 1970; a file has that of whoever opened it.

@@ -8,7 +8,7 @@
 /// One step of the schema. Steps are never edited once released; new ones are appended
 /// (expand, migrate, contract), so that versions N and N-1 can run side by side.
 const MIGRATIONS: &[&[&str]] = &[
-    FIRST, FRAMES, SPLITS, FINDING, TEXTS, ACCESS, NODES, MOVED, PEERS, CLASSES, RANGES,
+    FIRST, FRAMES, SPLITS, FINDING, TEXTS, ACCESS, NODES, MOVED, PEERS, CLASSES, RANGES, RELAY,
 ];
 
 /// Where the version is kept; there before the first step.
@@ -179,6 +179,25 @@ const CLASSES: &[&str] = &[
 /// is going to put there (until when, in µs of the database's clock). Ranges do not overlap.
 const RANGES: &[&str] = &[
     "CREATE TABLE index_range (tenant BIGINT NOT NULL, first BIGINT NOT NULL, next BIGINT NOT NULL, holder BLOB, until BIGINT NOT NULL, PRIMARY KEY (tenant, first))",
+];
+
+/// Mail that goes on. `mail_domain`, `recipient`: the organization's domains and addresses; `state` is a
+/// `continuity::UserState`, `generation` counts its changes. `relay_mail`: a message that was taken
+/// to be sent on; `relay_leg`: its way to one recipient. `place`: keyed hash of where it goes; `recipient`: of
+/// its address, as a mailbox's; `state`, `why`: domain::relay; `due`: when it is tried, or an uncertain one given up
+/// waiting for evidence; `holder`, `until`: the node that is at it, by the database's clock.
+const RELAY: &[&str] = &[
+    "CREATE TABLE mail_domain (id BIGINT PRIMARY KEY, tenant BIGINT NOT NULL, hash BIGINT NOT NULL, about BLOB NOT NULL)",
+    "CREATE UNIQUE INDEX mail_domain_by_hash ON mail_domain (tenant, hash)",
+    "CREATE TABLE recipient (id BIGINT PRIMARY KEY, tenant BIGINT NOT NULL, hash BIGINT NOT NULL, state BIGINT NOT NULL, generation BIGINT NOT NULL, about BLOB NOT NULL)",
+    "CREATE UNIQUE INDEX recipient_by_hash ON recipient (tenant, hash)",
+    "CREATE TABLE relay_mail (id BIGINT PRIMARY KEY, tenant BIGINT NOT NULL, copy BIGINT NOT NULL, at BIGINT NOT NULL, about BLOB NOT NULL)",
+    "CREATE INDEX relay_mail_by_age ON relay_mail (tenant, at)",
+    "CREATE TABLE relay_leg (id BIGINT PRIMARY KEY, tenant BIGINT NOT NULL, mail BIGINT NOT NULL, copy BIGINT NOT NULL, place BIGINT NOT NULL, recipient BIGINT NOT NULL, state BIGINT NOT NULL, why BIGINT NOT NULL, priority BIGINT NOT NULL, at BIGINT NOT NULL, due BIGINT NOT NULL, holder BLOB, until BIGINT NOT NULL, about BLOB NOT NULL)",
+    "CREATE INDEX relay_leg_by_due ON relay_leg (tenant, state, place, due)",
+    "CREATE INDEX relay_leg_of_mail ON relay_leg (tenant, mail)",
+    "CREATE INDEX relay_leg_of_copy ON relay_leg (tenant, copy)",
+    "CREATE INDEX relay_leg_of_recipient ON relay_leg (tenant, recipient)",
 ];
 
 /// The newest schema this program knows.

@@ -1,7 +1,10 @@
 //! Every statement the store runs, by name. Those that concern mail name the tenant;
 //! the test below reads each one for it.
 
+mod relay;
+
 use super::sql::Batch;
+pub(crate) use relay::*;
 
 // -- operator: concern no tenant's mail ----------------------------------------------------
 

@@ -26,11 +26,7 @@ pub(crate) async fn probe(objects: &dyn ObjectStore, name: &str, parts: bool) ->
 
 /// The first thing that is not as it was answered.
 async fn try_out(objects: &dyn ObjectStore, parts: bool) -> Result<Option<&'static str>> {
-    let hex: String = object_name()?
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    let path = Path::from_iter(["probe", hex.as_str()]);
+    let path = probe_path()?;
     let tried = only_once(objects, &path).await;
     let removed = objects.delete(&path).await;
     if let Some(lie) = tried? {
@@ -45,9 +41,18 @@ async fn try_out(objects: &dyn ObjectStore, parts: bool) -> Result<Option<&'stat
     if !parts {
         return Ok(None);
     }
+    // Of another name: what removed the first may arrive once more.
+    let path = probe_path()?;
     let tried = in_parts(objects, &path).await;
     objects.delete(&path).await?;
     tried
+}
+
+/// The path of an object that nobody else has.
+fn probe_path() -> Result<Path> {
+    let name = object_name()?;
+    let hex: String = name.iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(Path::from_iter(["probe", hex.as_str()]))
 }
 
 async fn only_once(objects: &dyn ObjectStore, path: &Path) -> Result<Option<&'static str>> {
@@ -106,11 +111,7 @@ pub(crate) async fn probe_lock(
             "{name} cannot be worm: it {lie}; use a bucket that was made with Object Lock"
         )))
     };
-    let hex: String = object_name()?
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    let path = Path::from_iter(["probe", hex.as_str()]);
+    let path = probe_path()?;
     objects
         .put(&path, PutPayload::from_static(b"locked"))
         .await?;

@@ -54,6 +54,7 @@ fn mail(text: &str) -> Prepared {
         places: Vec::new(),
         owners: Vec::new(),
         report_of: None,
+        onward: None,
     };
     Prepared::new(incoming, now_us() / 1_000_000)
 }

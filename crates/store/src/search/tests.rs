@@ -48,6 +48,7 @@ fn filed(mail: &str, mailbox: &str, folder: &str, flags: u32) -> Prepared {
         }],
         owners: Vec::new(),
         report_of: None,
+        onward: None,
     };
     Prepared::new(incoming, 1_800_000_000)
 }

@@ -75,6 +75,8 @@ pub(super) struct Ledger {
     /// Names of tags and copies that got them.
     pub(super) tags: BTreeSet<(String, Digest)>,
     pub(super) imports: BTreeMap<i64, Import>,
+    /// How often somebody began, and ended, to throw the index away and build it again.
+    pub(super) rebuilds: (u64, u64),
     pub(super) broken: BTreeSet<Broken>,
 }
 

@@ -16,9 +16,10 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::Here;
 use super::ledger::{Broken, Ledger, Promise};
+use super::post::Post;
 use super::promises;
 use super::sabotage::Sabotage;
-use super::script::{Post, Script};
+use super::script::Script;
 use crate::error::{Result, StoreError};
 use crate::{Address, Bucket, Cluster, KeySource, Options, Store};
 

@@ -14,6 +14,7 @@
 
 mod ledger;
 mod life;
+mod post;
 mod promises;
 mod sabotage;
 mod script;

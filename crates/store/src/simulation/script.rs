@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-use everpost_domain::cut::{Encoder, Recipe};
 use everpost_domain::digest::Digest;
 use everpost_domain::identity::Origin;
 use everpost_domain::message::HeldEvidence;
@@ -11,99 +9,12 @@ use everpost_testkit::world::{Dice, Node};
 
 use super::ledger::{Import, Offered, Promise};
 use super::life::Shared;
+use super::post::{Mail, letter};
 use super::promises::found;
 use crate::error::{Result, StoreError};
 use crate::{
     CompactOptions, Envelope, Incoming, Placement, Prepared, Progress, Store, Tagging, Tenant,
 };
-
-/// A mail of the world.
-#[derive(Clone)]
-pub(super) struct Mail {
-    raw: Bytes,
-    word: String,
-}
-
-/// The mail that nodes of a world offer: the same to all of them.
-pub(super) struct Post {
-    mails: Vec<Mail>,
-}
-
-const WORDS: [&str; 16] = [
-    "array", "disk", "parity", "rebuild", "spare", "stripe", "patch", "sector", "kernel", "resync",
-    "chunk", "invoice", "meeting", "harbour", "violet", "thursday",
-];
-
-fn noise(dice: &mut Dice, bytes: usize) -> Vec<u8> {
-    let numbers = (0..bytes.div_ceil(8)).flat_map(|_| dice.roll().to_le_bytes());
-    numbers.take(bytes).collect()
-}
-
-fn letter(dice: &mut Dice, word: &str, id: &str, file: Option<&[u8]>) -> Bytes {
-    let length = 5 + dice.place(120);
-    let text: Vec<&str> = (0..length).map(|_| dice.choose(&WORDS)).collect();
-    let (day, text) = (1 + dice.below(28), text.join(" "));
-    let mut mail = format!(
-        "From: Ann <ann@example.org>\r\nTo: bob@example.org\r\nDate: {day} Jan 2024 10:00:00 +0000\r\n\
-         Subject: about {word}\r\nMessage-ID: <{id}@example.org>\r\nMIME-Version: 1.0\r\n"
-    );
-    let Some(file) = file else {
-        return Bytes::from(format!("{mail}\r\n{text}\r\n"));
-    };
-    mail.push_str(&format!(
-        "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n{text}\r\n--b\r\n\
-         Content-Type: application/octet-stream; name=f.bin\r\nContent-Transfer-Encoding: base64\r\n\r\n"
-    ));
-    let mut mail = mail.into_bytes();
-    let recipe = Recipe::Base64 {
-        line: 76,
-        crlf: true,
-        ends: 1,
-    };
-    let mut encoder = Encoder::new(recipe);
-    encoder.push(file, &mut mail);
-    encoder.finish(&mut mail);
-    mail.extend_from_slice(b"--b--\r\n");
-    Bytes::from(mail)
-}
-
-impl Post {
-    pub(super) fn new(mut dice: Dice) -> Self {
-        let count = 6 + dice.place(18);
-        let size = 5_000 + dice.place(20_000);
-        let shared = noise(&mut dice, size);
-        let huge = dice.once_in(30).then(|| noise(&mut dice, 9 << 19));
-        let mut mails: Vec<Mail> = Vec::new();
-        for number in 0..count {
-            let word = format!("word{number}q");
-            let id = format!("{number}.world");
-            let file = match number % 5 {
-                0 if number == 0 && huge.is_some() => huge.as_deref(),
-                1 | 2 => Some(shared.as_slice()),
-                _ => None,
-            };
-            let raw = letter(&mut dice, &word, &id, file);
-            if dice.once_in(3) {
-                // The same message by another way.
-                let relay: &[u8] =
-                    b"Received: by relay.example.org; 03 Jan 2024 10:00:00 +0000\r\n";
-                mails.push(Mail {
-                    raw: Bytes::from([relay, &raw].concat()),
-                    word: word.clone(),
-                });
-            }
-            if dice.once_in(6) {
-                // Another message under the same Message-ID.
-                mails.push(Mail {
-                    raw: letter(&mut dice, &word, &id, None),
-                    word: word.clone(),
-                });
-            }
-            mails.push(Mail { raw, word });
-        }
-        Post { mails }
-    }
-}
 
 /// What a node does next.
 #[derive(Debug, Clone)]
@@ -161,6 +72,7 @@ fn prepared(mail: &Mail, dice: &mut Dice) -> Prepared {
     let envelope = dice.once_in(2).then(|| Envelope {
         sender: "ann@example.org".into(),
         recipients: vec!["bob@example.org".into()],
+        ..Envelope::default()
     });
     let incoming = Incoming {
         raw: mail.raw.clone(),
@@ -171,6 +83,7 @@ fn prepared(mail: &Mail, dice: &mut Dice) -> Prepared {
         places: vec![place],
         owners: Vec::new(),
         report_of: None,
+        onward: None,
     };
     Prepared::new(incoming, 1_700_000_000)
 }
@@ -269,8 +182,15 @@ impl Script {
             Verb::VerifyAll => stage.verify_all(began).await,
             Verb::Tag => self.tag(&stage).await,
             Verb::Fsck => stage.fsck(&store, false, began).await,
-            Verb::Repair => stage.fsck(&store, true, began).await,
-            Verb::Reindex => stage.tenant.reindex().await.map(drop),
+            Verb::Repair | Verb::Reindex => {
+                shared.ledger().rebuilds.0 += 1;
+                let done = match verb {
+                    Verb::Repair => stage.fsck(&store, true, began).await,
+                    _ => stage.tenant.reindex().await.map(drop),
+                };
+                shared.ledger().rebuilds.1 += 1;
+                done
+            }
             Verb::RemoveDoomed => stage.tenant.remove_doomed().await.map(drop),
             Verb::Status => stage.tenant.status().await.map(drop),
             Verb::Nap(seconds) => {
@@ -462,29 +382,32 @@ impl Stage<'_> {
         let Some(id) = self.any(dice) else {
             return self.tenant.advance_index(true).await.map(drop);
         };
-        let (word, least) = self.expected(&id);
-        let there = self.tenant.index_progress().await?.events;
+        let (word, (least, before)) = self.expected(&id);
+        let rebuilds = self.shared.ledger().rebuilds;
         self.tenant.advance_index(true).await?;
         let found = found(&self.tenant, &word).await?;
         // Another node may have thrown the index away, to build it again.
-        if self.tenant.index_progress().await?.indexed < there {
+        let whole = rebuilds.0 == rebuilds.1 && self.shared.ledger().rebuilds == rebuilds;
+        if !whole {
             return Ok(());
         }
-        // An import that was withdrawn meanwhile hides what it brought.
-        let (still, most) = self.shared.ledger().found(&word);
-        if found < least.min(still) || found > most {
+        // An import that was withdrawn meanwhile hides what it brought, before or after the search.
+        let (still, after) = self.shared.ledger().found(&word);
+        let (least, most) = (least.min(still), before.max(after));
+        if found < least || found > most {
             let what = format!("{word} found {found} times, not {least} to {most}");
             self.broken(Promise::Found, what);
         }
         Ok(())
     }
 
-    fn expected(&self, id: &Digest) -> (String, u64) {
+    /// The word of a mail, and how often it is to be found: at least, at most.
+    fn expected(&self, id: &Digest) -> (String, (u64, u64)) {
         let ledger = self.shared.ledger();
         let word = ledger.offered.get(id).map(|offered| offered.word.clone());
         let word = word.unwrap_or_default();
-        let least = ledger.found(&word).0;
-        (word, least)
+        let times = ledger.found(&word);
+        (word, times)
     }
 
     async fn log(&self) -> Result<()> {
@@ -526,9 +449,9 @@ impl Stage<'_> {
         let Some(id) = self.any(dice) else {
             return Ok(());
         };
-        let (word, _) = self.expected(&id);
+        let (word, (_, before)) = self.expected(&id);
         let found = found(&self.tenant, &word).await?;
-        let (_, most) = self.shared.ledger().found(&word);
+        let most = self.shared.ledger().found(&word).1.max(before);
         if found > most {
             let what = format!("{word} found {found} times, there are {most}");
             self.broken(Promise::Found, what);

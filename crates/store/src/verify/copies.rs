@@ -237,9 +237,14 @@ impl Tenant {
                 }
                 Err(StoreError::Damaged { .. }) if again.is_worth_it(self).await? => {
                     // A row that is gone or damaged is named where rows are read.
-                    if let Ok(now) = self.copy_row(db, row.id).await {
-                        runs = self.runs_of_parts(db, row.id).await?;
-                        moved = Some(now);
+                    match self.copy_row(db, row.id).await {
+                        Ok(now) => {
+                            runs = self.runs_of_parts(db, row.id).await?;
+                            moved = Some(now);
+                        }
+                        Err(StoreError::Damaged { .. }) => {}
+                        // Nobody could say whether it moved.
+                        Err(error) => return Err(error),
                     }
                     continue;
                 }

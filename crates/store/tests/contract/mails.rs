@@ -131,6 +131,7 @@ pub(crate) fn prepared_with(
         places,
         owners: Vec::new(),
         report_of: None,
+        onward: None,
     };
     Prepared::new(incoming, IMPORTED)
 }

@@ -55,6 +55,7 @@ pub(crate) fn prepared_in(raw: &[u8], folder: &str, envelope: Option<Envelope>) 
         places: vec![place],
         owners: Vec::new(),
         report_of: None,
+        onward: None,
     };
     Prepared::new(incoming, 1_700_000_000)
 }

@@ -144,10 +144,12 @@ async fn all_of_130_recipients_are_recorded() {
         recipients: (0..130)
             .map(|number| format!("reader{number}@example.org"))
             .collect(),
+        ..Envelope::default()
     };
     let null = Envelope {
         sender: String::new(),
         recipients: vec!["postmaster@example.org".into()],
+        ..Envelope::default()
     };
     for envelope in [Some(first.clone()), Some(null.clone()), None] {
         tenant

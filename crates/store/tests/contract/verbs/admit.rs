@@ -146,6 +146,7 @@ async fn live(story: &mut Story) {
     let envelope = Envelope {
         sender: "bounce@example.org".into(),
         recipients: vec!["ann@example.org".into(), "carol@sales.example.org".into()],
+        ..Envelope::default()
     };
     let item = || vec![prepared_with(&raw, Vec::new(), Some(envelope.clone()))];
     story
