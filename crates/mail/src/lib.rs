@@ -5,6 +5,7 @@ pub mod demo;
 pub mod export;
 mod flags;
 pub mod import;
+pub mod relay;
 
 /// The file of an export that lists what it holds; imports pass over it.
 pub const MANIFEST: &str = "manifest.ndjson";

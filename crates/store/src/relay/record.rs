@@ -29,6 +29,8 @@ pub struct Onward {
 pub struct NewLeg {
     /// The address.
     pub recipient: String,
+    /// Whose mail it is: the address without what a tag adds to it. What comes to it twice is a repeat.
+    pub user: String,
     /// Where it goes: legs of one place are sent together.
     pub place: String,
     /// More urgent ones go first.

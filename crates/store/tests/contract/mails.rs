@@ -4,7 +4,7 @@ use bytes::Bytes;
 use everpost_domain::digest::Digest;
 use everpost_domain::identity::Origin;
 use everpost_domain::message::HeldEvidence;
-use everpost_store::{Envelope, Incoming, Placement, Prepared};
+use everpost_store::{Envelope, Incoming, Onward, Placement, Prepared};
 use everpost_testkit::letters::Letters;
 
 pub(crate) const ANN: &str = "ann@example.org";
@@ -132,6 +132,31 @@ pub(crate) fn prepared_with(
         owners: Vec::new(),
         report_of: None,
         onward: None,
+    };
+    Prepared::new(incoming, IMPORTED)
+}
+
+/// A mail on its way to somebody.
+pub(crate) fn prepared_onward(raw: &[u8], onward: Onward) -> Prepared {
+    let envelope = Envelope {
+        sender: onward.sender.clone(),
+        recipients: onward
+            .legs
+            .iter()
+            .map(|leg| leg.recipient.clone())
+            .collect(),
+        found: b"nothing looked at".to_vec(),
+    };
+    let incoming = Incoming {
+        raw: Bytes::copy_from_slice(raw),
+        origin: Origin::EventSink,
+        held: HeldEvidence::default(),
+        position: 0,
+        envelope: Some(envelope),
+        places: Vec::new(),
+        owners: Vec::new(),
+        report_of: None,
+        onward: Some(onward),
     };
     Prepared::new(incoming, IMPORTED)
 }

@@ -12,6 +12,7 @@ mod marks;
 mod opening;
 mod people;
 mod read;
+mod relay;
 mod search;
 mod spool;
 mod texts;
@@ -30,6 +31,7 @@ pub(super) async fn tell(story: &mut Story) {
     marks::tell(story).await;
     search::tell(story).await;
     people::tell(story).await;
+    relay::tell(story).await;
     holdings::tell(story).await;
     export::tell(story).await;
     spool::tell(story).await;

@@ -1,0 +1,118 @@
+//! Evidence: whether a server took a message though its answer was lost.
+//!
+//! What is looked at: a copy of the message in the archive that carries our sealed field of that errand (the server journals
+//! what it takes), and a mail log that somebody hands over.
+
+use std::collections::BTreeMap;
+
+use everpost_codec::maillog::{Entry, Stories, Story};
+use everpost_domain::relay::Order;
+use everpost_store::{Leg, StoreError, Tenant, Verdict};
+
+use super::trace::{errand_name, hops};
+
+/// Clocks of two servers differ by so much, in µs.
+const SKEW: i64 = 300 * 1_000_000;
+/// A log that says nothing of a message for so long after its try, and goes on, says that it was not taken: in µs.
+const SILENCE: i64 = 120 * 1_000_000;
+
+/// What a mail log settled.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LogEvidence {
+    /// Messages that the log tells of.
+    pub messages: u64,
+    /// Uncertain legs that it says were taken.
+    pub delivered: u64,
+    /// Those that it says were not.
+    pub not_delivered: u64,
+    /// Those of which it says nothing.
+    pub open: u64,
+}
+
+/// The try that left a leg uncertain.
+fn tried(leg: &Leg) -> Option<i64> {
+    let mut attempts = leg.attempts.iter().rev();
+    let uncertain = attempts.find(|attempt| attempt.verdict == Verdict::Uncertain);
+    uncertain.map(|attempt| attempt.at)
+}
+
+/// Settles uncertain legs whose messages came back by a journal. Returns how many.
+pub(super) async fn by_journal(tenant: &Tenant) -> Result<u64, StoreError> {
+    let mut errands: BTreeMap<String, Vec<Leg>> = BTreeMap::new();
+    for leg in tenant.relay_uncertain().await? {
+        let name = errand_name(leg.mail, &leg.place);
+        errands.entry(name).or_default().push(leg);
+    }
+    let mut settled = 0;
+    for (name, legs) in errands {
+        let Some(first) = legs.first() else { continue };
+        let copies = tenant.show(&first.copy).await?.copies;
+        for copy in copies.iter().filter(|copy| **copy != first.copy) {
+            let raw = tenant.raw(copy).await?;
+            if !hops(tenant, &raw).contains(&name) {
+                continue;
+            }
+            let ids: Vec<i64> = legs.iter().map(|leg| leg.id).collect();
+            let words = format!("the server's journal brought it as {copy}");
+            let done = tenant.relay_order(&ids, Order::Delivered, "journal", &words);
+            settled += done.await?.changed;
+            break;
+        }
+    }
+    Ok(settled)
+}
+
+/// Settles uncertain legs by the text of a Postfix log. `now` in µs since 1970, for lines that name no year.
+pub async fn by_log(
+    tenant: &Tenant,
+    log: &[u8],
+    now: i64,
+    offset_minutes: i16,
+) -> Result<LogEvidence, StoreError> {
+    let mut stories = Stories::new(now, offset_minutes);
+    let mut known: Vec<Story> = Vec::new();
+    for entry in log.split(|byte| *byte == b'\n').filter_map(Entry::read) {
+        known.extend(stories.push(entry));
+    }
+    known.extend(stories.finish());
+    let until = known.iter().filter_map(|story| story.last).max();
+    let mut by_id: BTreeMap<&str, Vec<&Story>> = BTreeMap::new();
+    for story in &known {
+        if let Some(id) = &story.message_id {
+            by_id.entry(id).or_default().push(story);
+        }
+    }
+    let mut evidence = LogEvidence {
+        messages: known.len() as u64,
+        ..LogEvidence::default()
+    };
+    for leg in tenant.relay_uncertain().await? {
+        let Some(at) = tried(&leg) else { continue };
+        let head = tenant.show(&leg.copy).await?.head;
+        let id = String::from_utf8_lossy(head.message_id.as_deref().unwrap_or_default());
+        let id = id.trim_matches(['<', '>']);
+        let stories = by_id.get(id).map(Vec::as_slice).unwrap_or_default();
+        let near = |story: &&&Story| story.first.is_some_and(|first| first > at - SKEW);
+        let taken = stories.iter().filter(near).find(|story| story.accepted());
+        let (order, words) = match taken {
+            Some(story) => (
+                Order::Delivered,
+                format!("the log of {} has it as {}", story.host, story.queue_id),
+            ),
+            None if !id.is_empty() && until.is_some_and(|until| until > at + SKEW + SILENCE) => (
+                Order::NotDelivered,
+                "the log goes on and does not name it".to_owned(),
+            ),
+            None => {
+                evidence.open += 1;
+                continue;
+            }
+        };
+        let done = tenant.relay_order(&[leg.id], order, "log", &words).await?;
+        match order {
+            Order::Delivered => evidence.delivered += done.changed,
+            _ => evidence.not_delivered += done.changed,
+        }
+    }
+    Ok(evidence)
+}

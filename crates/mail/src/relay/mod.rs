@@ -1,0 +1,28 @@
+//! The relay: mail that was taken in goes on to the servers of its recipients.
+//!
+//! ```text
+//! listeners mx, submission ─ front: who may send to whom? ─ admit with legs ─ 250
+//!                                                             │
+//!   places ◀─ due legs ─ Relay ─ route ─ connection ─ client machine (codec) ─ what became of each
+//!                          ▲                                  │
+//!                          └──── settle: delivered, later, failed (+ notification), uncertain ◀┘
+//! ```
+//! The queue is the store's (`everpost_store`, legs): a leg is there from the commit that admitted its
+//! message on, and open until its end is committed. This module decides when and where to, and says what became of it.
+
+mod bounce;
+mod evidence;
+pub mod front;
+mod places;
+mod route;
+mod run;
+mod send;
+#[cfg(test)]
+mod tests;
+mod trace;
+
+pub use evidence::{LogEvidence, by_log};
+pub use route::{MailHosts, NoHosts};
+pub use run::{Relay, RelayOptions, RelayTally};
+pub use send::{TlsPolicy, Trust};
+pub use trace::{Came, Wanted};

@@ -1,0 +1,179 @@
+//! What a message carries of its way: the fields that are put before it, and how they are known again.
+
+use everpost_domain::digest::Digest;
+use everpost_domain::message::civil;
+use everpost_store::{Errand, Tenant};
+use serde::{Deserialize, Serialize};
+
+/// The field by which we know what we sent on.
+const HOP: &str = "Everpost-Hop";
+/// A message that passed us so often goes round in circles. It may pass twice: to its server, and from there back
+/// for a user whose mail is here meanwhile.
+pub(super) const MOST_HOPS: usize = 3;
+/// A message with so many `Received` fields does (RFC 5321 §6.3 asks for at least 100).
+pub(super) const MOST_RECEIVED: usize = 100;
+
+/// How a message came.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Came {
+    /// When, in seconds since 1970.
+    pub at: i64,
+    /// The address that it came from.
+    pub client: String,
+    /// What the client called itself.
+    pub helo: String,
+    /// The protocol, as `Received` names it (RFC 3848).
+    pub protocol: String,
+    /// It came with SMTPUTF8.
+    pub smtputf8: bool,
+    /// `ENVID` (RFC 3461), decoded.
+    pub envid: Option<String>,
+    /// `RET`: whether all of it is wanted back.
+    pub full: Option<bool>,
+    /// Field to be put before it, as the results of checks; whole lines.
+    pub field: String,
+}
+
+/// What the sender wants of a recipient (RFC 3461).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Wanted {
+    /// `NOTIFY`, as it came.
+    pub notify: Option<String>,
+    /// `ORCPT`, type and address, decoded.
+    pub original: Option<(String, String)>,
+}
+
+impl Came {
+    /// As a queue keeps it.
+    pub fn to_text(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// Of a queue; what cannot be read is left out, as it decides nothing.
+    pub(super) fn read(text: &str) -> Self {
+        serde_json::from_str(text).unwrap_or_default()
+    }
+}
+
+impl Wanted {
+    /// As a queue keeps it.
+    pub fn to_text(&self) -> String {
+        match self == &Wanted::default() {
+            true => String::new(),
+            false => serde_json::to_string(self).unwrap_or_default(),
+        }
+    }
+
+    pub(super) fn read(text: &str) -> Self {
+        serde_json::from_str(text).unwrap_or_default()
+    }
+}
+
+/// A time as mail writes it (RFC 5322 §3.3).
+pub(super) fn date(unix: i64) -> String {
+    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+    const MONTHS: [&str; 12] = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
+    let (year, month, day, hour, minute, second) = civil(unix);
+    let weekday = usize::try_from(unix.div_euclid(86_400).rem_euclid(7)).unwrap_or(0);
+    let weekday = DAYS.get(weekday).copied().unwrap_or_default();
+    let month = MONTHS.get(usize::from(month).saturating_sub(1));
+    let month = month.copied().unwrap_or_default();
+    format!("{weekday}, {day} {month} {year:04} {hour:02}:{minute:02}:{second:02} +0000")
+}
+
+/// Text of a stranger within a comment or word of a field: what could end it is left out.
+fn tame(text: &str) -> String {
+    let fits = |c: &char| c.is_ascii_graphic() && !"()<>;\\\"".contains(*c);
+    text.chars().filter(fits).take(255).collect()
+}
+
+/// The name of one errand: one message's way to one place. What carries it was handed to that place's server.
+pub(super) fn errand_name(mail: i64, place: &str) -> String {
+    let place = Digest::of(place.as_bytes()).to_string();
+    let place = place.get(..16).unwrap_or_default().to_owned();
+    format!("{mail}.{place}")
+}
+
+/// The fields that are put before a message that goes on (RFC 5321 §4.4).
+pub(super) fn fields(tenant: &Tenant, host: &str, errand: &Errand, place: &str) -> Vec<u8> {
+    let came = Came::read(&errand.how);
+    let name = errand_name(errand.mail, place);
+    let seal = tenant.relay_seal(&name);
+    let recipient = match errand.legs.as_slice() {
+        // Of several, none is told of the others.
+        [one] => format!("\r\n\tfor <{}>", tame_address(&one.recipient)),
+        _ => String::new(),
+    };
+    let mut text = format!("{HOP}: {name} {seal}\r\n{}", came.field);
+    text.push_str(&format!(
+        "Received: from {} ([{}])\r\n\tby {host} (Everpost) with {} id {}{recipient};\r\n\t{}\r\n",
+        Some(tame(&came.helo))
+            .filter(|name| !name.is_empty())
+            .unwrap_or_else(|| "unknown".into()),
+        tame(&came.client),
+        Some(tame(&came.protocol))
+            .filter(|name| !name.is_empty())
+            .unwrap_or_else(|| "SMTP".into()),
+        errand.mail,
+        date(came.at),
+    ));
+    text.into_bytes()
+}
+
+fn tame_address(address: &str) -> String {
+    let fits = |c: &char| !c.is_control() && !c.is_whitespace() && !"<>;()".contains(*c);
+    address.chars().filter(fits).take(320).collect()
+}
+
+/// The header of a message: up to the first empty line.
+pub(super) fn header(raw: &[u8]) -> &[u8] {
+    let lines = raw.split_inclusive(|byte| *byte == b'\n');
+    let mut end = 0;
+    for line in lines {
+        if matches!(line, b"\n" | b"\r\n") {
+            break;
+        }
+        end += line.len();
+    }
+    raw.get(..end).unwrap_or(raw)
+}
+
+/// The errands of ours that a message was sent on by, as its header says and our key proves.
+pub(super) fn hops(tenant: &Tenant, raw: &[u8]) -> Vec<String> {
+    let lines = header(raw).split(|byte| *byte == b'\n');
+    let mut found = Vec::new();
+    for line in lines {
+        let Some((field, value)) = std::str::from_utf8(line)
+            .ok()
+            .and_then(|line| line.split_once(':'))
+        else {
+            continue;
+        };
+        if !field.eq_ignore_ascii_case(HOP) {
+            continue;
+        }
+        let mut words = value.split_whitespace();
+        if let (Some(name), Some(seal)) = (words.next(), words.next())
+            && tenant.relay_is_seal(name, seal)
+        {
+            found.push(name.to_owned());
+        }
+    }
+    found
+}
+
+/// How many `Received` fields a message has.
+pub(super) fn received(raw: &[u8]) -> usize {
+    let lines = header(raw).split(|byte| *byte == b'\n');
+    let field = b"received:";
+    lines
+        .filter(|line| {
+            line.get(..field.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(field))
+        })
+        .count()
+}
