@@ -112,7 +112,7 @@ impl Roads {
         };
         let known = self.knows(peer, listener);
         match smtp {
-            Some(road) if known => road.serve(stream, upgrade, self.stop.wait()).await,
+            Some(road) if known => road.serve(stream, from, upgrade, self.stop.wait()).await,
             Some(road) => road.turn_away(stream).await,
             None if known => self.milter.serve(stream, self.stop.wait()).await,
             // There are no words for it: the mail server does what it is set to without a filter.

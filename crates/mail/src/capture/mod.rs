@@ -109,11 +109,13 @@ impl Capture {
 
     /// What came by a road so far.
     pub fn tally(&self, road: Road) -> &Tally {
-        let [journal, lmtp, milter] = &*self.tallies;
+        let [journal, lmtp, milter, mx, submission] = &*self.tallies;
         match road {
             Road::Journal => journal,
             Road::Lmtp => lmtp,
             Road::Milter => milter,
+            Road::Mx => mx,
+            Road::Submission => submission,
         }
     }
 

@@ -1,21 +1,27 @@
-//! SMTP and LMTP: a connection of a journal.
+//! SMTP and LMTP: a connection of a journal, or of somebody whose mail goes on.
 //!
-//! Every recipient is taken; who may connect at all is decided before. Bytes are kept exactly as they
+//! A journal's every recipient is taken; who may connect at all is decided before. Bytes are kept exactly as they
 //! come, bare line ends and NULs included, and no `Received` field is put before them: the envelope
-//! stands in the delivery's row.
+//! stands in the delivery's row. For mail that goes on, the [`Front`] is asked for each recipient.
 
+use std::net::IpAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use everpost_codec::journal;
 use everpost_codec::smtp::server::{Abandoned, Config, Event, Session};
-use everpost_codec::smtp::{Protocol, Reply, Timeout};
+use everpost_codec::smtp::{Credentials, Mechanism, Protocol, Rcpt, Reply, Timeout};
+use futures::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsAcceptor;
 
+use everpost_store::StoreError;
+
 use super::tally::Fate;
 use super::{Arrived, Capture, Gathered, Road, Tally};
+use crate::relay::front::{self, Front, Sender};
 
 /// Bytes that are read at a time.
 const BUFFER: usize = 16 << 10;
@@ -36,12 +42,25 @@ pub struct SmtpOptions {
     pub max_message: u64,
 }
 
+/// Knows who may sign in, by name and password: the addresses that they may send as.
+pub trait Login: Send + Sync {
+    /// `None`: nobody of that name and password.
+    fn login(
+        &self,
+        user: String,
+        password: String,
+    ) -> BoxFuture<'static, Result<Option<Vec<String>>, StoreError>>;
+}
+
 /// The way of mail from an SMTP or LMTP connection into an archive. Cheap to clone.
 #[derive(Clone)]
 pub struct SmtpRoad {
     capture: Capture,
     config: Config,
     road: Road,
+    /// Where mail is to go on.
+    front: Option<Front>,
+    login: Option<Arc<dyn Login>>,
     /// How long a peer may take; a test's is shorter.
     pub(super) patience: fn(Timeout) -> Duration,
 }
@@ -71,8 +90,31 @@ impl SmtpRoad {
             capture,
             config,
             road,
+            front: None,
+            login: None,
             patience: Timeout::duration,
         }
+    }
+
+    /// For a listener whose mail goes on: from other servers, or with `login` from those who sign in.
+    pub fn onward(
+        capture: Capture,
+        options: &SmtpOptions,
+        front: Front,
+        login: Option<Arc<dyn Login>>,
+    ) -> Self {
+        let mut road = Self::new(capture, options);
+        // What ends a line here may not there: such mail is refused (smuggling).
+        (road.config.bare_line_ends, road.config.nul_in_data) = (false, false);
+        road.config.local_names = false;
+        road.road = Road::Mx;
+        if login.is_some() {
+            road.road = Road::Submission;
+            road.config.offers.auth = vec![Mechanism::Plain, Mechanism::Login];
+            (road.config.needs_tls, road.config.needs_auth) = (true, true);
+        }
+        (road.front, road.login) = (Some(front), login);
+        road
     }
 
     /// Serves a connection until it ends. `tls` is what STARTTLS shakes hands with; `stop` returns when
@@ -80,6 +122,7 @@ impl SmtpRoad {
     pub async fn serve<S>(
         &self,
         mut stream: S,
+        from: Option<IpAddr>,
         tls: Option<TlsAcceptor>,
         stop: impl Future<Output = ()>,
     ) where
@@ -91,6 +134,8 @@ impl SmtpRoad {
         let mut talk = Talk {
             road: self,
             session: Session::new(config),
+            from,
+            sender: Sender::Stranger,
             message: None,
             stop: std::pin::pin!(stop),
             stopping: false,
@@ -137,6 +182,8 @@ impl SmtpRoad {
 #[derive(Default)]
 struct Message {
     envelope: journal::Envelope,
+    /// Where it goes on to.
+    onward: front::Incoming,
     /// Bytes that its sender announced.
     announced: Option<u64>,
     body: Gathered,
@@ -146,6 +193,10 @@ struct Message {
 struct Talk<'a, F> {
     road: &'a SmtpRoad,
     session: Session,
+    /// The client's address.
+    from: Option<IpAddr>,
+    /// Who it is.
+    sender: Sender,
     message: Option<Message>,
     stop: Pin<&'a mut F>,
     stopping: bool,
@@ -219,6 +270,8 @@ impl<F: Future<Output = ()>> Talk<'_, F> {
                         self.write(stream).await?;
                         self.archive().await;
                     }
+                    Event::Rcpt(rcpt) => self.ask(rcpt).await,
+                    Event::Auth(credentials) => self.sign_in(credentials).await,
                     Event::StartTls => {
                         self.abandon();
                         upgrade = true;
@@ -246,20 +299,20 @@ impl<F: Future<Output = ()>> Talk<'_, F> {
     fn answer(&mut self, event: Event<'_>) {
         match event {
             Event::Mail(mail) => {
+                if let Some(front) = &self.road.front
+                    && let Err(reply) = front.may_send_as(&self.sender, &mail.from.to_string())
+                {
+                    return self.session.answer(&reply);
+                }
                 self.message = Some(Message {
                     envelope: journal::Envelope {
                         sender: mail.from.to_string(),
                         recipients: Vec::new(),
                     },
                     announced: mail.size,
+                    onward: front::Incoming::new(mail),
                     ..Message::default()
                 });
-                self.session.accept();
-            }
-            Event::Rcpt(rcpt) => {
-                if let Some(message) = &mut self.message {
-                    message.envelope.recipients.push(rcpt.to.to_string());
-                }
                 self.session.accept();
             }
             Event::Data => {
@@ -284,12 +337,52 @@ impl<F: Future<Output = ()>> Talk<'_, F> {
                     self.road.tally().count(Fate::Refused);
                 }
             },
-            // It is not offered.
-            Event::Auth(_) => self
-                .session
-                .answer(&Reply::new(502, [5, 1], "not implemented")),
             _ => {}
         }
+    }
+
+    /// Takes a recipient, or does not.
+    async fn ask(&mut self, rcpt: Rcpt) {
+        let Some(message) = &mut self.message else {
+            // There was no room for it.
+            return self.session.answer(&no_room());
+        };
+        let Some(front) = &self.road.front else {
+            message.envelope.recipients.push(rcpt.to.to_string());
+            return self.session.accept();
+        };
+        match front
+            .recipient(&self.sender, &message.onward.mail, &rcpt)
+            .await
+        {
+            Ok(accepted) => {
+                message.onward.add(&rcpt.to, accepted);
+                self.session.accept();
+            }
+            Err(reply) => {
+                self.road.tally().count(Fate::Unwanted);
+                self.session.answer(&reply);
+            }
+        }
+    }
+
+    /// Lets somebody in, or does not.
+    async fn sign_in(&mut self, credentials: Credentials) {
+        let known = match (&self.road.login, credentials) {
+            (Some(login), Credentials::Password { user, password, .. }) => {
+                login.login(user, password.reveal().to_owned()).await
+            }
+            _ => Ok(None),
+        };
+        let reply = match known {
+            Ok(Some(own)) => {
+                self.sender = Sender::User(own);
+                return self.session.accept();
+            }
+            Ok(None) => Reply::new(535, [7, 8], "name or password is wrong"),
+            Err(_) => Reply::new(454, [7, 0], "nobody can be let in now, come again"),
+        };
+        self.session.answer(&reply);
     }
 
     /// Archives the message that is complete, and only then says so.
@@ -304,21 +397,40 @@ impl<F: Future<Output = ()>> Talk<'_, F> {
             return self.session.answer_rest(&no_room());
         };
         let size = raw.len();
-        let arrived = Arrived {
-            raw,
-            envelope: message.envelope,
+        let taken = match &self.road.front {
+            Some(front) => {
+                let peer = front::Peer {
+                    address: self.from,
+                    helo: self.session.client_name().unwrap_or_default().to_owned(),
+                    protocol: self.session.received_with(),
+                };
+                let taken = front.take(raw, message.onward, &peer, &self.sender);
+                taken.await.map(Some)
+            }
+            None => {
+                let arrived = Arrived {
+                    raw,
+                    envelope: message.envelope,
+                };
+                let taken = self.road.capture.take(arrived).await;
+                let again =
+                    |_| Reply::new(451, [3, 0], "the archive cannot take it now, come again");
+                taken.map(|taken| taken.id()).map_err(again)
+            }
         };
-        let taken = self.road.capture.take(arrived).await;
         drop(room);
         let reply = match taken {
-            Ok(taken) => {
+            Ok(id) => {
                 tally.kept(size);
-                let kept = taken.id().map(|id| format!("kept as {id}"));
+                let kept = id.map(|id| format!("kept as {id}"));
                 Reply::new(250, [6, 0], kept.unwrap_or_default())
             }
-            Err(_) => {
-                tally.count(Fate::Failed);
-                Reply::new(451, [3, 0], "the archive cannot take it now, come again")
+            Err(reply) => {
+                tally.count(match reply.is_permanent() {
+                    true => Fate::Refused,
+                    false => Fate::Failed,
+                });
+                reply
             }
         };
         self.session.answer_rest(&reply);

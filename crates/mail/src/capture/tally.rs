@@ -14,11 +14,21 @@ pub enum Road {
     Lmtp,
     /// A mail server's filter.
     Milter,
+    /// SMTP from other mail servers, whose mail goes on.
+    Mx,
+    /// SMTP from people who signed in, whose mail goes on.
+    Submission,
 }
 
 impl Road {
     /// All of them.
-    pub const ALL: [Road; 3] = [Road::Journal, Road::Lmtp, Road::Milter];
+    pub const ALL: [Road; 5] = [
+        Road::Journal,
+        Road::Lmtp,
+        Road::Milter,
+        Road::Mx,
+        Road::Submission,
+    ];
 
     /// Its name, that of its listener.
     pub fn name(self) -> &'static str {
@@ -26,6 +36,8 @@ impl Road {
             Road::Journal => "journal",
             Road::Lmtp => "lmtp",
             Road::Milter => "milter",
+            Road::Mx => "mx",
+            Road::Submission => "submission",
         }
     }
 }
@@ -42,6 +54,7 @@ pub struct Tally {
     refused: AtomicU64,
     abandoned: AtomicU64,
     omitted: AtomicU64,
+    unwanted: AtomicU64,
 }
 
 /// What became of a message.
@@ -53,6 +66,7 @@ pub(super) enum Fate {
     Refused,
     Abandoned,
     Omitted,
+    Unwanted,
 }
 
 fn add(counter: &AtomicU64, many: u64) {
@@ -93,6 +107,11 @@ impl Tally {
         ]
     }
 
+    /// Recipients that were refused.
+    pub fn unwanted(&self) -> u64 {
+        read(&self.unwanted)
+    }
+
     /// Counts a connection for as long as the answer lives.
     pub(super) fn connected(&self) -> Connected<'_> {
         add(&self.connections, 1);
@@ -112,6 +131,7 @@ impl Tally {
             Fate::Refused => &self.refused,
             Fate::Abandoned => &self.abandoned,
             Fate::Omitted => &self.omitted,
+            Fate::Unwanted => &self.unwanted,
         };
         add(counter, 1);
     }

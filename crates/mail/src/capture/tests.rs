@@ -139,7 +139,7 @@ async fn connect_with(road: SmtpRoad, tls: Option<tokio_rustls::TlsAcceptor>) ->
                 std::future::pending::<()>().await;
             }
         };
-        road.serve(theirs, tls, stopped).await;
+        road.serve(theirs, None, tls, stopped).await;
     });
     (Talk::over(ours), Served { task, stop })
 }

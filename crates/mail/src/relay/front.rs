@@ -85,6 +85,14 @@ pub struct Incoming {
 }
 
 impl Incoming {
+    /// One that begins.
+    pub fn new(mail: Mail) -> Self {
+        Incoming {
+            mail,
+            ..Incoming::default()
+        }
+    }
+
     /// Adds a recipient that was accepted.
     pub fn add(&mut self, to: &Mailbox, accepted: Accepted) {
         self.recipients.push(to.to_string());
