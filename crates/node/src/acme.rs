@@ -86,6 +86,11 @@ impl Acme {
         beside(&self.data, ".acme.pem")
     }
 
+    /// What the certificate is to be for.
+    pub(crate) fn names(&self) -> &[String] {
+        &self.names
+    }
+
     /// What was given last, if anything was.
     pub(crate) fn kept(&self) -> Result<Option<Certificate>, NodeError> {
         let path = self.path();

@@ -5,6 +5,8 @@ pub mod acme;
 pub mod ca;
 pub mod certificate;
 pub mod config;
+pub mod dns;
+pub mod doctor;
 pub mod keeper;
 pub mod listen;
 pub mod ready;
