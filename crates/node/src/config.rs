@@ -1,5 +1,8 @@
 //! The configuration file: TOML, each setting optional, unknown ones refused.
 
+mod dns;
+mod tls;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -9,6 +12,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::NodeError;
+pub use dns::DnsConfig;
+pub use tls::{AcmeConfig, TlsConfig};
 
 /// Everything that can be set.
 #[derive(Debug, Clone, Default, Deserialize, Serialize, ToSchema)]
@@ -31,6 +36,8 @@ pub struct Config {
     pub backup: BackupConfig,
     /// What comes in over the listeners `journal`, `lmtp` and `milter`.
     pub capture: CaptureConfig,
+    /// What names are looked up with.
+    pub dns: DnsConfig,
 }
 
 /// Where catalog and objects lie, if not in the data directory: both, or neither.
@@ -57,21 +64,6 @@ impl Default for StoreConfig {
             cache_bytes: 2 << 30,
         }
     }
-}
-
-/// Which certificate is shown. Without one, an authority of this archive's own signs one.
-#[derive(Debug, Clone, Default, Deserialize, Serialize, ToSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct TlsConfig {
-    /// The certificate chain, PEM.
-    #[schema(value_type = Option<String>)]
-    pub cert: Option<PathBuf>,
-    /// Its private key, PEM.
-    #[schema(value_type = Option<String>)]
-    pub key: Option<PathBuf>,
-    /// Names and addresses that the certificate of our own authority is for, beside
-    /// `localhost` and the addresses listened on.
-    pub names: Vec<String>,
 }
 
 /// Limits of what one caller may ask for.
@@ -370,15 +362,20 @@ pub fn reference() -> String {
         ("", Config::schema()),
         ("store", StoreConfig::schema()),
         ("tls", TlsConfig::schema()),
+        ("tls.acme", AcmeConfig::schema()),
         ("limits", LimitConfig::schema()),
         ("nodes", NodesConfig::schema()),
         ("backup", BackupConfig::schema()),
         ("capture", CaptureConfig::schema()),
+        ("dns", DnsConfig::schema()),
     ];
+    // It stands in no configuration by itself.
+    let acme = serde_json::to_value(AcmeConfig::default()).unwrap_or_default();
     for (name, schema) in sections {
         let schema = serde_json::to_value(schema).unwrap_or_default();
         let defaults = match name {
             "" => &defaults,
+            "tls.acme" => &acme,
             name => field(&defaults, name),
         };
         let about = field(&schema, "description").as_str().unwrap_or_default();
@@ -393,7 +390,7 @@ pub fn reference() -> String {
         for (setting, about) in settings.into_iter().flatten() {
             let default = field(defaults, setting);
             // A table of its own.
-            if default.is_object() {
+            if default.is_object() || (name, setting.as_str()) == ("tls", "acme") {
                 continue;
             }
             let default = match default {

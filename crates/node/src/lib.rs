@@ -1,10 +1,16 @@
 //! What every role needs to run and to be reached: configuration, listeners, certificates,
 //! logs, the ready file, the signal to stop. It knows nothing of mail.
 
+pub mod acme;
 pub mod ca;
+pub mod certificate;
 pub mod config;
+pub mod dns;
+pub mod doctor;
+pub mod keeper;
 pub mod listen;
 pub mod ready;
+pub mod shown;
 pub mod stop;
 pub mod telemetry;
 
@@ -35,6 +41,14 @@ pub enum NodeError {
     /// A certificate or its key cannot be made or used.
     #[error("certificate: {0}")]
     Certificate(String),
+    /// An authority gives no certificate.
+    #[error("ACME: {what}")]
+    Acme {
+        /// What went wrong.
+        what: String,
+        /// What a person can do about it.
+        hint: &'static str,
+    },
 }
 
 impl NodeError {
@@ -45,6 +59,7 @@ impl NodeError {
             NodeError::Config(_) => "E-CONFIG",
             NodeError::Listen { .. } => "E-LISTEN",
             NodeError::Certificate(_) => "E-CERTIFICATE",
+            NodeError::Acme { .. } => "E-ACME",
         }
     }
 
@@ -57,6 +72,7 @@ impl NodeError {
             NodeError::Certificate(_) => {
                 "give a certificate chain and its key in PEM, or neither, for one of our own"
             }
+            NodeError::Acme { hint, .. } => hint,
         }
     }
 

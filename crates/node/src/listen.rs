@@ -14,7 +14,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
@@ -23,6 +23,7 @@ use tower::ServiceBuilder;
 use crate::NodeError;
 use crate::ca::Identity;
 use crate::config::{Listen, Protocol};
+use crate::shown::ACME_TLS;
 use crate::stop::Stop;
 
 /// Connections of one listener at a time: each may hold a request's memory.
@@ -309,6 +310,11 @@ impl Stream {
             Stream::Plain(stream) => Some(stream),
             Stream::Tls(stream, tls) => {
                 match tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await {
+                    // It was only asked whether the name is ours, and the handshake answered.
+                    Ok(Ok(mut stream)) if stream.get_ref().1.alpn_protocol() == Some(ACME_TLS) => {
+                        stream.shutdown().await.ok();
+                        None
+                    }
                     Ok(Ok(stream)) => Some(Box::new(stream)),
                     // Port scanners and broken clients; there is nobody to tell.
                     _ => None,

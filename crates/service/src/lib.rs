@@ -74,6 +74,7 @@ pub async fn run(
     started: impl FnOnce(&Ready),
 ) -> Result<(), ServiceError> {
     let identity = identity(store.data(), &options.config.tls, &options.listen)?;
+    let (keeper, keeper_stop) = (identity.keeper(), stop.clone());
     let (mut listeners, mut figures, mut nodes) = (Vec::new(), Vec::new(), Vec::new());
     let mut mail = Vec::new();
     let takes_mail = options.listen.iter().any(|listen| is_mail(listen.protocol));
@@ -129,6 +130,7 @@ pub async fn run(
         let handler = move |connection| roads.clone().serve(connection);
         tokio::spawn(serve_streams(mail, handler, stop))
     });
+    let keeping = tokio::spawn(keeper.keep(keeper_stop));
     // The listeners are bound, so connections wait in their queues from here on.
     if let Some(path) = &options.ready_file {
         ready.write(path)?;
@@ -140,6 +142,7 @@ pub async fn run(
     if let Some(taking) = taking {
         taking.await.ok();
     }
+    keeping.await.ok();
     background.end().await;
     Ok(())
 }
