@@ -1,6 +1,7 @@
 //! The configuration file: TOML, each setting optional, unknown ones refused.
 
 mod dns;
+mod relay;
 mod tls;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -13,6 +14,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::NodeError;
 pub use dns::DnsConfig;
+pub use relay::{RelayConfig, RelayTls};
 pub use tls::{AcmeConfig, TlsConfig};
 
 /// Everything that can be set.
@@ -22,7 +24,8 @@ pub struct Config {
     /// Listeners, as `NAME=ADDRESS:PORT`; `--listen` replaces them all. Names: `https`; `http` for
     /// loopback addresses only; `metrics` for Prometheus, without TLS; `nodes` for the other nodes of
     /// a cluster, at the address by which they reach this one; `journal`, `lmtp` and `milter` for mail,
-    /// from the peers of `[capture]`.
+    /// from the peers of `[capture]`; `mx` for mail of the organization's domains from anybody, and `submission` from
+    /// its users, which both goes on as `[relay]` says.
     pub listen: Vec<String>,
     /// Where catalog and objects lie.
     pub store: StoreConfig,
@@ -38,6 +41,8 @@ pub struct Config {
     pub capture: CaptureConfig,
     /// What names are looked up with.
     pub dns: DnsConfig,
+    /// Mail that goes on.
+    pub relay: RelayConfig,
 }
 
 /// Where catalog and objects lie, if not in the data directory: both, or neither.
@@ -268,6 +273,10 @@ pub enum Protocol {
     Lmtp,
     /// Mail that a mail server shows to a filter.
     Milter,
+    /// Mail of other servers for the organization, by SMTP.
+    Mx,
+    /// Mail of the organization's users, by SMTP.
+    Submission,
 }
 
 impl Protocol {
@@ -281,6 +290,8 @@ impl Protocol {
             Protocol::Journal => "journal",
             Protocol::Lmtp => "lmtp",
             Protocol::Milter => "milter",
+            Protocol::Mx => "mx",
+            Protocol::Submission => "submission",
         }
     }
 }
@@ -324,9 +335,11 @@ impl FromStr for Listen {
             "journal" => Protocol::Journal,
             "lmtp" => Protocol::Lmtp,
             "milter" => Protocol::Milter,
+            "mx" => Protocol::Mx,
+            "submission" => Protocol::Submission,
             _ => {
                 return Err(wrong(
-                    "the names are https, http, metrics, nodes, journal, lmtp and milter",
+                    "the names are https, http, metrics, nodes, journal, lmtp, milter, mx and submission",
                 ));
             }
         };
@@ -368,6 +381,7 @@ pub fn reference() -> String {
         ("backup", BackupConfig::schema()),
         ("capture", CaptureConfig::schema()),
         ("dns", DnsConfig::schema()),
+        ("relay", RelayConfig::schema()),
     ];
     // It stands in no configuration by itself.
     let acme = serde_json::to_value(AcmeConfig::default()).unwrap_or_default();

@@ -2,10 +2,11 @@
 
 use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use everpost_domain::access::{Action, Decision, Object, Role, may};
 use everpost_mail::capture::Capture;
+use everpost_mail::relay::Relay;
 use everpost_node::config::{Config, LimitConfig};
 use everpost_node::stop::Stop;
 use everpost_store::{Accessed, Scope, Store, StoreError, Tenant};
@@ -42,6 +43,8 @@ pub(crate) struct Shared {
     pub(crate) metrics: Metrics,
     /// The way of mail that is captured, where a listener takes it.
     pub(crate) capture: Option<Capture>,
+    /// What sends mail on, where a listener takes such mail.
+    pub(crate) relays: OnceLock<Vec<Relay>>,
     /// Whoever owns the data directory is the operator.
     pub(crate) operator: Option<u32>,
     pub(crate) by_account: Mutex<Throttle<String>>,
@@ -111,6 +114,7 @@ impl Shared {
             jobs: Jobs::default(),
             metrics: Metrics::default(),
             capture,
+            relays: OnceLock::new(),
             by_account: Mutex::new(Throttle::new(1)),
             by_address: Mutex::new(Throttle::new(ADDRESS_TIMES)),
             nobody: password::of_nobody(),
@@ -121,6 +125,13 @@ impl Shared {
             tenant,
             stop,
         })
+    }
+
+    /// Something may be due that was not.
+    pub(crate) fn wake_relays(&self) {
+        for relay in self.relays.get().into_iter().flatten() {
+            relay.wake();
+        }
     }
 
     /// The mail that `caller` may do `action` to, own or of a case.

@@ -8,8 +8,9 @@ use std::sync::{Arc, Mutex};
 use everpost_codec::journal::Reports;
 use everpost_codec::smtp;
 use everpost_mail::capture::milter::{MilterOptions, MilterRoad};
-use everpost_mail::capture::smtp::{SmtpOptions, SmtpRoad};
+use everpost_mail::capture::smtp::{Login, SmtpOptions, SmtpRoad};
 use everpost_mail::capture::{Capture, CaptureOptions};
+use everpost_mail::relay::front::Front;
 use everpost_node::NodeError;
 use everpost_node::config::{self, CaptureConfig, Config, Network, Protocol};
 use everpost_node::listen::{Connection, Peer};
@@ -30,15 +31,29 @@ pub(crate) struct Roads {
     journal: SmtpRoad,
     lmtp: SmtpRoad,
     milter: MilterRoad,
+    /// For mail that goes on: from other servers, and from people.
+    onward: Option<(SmtpRoad, SmtpRoad)>,
     from: Arc<[Network]>,
     strangers: Arc<Mutex<HashSet<IpAddr>>>,
     stop: Stop,
 }
 
-/// The way of captured mail into the archive, as it is configured.
-pub(crate) fn capture(tenant: &Tenant, config: &CaptureConfig) -> Result<Capture, NodeError> {
+/// What the service calls itself in front of mail servers.
+pub(crate) fn name(config: &Config) -> String {
+    let names = config.relay.hostname.iter().chain(&config.tls.names);
+    names.cloned().next().unwrap_or_else(|| NAME.into())
+}
+
+/// The way of captured mail into the archive, as it is configured. `alone`: copies are captured, which nobody else knows the
+/// owners of. `known`: domains that the archive knows.
+pub(crate) fn capture(
+    tenant: &Tenant,
+    config: &CaptureConfig,
+    alone: bool,
+    known: Vec<String>,
+) -> Result<Capture, NodeError> {
     let wrong = |what: &str| Err(NodeError::Config(what.into()));
-    if config.domains.is_empty() {
+    if alone && config.domains.is_empty() {
         return wrong(
             "the listeners journal, lmtp and milter need `domains` of [capture]: mail of their addresses gets \
              into mailboxes",
@@ -55,7 +70,7 @@ pub(crate) fn capture(tenant: &Tenant, config: &CaptureConfig) -> Result<Capture
     Ok(Capture::new(
         tenant.clone(),
         &CaptureOptions {
-            domains: config.domains.clone(),
+            domains: config.domains.iter().cloned().chain(known).collect(),
             reports: match config.reports {
                 config::Reports::Read => Reports::Read,
                 config::Reports::Marked => Reports::Marked,
@@ -73,16 +88,25 @@ fn is_domain(text: &str) -> bool {
 }
 
 impl Roads {
-    pub(crate) fn new(capture: &Capture, config: &Config, stop: Stop) -> Self {
-        let name = config.tls.names.first();
-        let smtp = |protocol| {
-            let options = SmtpOptions {
-                hostname: name.cloned().unwrap_or_else(|| NAME.into()),
-                protocol,
-                max_message: config.capture.max_message_bytes,
-            };
-            SmtpRoad::new(capture.clone(), &options)
+    pub(crate) fn new(
+        capture: &Capture,
+        config: &Config,
+        onward: Option<(Front, Arc<dyn Login>)>,
+        stop: Stop,
+    ) -> Self {
+        let options = |protocol| SmtpOptions {
+            hostname: name(config),
+            protocol,
+            max_message: config.capture.max_message_bytes,
         };
+        let smtp = |protocol| SmtpRoad::new(capture.clone(), &options(protocol));
+        let onward = onward.map(|(front, login)| {
+            let road = |login| {
+                let options = options(smtp::Protocol::Smtp);
+                SmtpRoad::onward(capture.clone(), &options, front.clone(), login)
+            };
+            (road(None), road(Some(login)))
+        });
         let milter = MilterOptions {
             fail_open: config.capture.milter_fails == config::Fails::Open,
             max_message: config.capture.max_message_bytes,
@@ -91,6 +115,7 @@ impl Roads {
             journal: smtp(smtp::Protocol::Smtp),
             lmtp: smtp(smtp::Protocol::Lmtp),
             milter: MilterRoad::new(capture, milter),
+            onward,
             from: config.capture.from.clone().into(),
             strangers: Arc::default(),
             stop,
@@ -105,6 +130,19 @@ impl Roads {
             listener,
             upgrade,
         } = connection;
+        let from = match peer {
+            Peer::Network { address, .. } => Some(address),
+            Peer::Local { .. } => None,
+        };
+        let onward = self.onward.as_ref();
+        let onward = onward.and_then(|(mx, submission)| match listener {
+            name if name == Protocol::Mx.name() => Some(mx),
+            name if name == Protocol::Submission.name() => Some(submission),
+            _ => None,
+        });
+        if let Some(road) = onward {
+            return road.serve(stream, from, upgrade, self.stop.wait()).await;
+        }
         let smtp = match listener {
             name if name == Protocol::Journal.name() => Some(&self.journal),
             name if name == Protocol::Lmtp.name() => Some(&self.lmtp),

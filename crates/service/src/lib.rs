@@ -12,6 +12,7 @@ mod backups;
 mod caller;
 mod capture;
 mod console;
+pub mod desk;
 mod extract;
 mod follow;
 mod guard;
@@ -20,13 +21,16 @@ mod metrics;
 mod nodes;
 pub mod password;
 mod problem;
+mod relay;
 mod routes;
 mod throttle;
 mod view;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use everpost_extract::PoolOptions;
+use everpost_mail::capture::smtp::Login;
 use everpost_node::NodeError;
 use everpost_node::ca::identity;
 use everpost_node::config::{Config, Listen, Protocol};
@@ -77,9 +81,17 @@ pub async fn run(
     let (keeper, keeper_stop) = (identity.keeper(), stop.clone());
     let (mut listeners, mut figures, mut nodes) = (Vec::new(), Vec::new(), Vec::new());
     let mut mail = Vec::new();
-    let takes_mail = options.listen.iter().any(|listen| is_mail(listen.protocol));
-    let capture = takes_mail.then(|| capture::capture(tenant, &options.config.capture));
-    let capture = capture.transpose()?;
+    let has = |kind: fn(Protocol) -> bool| options.listen.iter().any(|one| kind(one.protocol));
+    let (captures, relays) = (has(is_captured), has(goes_on));
+    let capture = match captures || relays {
+        true => {
+            let known = tenant.mail_domains().await?.into_iter();
+            let known = known.map(|domain| domain.name).collect();
+            let config = &options.config.capture;
+            Some(capture::capture(tenant, config, captures, known)?)
+        }
+        false => None,
+    };
     for listen in &options.listen {
         let listener = Listener::open(listen, &identity).await?;
         match listen.protocol {
@@ -90,7 +102,7 @@ pub async fn run(
             }
             Protocol::Nodes => nodes.push(listener),
             Protocol::Https | Protocol::Http => listeners.push(listener),
-            Protocol::Journal | Protocol::Lmtp | Protocol::Milter => mail.push(listener),
+            _ => mail.push(listener),
         }
     }
     let all = listeners.iter().chain(&figures).chain(&nodes).chain(&mail);
@@ -105,15 +117,33 @@ pub async fn run(
         // A path may be too long for a socket; only commands beside the service miss it.
         Err(error) => tracing::warn!(%error, "no socket for commands"),
     }
-    let roads = capture.as_ref();
-    let roads = roads.map(|capture| capture::Roads::new(capture, &options.config, stop.clone()));
     let app = app::Shared::new(
         store.clone(),
         tenant.clone(),
         &options.config,
-        capture,
+        capture.clone(),
         stop.clone(),
     );
+    let onward = match &capture {
+        Some(capture) if relays => {
+            let name = capture::name(&options.config);
+            Some(relay::onward(store, tenant, capture, &options.config, &name).await?)
+        }
+        _ => None,
+    };
+    let mut relaying = Vec::new();
+    let onward = onward.map(|onward| {
+        for relay in &onward.relays {
+            let (relay, stop) = (relay.clone(), stop.clone());
+            relaying.push(tokio::spawn(async move { relay.run(stop.wait()).await }));
+        }
+        app.relays.set(onward.relays).ok();
+        let login: Arc<dyn Login> = Arc::new(relay::Doorman(app.clone()));
+        (onward.front, login)
+    });
+    let roads = capture
+        .as_ref()
+        .map(|capture| capture::Roads::new(capture, &options.config, onward, stop.clone()));
     let answers_at = nodes.iter().find_map(Listener::address);
     if answers_at.is_some() {
         let messenger = nodes::messenger()?;
@@ -143,14 +173,22 @@ pub async fn run(
         taking.await.ok();
     }
     keeping.await.ok();
+    for relay in relaying {
+        relay.await.ok();
+    }
     background.end().await;
     Ok(())
 }
 
-/// Whether mail comes in by it.
-fn is_mail(protocol: Protocol) -> bool {
+/// Whether a copy of mail comes in by it, for the archive alone.
+fn is_captured(protocol: Protocol) -> bool {
     matches!(
         protocol,
         Protocol::Journal | Protocol::Lmtp | Protocol::Milter
     )
+}
+
+/// Whether mail comes in by it that goes on.
+fn goes_on(protocol: Protocol) -> bool {
+    matches!(protocol, Protocol::Mx | Protocol::Submission)
 }

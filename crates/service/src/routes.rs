@@ -11,12 +11,13 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::api::{
-    cases, exports, health, help, imports, messages, moves, saved, search, session, storage,
+    cases, exports, health, help, imports, messages, moves, relay, saved, search, session, storage,
     tokens, users, verify,
 };
 use crate::app::App;
 use crate::caller::COOKIE;
 use crate::console;
+use crate::desk;
 use crate::guard::guard;
 use crate::problem::{Problem, ProblemBody};
 
@@ -84,9 +85,19 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(cases::list, cases::open))
         .routes(routes!(cases::change))
         .routes(routes!(moves::start, moves::one))
+        .routes(routes!(relay::queue))
+        .routes(routes!(relay::order))
+        .routes(routes!(relay::domains, relay::put_domain))
+        .routes(routes!(relay::remove_domain))
+        .routes(routes!(relay::recipients, relay::put_recipients))
+        .routes(routes!(relay::remove_recipient))
+        .routes(routes!(relay::continuity))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz));
-    OpenApiRouter::with_openapi(description).nest("/api/v1", v1)
+    let logs = OpenApiRouter::new()
+        .routes(routes!(relay::evidence))
+        .layer(DefaultBodyLimit::max(desk::LOG_BYTES));
+    OpenApiRouter::with_openapi(description).nest("/api/v1", v1.merge(logs))
 }
 
 /// The API as OpenAPI describes it.

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 /// Connections to one place at once, in the beginning.
 const FIRST: usize = 2;
-/// How long a place that did not answer is left alone, at first and at most.
-const QUIET: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(900));
+/// How long a place that did not answer is left alone, at most.
+const LONGEST: Duration = Duration::from_secs(900);
 
 /// A place that mail goes to.
 #[derive(Debug)]
@@ -25,16 +25,16 @@ pub(super) struct Places {
     known: HashMap<i64, Place>,
     /// Connections to one place at once, at most.
     most: usize,
-    /// Shorter in tests.
+    /// How long a place is left alone that did not answer, at first.
     first_quiet: Duration,
 }
 
 impl Places {
-    pub(super) fn new(most: usize, first_quiet: Option<Duration>) -> Self {
+    pub(super) fn new(most: usize, first_quiet: Duration) -> Self {
         Places {
             known: HashMap::new(),
             most: most.max(1),
-            first_quiet: first_quiet.unwrap_or(QUIET.0),
+            first_quiet: first_quiet.min(LONGEST),
         }
     }
 
@@ -72,7 +72,7 @@ impl Places {
             Some(false) => {
                 let quiet = first
                     .saturating_mul(1 << known.failures.min(6))
-                    .min(QUIET.1);
+                    .min(LONGEST);
                 known.failures = known.failures.saturating_add(1);
                 known.limit = FIRST.min(most);
                 known.quiet_until = Some(now + quiet);
@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn a_silent_place_is_left_alone_longer_and_longer_and_asked_by_one() {
-        let mut places = Places::new(4, None);
+        let mut places = Places::new(4, Duration::from_secs(30));
         let begin = Instant::now();
         assert!(places.enter(1, begin) && places.enter(1, begin));
         assert!(!places.enter(1, begin), "two at first");
@@ -133,10 +133,10 @@ mod tests {
 
     #[test]
     fn no_silence_is_longer_than_a_quarter_of_an_hour() {
-        let mut places = Places::new(4, None);
+        let mut places = Places::new(4, Duration::from_secs(30));
         let mut now = Instant::now();
         for _ in 0..50 {
-            now += QUIET.1;
+            now += LONGEST;
             assert!(places.enter(1, now));
             places.leave(1, Some(false), now);
         }

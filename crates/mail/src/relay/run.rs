@@ -56,8 +56,8 @@ pub struct RelayOptions {
     pub uncertain_wait: u64,
     /// Connections to one place at once.
     pub connections: usize,
-    /// Seconds that a place is left alone that did not answer, at first.
-    pub quiet: Option<Duration>,
+    /// How long a place is left alone that did not answer, at first.
+    pub quiet: Duration,
 }
 
 /// What the relay did since the process began.
@@ -306,7 +306,7 @@ impl Relay {
         let back = errand.legs.iter().map(|leg| Settled {
             leg: leg.clone(),
             state: LegState::Waiting,
-            wait: self.options.quiet.map_or(30, |quiet| quiet.as_secs()),
+            wait: self.options.quiet.as_secs(),
             attempt: None,
         });
         self.tenant.relay_settle(&back.collect::<Vec<_>>()).await
@@ -493,10 +493,6 @@ impl Relay {
                 let spread = leg.id.unsigned_abs().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
                 (LegState::Waiting, wait_after(leg.tries + 1, spread))
             }
-        };
-        let wait = match (state, self.options.quiet) {
-            (LegState::Waiting, Some(quiet)) => wait.min(quiet.as_secs().max(1)),
-            _ => wait,
         };
         Settled {
             leg: leg.clone(),

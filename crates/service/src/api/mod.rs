@@ -8,6 +8,7 @@ pub(crate) mod imports;
 pub(crate) mod jobs;
 pub(crate) mod messages;
 pub(crate) mod moves;
+pub(crate) mod relay;
 pub(crate) mod saved;
 pub(crate) mod search;
 pub(crate) mod session;

@@ -1,0 +1,64 @@
+//! The section `[relay]`: mail that goes on.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Mail that came over the listeners `mx` and `submission` and goes on to its recipients' servers.
+#[derive(Debug, Clone, Deserialize, Serialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RelayConfig {
+    /// What the service calls itself to other mail servers: the name that its MX record has. Without one, the first of
+    /// `names` of `[tls]`.
+    pub hostname: Option<String>,
+    /// Where mail for other organizations goes, as `HOST:PORT`; without one, where its domain's MX records say.
+    pub smarthost: Option<String>,
+    /// How it is protected: `opportunistic` (TLS where it is offered, whoever the server is), `required` (nothing
+    /// without TLS), `verified` (and the server's certificate is of its name).
+    pub tls: RelayTls,
+    /// For `verified`: certificates of authorities, PEM, that are believed instead of the system's.
+    #[schema(value_type = Option<String>)]
+    pub ca: Option<PathBuf>,
+    /// Hours after which a message that could not be delivered goes back to its sender. Mail of users whose mail server
+    /// is not used meanwhile waits however long.
+    pub give_up_hours: u32,
+    /// Hours after which its sender is told that it takes long.
+    pub tell_delay_hours: u32,
+    /// Seconds that evidence is waited for where a server may have taken a message and its answer was lost. After that it
+    /// is sent again, and may come twice.
+    pub uncertain_wait_seconds: u32,
+    /// Connections to one server at once.
+    pub connections: u32,
+    /// Seconds that a server is left alone that did not answer; longer and longer, up to a quarter of an hour.
+    pub quiet_seconds: u32,
+}
+
+/// How mail is protected on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RelayTls {
+    /// Where it is offered.
+    Opportunistic,
+    /// Nothing without.
+    Required,
+    /// Nothing without, and to nobody else.
+    Verified,
+}
+
+impl Default for RelayConfig {
+    fn default() -> Self {
+        RelayConfig {
+            hostname: None,
+            smarthost: None,
+            tls: RelayTls::Opportunistic,
+            ca: None,
+            // RFC 5321 §4.5.4.1: at least four to five days.
+            give_up_hours: 5 * 24,
+            tell_delay_hours: 4,
+            uncertain_wait_seconds: 900,
+            connections: 5,
+            quiet_seconds: 30,
+        }
+    }
+}

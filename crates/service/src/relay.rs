@@ -1,0 +1,183 @@
+//! Mail that goes on: DNS for the relay, sign-in for submission, and the relays themselves.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use everpost_mail::capture::smtp::Login;
+use everpost_mail::capture::{Capture, CaptureOptions};
+use everpost_mail::relay::front::{Front, Organization};
+use everpost_mail::relay::{MailHosts, NoHosts, Relay, RelayOptions, TlsPolicy, Trust};
+use everpost_node::NodeError;
+use everpost_node::config::{Config, RelayConfig, RelayTls};
+use everpost_node::dns::{Dns, Unanswered};
+use everpost_store::{Store, StoreError, Tenant};
+use futures::future::BoxFuture;
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+
+use crate::app::{App, lock};
+use crate::password;
+
+/// What looks hosts up for the relay.
+struct Hosts(Dns);
+
+fn unanswered(Unanswered(why): Unanswered) -> NoHosts {
+    NoHosts {
+        why,
+        for_good: false,
+    }
+}
+
+impl MailHosts for Hosts {
+    fn hosts(&self, domain: String) -> BoxFuture<'static, Result<Vec<(u16, String)>, NoHosts>> {
+        let dns = self.0.clone();
+        Box::pin(async move {
+            let found = dns.mail_hosts(&domain).await.map_err(unanswered)?;
+            let found = found.into_iter();
+            Ok(found.map(|host| (host.preference, host.name)).collect())
+        })
+    }
+
+    fn addresses(&self, host: String) -> BoxFuture<'static, Result<Vec<SocketAddr>, NoHosts>> {
+        let dns = self.0.clone();
+        Box::pin(async move {
+            let found = match (host.parse(), host.as_str()) {
+                (Ok(address), _) => vec![address],
+                // Resolvers need not know it.
+                (_, "localhost") => vec![std::net::Ipv4Addr::LOCALHOST.into()],
+                _ => dns.addresses(&host).await.map_err(unanswered)?,
+            };
+            match found.is_empty() {
+                true => Err(NoHosts {
+                    why: format!("{host} has no address"),
+                    for_good: false,
+                }),
+                false => Ok(found.into_iter().map(|ip| SocketAddr::new(ip, 0)).collect()),
+            }
+        })
+    }
+}
+
+/// Lets the organization's people in by address and password.
+pub(crate) struct Doorman(pub(crate) App);
+
+impl Login for Doorman {
+    fn login(
+        &self,
+        user: String,
+        secret: String,
+    ) -> BoxFuture<'static, Result<Option<Vec<String>>, StoreError>> {
+        let app = self.0.clone();
+        Box::pin(async move {
+            let name: String = user.trim().to_lowercase().chars().take(320).collect();
+            let now = Instant::now();
+            if lock(&app.by_account).wait(&name, now).is_some() {
+                return Ok(None);
+            }
+            lock(&app.by_account).failed(name.clone(), now);
+            let (account, hash) = match app.tenant.credentials(&name).await? {
+                Some((account, hash)) => (Some(account), hash),
+                None => (None, app.nobody.clone()),
+            };
+            let right = app.hashing(move || password::is(&secret, &hash)).await;
+            let right = right.map_err(|_| StoreError::Stopped)?;
+            let Some(account) = account.filter(|account| right && !account.disabled) else {
+                tracing::warn!("a sign-in to submit failed");
+                return Ok(None);
+            };
+            lock(&app.by_account).succeeded(&name);
+            let mut own = account.owns;
+            own.push(account.address);
+            Ok(Some(own))
+        })
+    }
+}
+
+fn trust(config: &RelayConfig) -> Result<Trust, NodeError> {
+    let wrong = |what: String| NodeError::Config(format!("[relay]: {what}"));
+    let policy = match config.tls {
+        RelayTls::Opportunistic => TlsPolicy::Opportunistic,
+        RelayTls::Required => TlsPolicy::Required,
+        RelayTls::Verified => TlsPolicy::Verified,
+    };
+    let mut roots = RootCertStore::empty();
+    if policy == TlsPolicy::Verified {
+        let path = config.ca.as_deref().ok_or_else(|| {
+            wrong("`tls = \"verified\"` needs `ca`: the authorities that are believed, PEM".into())
+        })?;
+        let certificates = CertificateDer::pem_file_iter(path)
+            .map_err(|error| wrong(format!("{}: {error}", path.display())))?;
+        for certificate in certificates {
+            let certificate =
+                certificate.map_err(|error| wrong(format!("{}: {error}", path.display())))?;
+            roots
+                .add(certificate)
+                .map_err(|error| wrong(error.to_string()))?;
+        }
+    }
+    Trust::new(policy, roots).map_err(|error| wrong(error.to_string()))
+}
+
+/// What takes mail that goes on, and what sends it.
+pub(crate) struct Onward {
+    pub(crate) front: Front,
+    pub(crate) relays: Vec<Relay>,
+}
+
+/// For all organizations of a store; `own`, `capture`: the one whose API this is, and the way into it.
+pub(crate) async fn onward(
+    store: &Store,
+    own: &Tenant,
+    capture: &Capture,
+    config: &Config,
+    name: &str,
+) -> Result<Onward, crate::ServiceError> {
+    let dns = Dns::new(&config.dns)?;
+    let hosts: Arc<dyn MailHosts> = Arc::new(Hosts(dns));
+    let relay = &config.relay;
+    let hours = |hours: u32| u64::from(hours) * 3600;
+    let options = RelayOptions {
+        hostname: name.to_owned(),
+        smarthost: relay.smarthost.clone(),
+        trust: trust(relay)?,
+        give_up: hours(relay.give_up_hours),
+        tell_delay: hours(relay.tell_delay_hours),
+        uncertain_wait: relay.uncertain_wait_seconds.into(),
+        connections: usize::try_from(relay.connections).unwrap_or(1),
+        quiet: Duration::from_secs(relay.quiet_seconds.into()),
+    };
+    let mut organizations = Vec::new();
+    for tenant in store.tenants() {
+        let capture = match tenant.name() == own.name() {
+            true => capture.clone(),
+            false => {
+                let room = usize::try_from(config.capture.room_bytes).unwrap_or(usize::MAX);
+                Capture::new(
+                    tenant.clone(),
+                    &CaptureOptions {
+                        domains: Vec::new(),
+                        reports: everpost_codec::journal::Reports::Ignored,
+                        room,
+                    },
+                )
+            }
+        };
+        organizations.push(Organization { tenant, capture });
+    }
+    let front = Front::new(organizations.clone(), None);
+    let relays = organizations.into_iter().map(|one| {
+        Relay::new(
+            one.tenant,
+            one.capture,
+            options.clone(),
+            hosts.clone(),
+            Some(&front),
+        )
+    });
+    Ok(Onward {
+        relays: relays.collect(),
+        front,
+    })
+}
