@@ -1,5 +1,6 @@
 //! The command line as data: what can be asked, with examples.
 
+mod doctor;
 mod global;
 mod migrate;
 mod service;
@@ -9,10 +10,12 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use doctor::DOCTOR_EXAMPLES;
 use migrate::MIGRATE_EXAMPLES;
 use service::{CAPTURE_EXAMPLES, CASE_EXAMPLES, SERVICE_EXAMPLES, UP_EXAMPLES, USER_EXAMPLES};
 
 use crate::examples::*;
+pub(crate) use doctor::DoctorCommand;
 pub(crate) use global::Global;
 pub(crate) use migrate::MigrateCommand;
 pub(crate) use service::{
@@ -149,6 +152,9 @@ pub(crate) enum Command {
     /// Check, show or explain the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Look whether everything around the archive is well: machine, certificate, DNS
+    #[command(after_help = DOCTOR_EXAMPLES)]
+    Doctor(DoctorCommand),
     /// Read documents from standard input, under limits; the archive starts it itself
     #[command(hide = true)]
     ExtractWorker {

@@ -64,6 +64,7 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Case(command) => commands::case::run(&global, command).await,
         Command::Capture(command) => commands::capture::run(&global, &command),
         Command::Config(command) => commands::config::run(&global, &command),
+        Command::Doctor(command) => commands::doctor::run(&global, command).await,
         Command::Bench(command) => commands::bench::run(&global, command).await,
         Command::ExtractWorker { .. } => Ok(Exit::Well),
     }

@@ -80,7 +80,11 @@ pub fn identity(data: &Path, config: &TlsConfig, listen: &[Listen]) -> Result<Id
             let (acme, own) = (Acme::new(data, config)?, own());
             // Until there is one, and where the last has run out, ours is better than none.
             let now = SystemTime::now();
-            let kept = acme.kept()?.filter(|kept| kept.facts().is_valid(now));
+            let kept = acme.kept().unwrap_or_else(|error| {
+                tracing::warn!(%error, "the certificate that ACME gave is of no use; another is asked for");
+                None
+            });
+            let kept = kept.filter(|kept| kept.facts().is_valid(now));
             let (certificate, ca) = match kept {
                 Some(kept) => (kept, None),
                 None => (own.certificate()?, Some(own.ca())),

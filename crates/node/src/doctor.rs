@@ -12,7 +12,6 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::NodeError;
 use crate::config::{Config, Listen};
 use crate::dns::Dns;
 
@@ -33,6 +32,8 @@ pub enum Verdict {
 /// What one check found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
+    /// What it belongs to, for people: findings of a group follow each other.
+    pub group: String,
     /// What was looked at; stable, for programs.
     pub check: &'static str,
     /// Of whom or what: a path, a listener, a name, a domain.
@@ -48,6 +49,7 @@ pub struct Finding {
 impl Finding {
     fn new(check: &'static str, subject: impl Into<String>) -> Self {
         Finding {
+            group: String::new(),
             check,
             subject: subject.into(),
             verdict: Verdict::Skipped,
@@ -108,18 +110,46 @@ pub struct Patient {
 }
 
 /// Looks at everything, in the order in which a person would.
-pub async fn examine(patient: &Patient) -> Result<Vec<Finding>, NodeError> {
-    let dns = Dns::new(&patient.config.dns)?;
-    let mut findings = host::directory(&patient.data);
+pub async fn examine(patient: &Patient) -> Vec<Finding> {
+    let mut all = in_group("Data directory", host::directory(&patient.data));
+    let mut listeners = Vec::new();
     for listen in &patient.listen {
-        findings.push(listener::look(listen, &patient.socket).await);
+        listeners.push(listener::look(listen, &patient.socket).await);
     }
-    findings.extend(shown::look(patient));
-    findings.extend(domain::acme_names(patient, &dns).await);
-    for name in &patient.config.capture.domains {
-        findings.extend(domain::look(name, patient, &dns).await);
+    all.extend(in_group("Listeners", listeners));
+    all.extend(in_group("Certificate", shown::look(patient)));
+    let dns = match Dns::new(&patient.config.dns) {
+        Ok(dns) => dns,
+        Err(error) => {
+            let finding = Finding::new("dns", "[dns]").wrong(
+                error.to_string(),
+                "name servers in `[dns] servers`; until then nothing is looked up",
+            );
+            all.extend(in_group("DNS", vec![finding]));
+            return all;
+        }
+    };
+    let acme = domain::acme_names(patient, &dns).await;
+    all.extend(in_group("Certificate", acme));
+    let domains = &patient.config.capture.domains;
+    if domains.is_empty() {
+        let finding = Finding::new("mx", "[capture]").skipped("`domains` names none to look at");
+        all.extend(in_group("Domains", vec![finding]));
     }
-    findings.push(domain::reach(patient.reach.as_deref(), &dns).await);
-    findings.extend(blocklist::look(&patient.config, &dns).await);
-    Ok(findings)
+    for name in domains {
+        let findings = domain::look(name, patient, &dns).await;
+        all.extend(in_group(&format!("Domain {name}"), findings));
+    }
+    let reach = domain::reach(patient.reach.as_deref(), &dns).await;
+    all.extend(in_group("The way out", vec![reach]));
+    let blocklists = blocklist::look(&patient.config, &dns).await;
+    all.extend(in_group("Blocklists", blocklists));
+    all
+}
+
+fn in_group(name: &str, mut findings: Vec<Finding>) -> Vec<Finding> {
+    for finding in &mut findings {
+        finding.group = name.into();
+    }
+    findings
 }

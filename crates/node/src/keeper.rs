@@ -46,6 +46,7 @@ pub struct Keeper {
     shown: Arc<Shown>,
     source: Source,
     every: Duration,
+    hears_hangup: bool,
     failures: u32,
 }
 
@@ -55,6 +56,8 @@ impl Keeper {
             shown,
             source,
             every: LOOK,
+            // On a terminal it says that the terminal is gone, and ends the process as ever.
+            hears_hangup: !std::io::stdin().is_terminal(),
             failures: 0,
         }
     }
@@ -66,6 +69,13 @@ impl Keeper {
         self
     }
 
+    /// Hears SIGHUP on a terminal, too, where it would end the process.
+    #[must_use]
+    pub fn hearing_hangup(mut self) -> Self {
+        self.hears_hangup = true;
+        self
+    }
+
     /// What is shown, now and later.
     pub fn status(&self) -> watch::Receiver<Status> {
         self.shown.status()
@@ -73,7 +83,7 @@ impl Keeper {
 
     /// Looks until it is told to stop; at once when it starts, and on SIGHUP.
     pub async fn keep(mut self, stop: Stop) {
-        let mut asked = hangup();
+        let mut asked = self.hears_hangup.then(hangup).flatten();
         let mut by_hand = false;
         loop {
             let looked = async {
@@ -93,33 +103,31 @@ impl Keeper {
     /// Looks once, and says when to look again.
     async fn look(&mut self, by_hand: bool) -> Duration {
         let source = self.source.clone();
-        let (looked, next) = match &source {
-            Source::Given { cert, key } => (self.given(Certificate::read(cert, key)), self.every),
-            Source::Own(own) => (self.own(own), LONGEST),
-            Source::Acme(acme, own) => (self.acme(acme, own).await, LONGEST),
+        let looked = match &source {
+            Source::Given { cert, key } => self.given(Certificate::read(cert, key)),
+            Source::Own(own) => self.own(own),
+            Source::Acme(acme, own) => self.acme(acme, own).await,
         };
+        let failed = looked.is_err();
         let trouble = looked.as_ref().err().map(in_words);
         let new = self.shown.looked(trouble.clone());
-        if let Some(trouble) = trouble.filter(|_| new || by_hand || self.failures > 0) {
+        let files = matches!(source, Source::Given { .. });
+        if let Some(trouble) = trouble.filter(|_| new || by_hand || !files) {
             tracing::error!("no other certificate: {trouble}; the old one stays");
         }
-        match (&source, looked) {
-            // Each failure doubles the wait.
-            (Source::Acme(..), Err(_)) => {
-                let doubled = AGAIN.saturating_mul(1 << self.failures.min(16));
-                self.failures += 1;
-                doubled.min(AGAIN_AT_MOST)
-            }
-            _ => {
-                self.failures = 0;
-                let due = self.shown.certificate().facts().due();
-                let left = due.duration_since(SystemTime::now()).unwrap_or_default();
-                match source {
-                    Source::Given { .. } => next,
-                    _ => left.clamp(SHORTEST, next),
-                }
-            }
+        if files {
+            return self.every;
         }
+        if failed {
+            // Each failure doubles the wait.
+            let doubled = AGAIN.saturating_mul(1 << self.failures.min(16));
+            self.failures += 1;
+            return doubled.min(AGAIN_AT_MOST);
+        }
+        self.failures = 0;
+        let due = self.shown.certificate().facts().due();
+        let left = due.duration_since(SystemTime::now()).unwrap_or_default();
+        left.clamp(SHORTEST, LONGEST)
     }
 
     fn given(&self, read: Result<Certificate, NodeError>) -> Result<(), NodeError> {
@@ -147,14 +155,14 @@ impl Keeper {
     async fn acme(&self, acme: &Acme, own: &Own) -> Result<(), NodeError> {
         let facts = self.status().borrow().facts.clone();
         let now = SystemTime::now();
-        // Our own has no place where the names of the other are all that it has.
         if now < facts.due() && acme.has_given(&facts) {
             return Ok(());
         }
         match acme.obtain(&self.shown).await {
             Ok(certificate) => self.show(certificate),
             Err(error) => {
-                if !facts.is_valid(now) {
+                let ours = facts.covers("localhost");
+                if (ours && now >= facts.due()) || !facts.is_valid(now) {
                     self.show(own.certificate()?);
                 }
                 return Err(error);
@@ -180,12 +188,7 @@ fn in_words(error: &NodeError) -> String {
     }
 }
 
-/// SIGHUP, but where there is a terminal: there it says that the terminal is gone, and ends the
-/// process as ever.
 fn hangup() -> Option<Signal> {
-    if std::io::stdin().is_terminal() {
-        return None;
-    }
     match signal(SignalKind::hangup()) {
         Ok(signal) => Some(signal),
         Err(error) => {

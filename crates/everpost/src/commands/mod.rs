@@ -8,6 +8,7 @@ pub(crate) mod case;
 pub(crate) mod class;
 pub(crate) mod compact;
 pub(crate) mod config;
+pub(crate) mod doctor;
 pub(crate) mod export;
 pub(crate) mod extract;
 pub(crate) mod fsck;

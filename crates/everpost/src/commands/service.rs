@@ -31,23 +31,24 @@ pub(crate) fn options(
     global: &Global,
     command: &ServiceCommand,
 ) -> Result<ServiceOptions, Failure> {
-    let config = global.config.clone();
+    Ok(ServiceOptions {
+        config: global.config.clone(),
+        listen: listeners(global, &command.listen)?,
+        ready_file: command.ready_file.clone(),
+        readers: PoolOptions::new(std::env::current_exe()?),
+    })
+}
+
+/// The listeners of the command line, else of the configuration file, else the one by default.
+pub(crate) fn listeners(global: &Global, given: &[String]) -> Result<Vec<Listen>, Failure> {
     let default = [DEFAULT.to_string()];
-    let listen = match (command.listen.as_slice(), config.listen.as_slice()) {
+    let listen = match (given, global.config.listen.as_slice()) {
         ([], []) => &default,
         ([], listen) => listen,
         (listen, _) => listen,
     };
-    let listen = listen
-        .iter()
-        .map(|text| text.parse())
-        .collect::<Result<Vec<Listen>, _>>()?;
-    Ok(ServiceOptions {
-        config,
-        listen,
-        ready_file: command.ready_file.clone(),
-        readers: PoolOptions::new(std::env::current_exe()?),
-    })
+    let listen = listen.iter().map(|text| text.parse());
+    Ok(listen.collect::<Result<Vec<Listen>, _>>()?)
 }
 
 /// Runs the service until it is told to stop, and closes the archive.

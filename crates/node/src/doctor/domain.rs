@@ -222,8 +222,13 @@ async fn mention(domain: &str, dns: &Dns) -> Finding {
         ("TLS reports", "_smtp._tls", "v=TLSRPTv1"),
     ] {
         let texts = dns.texts(&format!("{at}.{domain}")).await;
-        let there = texts.is_ok_and(|texts| texts.iter().any(|text| is(text, begins)));
-        said.push(format!("{what}: {}", if there { "there" } else { "none" }));
+        let there = texts.map(|texts| texts.iter().any(|text| is(text, begins)));
+        let there = match there {
+            Ok(true) => "there",
+            Ok(false) => "none",
+            Err(_) => "nobody answers",
+        };
+        said.push(format!("{what}: {there}"));
     }
     finding.skipped(format!("{} (neither is needed)", said.join(", ")))
 }

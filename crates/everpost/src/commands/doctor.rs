@@ -1,0 +1,74 @@
+//! `everpost doctor`.
+
+use everpost_node::doctor::{Finding, Patient, Verdict, examine};
+use everpost_service::SOCKET;
+use serde_json::json;
+
+use super::service::listeners;
+use crate::cli::{DoctorCommand, Global};
+use crate::failure::{Exit, Failure};
+use crate::output::{line, object, plain};
+
+pub(crate) async fn run(global: &Global, command: DoctorCommand) -> Result<Exit, Failure> {
+    let patient = Patient {
+        data: global.data.clone(),
+        socket: global.data.join(SOCKET),
+        config: global.config.clone(),
+        listen: listeners(global, &command.listen)?,
+        selectors: command.selector,
+        reach: command.reach,
+    };
+    let findings = examine(&patient).await;
+    let count = |verdict| {
+        let of = findings.iter().filter(|finding| finding.verdict == verdict);
+        of.count()
+    };
+    let (well, warnings) = (count(Verdict::Well), count(Verdict::Warning));
+    let (wrong, skipped) = (count(Verdict::Wrong), count(Verdict::Skipped));
+    if global.json {
+        for finding in &findings {
+            object(&serde_json::to_value(finding).map_err(anyhow::Error::from)?)?;
+        }
+        object(&json!({
+            "summary": true, "well": well, "warnings": warnings, "wrong": wrong, "skipped": skipped,
+        }))?;
+    } else {
+        show(&findings)?;
+        line(format!(
+            "\n{well} well, {warnings} to look after, {wrong} wrong, {skipped} not looked at."
+        ))?;
+    }
+    Ok(match wrong {
+        0 => Exit::Well,
+        _ => Exit::SomeFailed,
+    })
+}
+
+/// Prints what was found, group by group. Much of it others have written: names, records.
+fn show(findings: &[Finding]) -> Result<(), Failure> {
+    let mut group = None;
+    for finding in findings {
+        if group != Some(&finding.group) {
+            if group.is_some() {
+                line("")?;
+            }
+            line(plain(&finding.group))?;
+            group = Some(&finding.group);
+        }
+        let verdict = match finding.verdict {
+            Verdict::Well => "ok",
+            Verdict::Warning => "look",
+            Verdict::Wrong => "WRONG",
+            Verdict::Skipped => "-",
+        };
+        let (subject, found) = (plain(&finding.subject), plain(&finding.found));
+        line(format!(
+            "  {verdict:<6} {:<12} {subject}: {found}",
+            finding.check
+        ))?;
+        if !finding.hint.is_empty() {
+            line(format!("  {:<19} → {}", "", plain(&finding.hint)))?;
+        }
+    }
+    Ok(())
+}
