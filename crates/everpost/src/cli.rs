@@ -3,6 +3,7 @@
 mod doctor;
 mod global;
 mod migrate;
+mod relay;
 mod service;
 mod upkeep;
 
@@ -12,12 +13,14 @@ use clap::{Args, Parser, Subcommand};
 
 use doctor::DOCTOR_EXAMPLES;
 use migrate::MIGRATE_EXAMPLES;
+use relay::{CONTINUITY_EXAMPLES, DOMAIN_EXAMPLES, QUEUE_EXAMPLES, RECIPIENT_EXAMPLES};
 use service::{CAPTURE_EXAMPLES, CASE_EXAMPLES, SERVICE_EXAMPLES, UP_EXAMPLES, USER_EXAMPLES};
 
 use crate::examples::*;
 pub(crate) use doctor::DoctorCommand;
 pub(crate) use global::Global;
 pub(crate) use migrate::MigrateCommand;
+pub(crate) use relay::{ContinuityCommand, DomainCommand, QueueCommand, RecipientCommand};
 pub(crate) use service::{
     CaptureCommand, CaseCommand, ConfigCommand, ServiceCommand, TokenCommand, UpCommand,
     UserCommand,
@@ -99,6 +102,18 @@ pub(crate) enum Command {
     /// Write mail out as files that mail programs read, with proofs
     #[command(after_help = EXPORT_EXAMPLES)]
     Export(ExportCommand),
+    /// Mail that goes on: see it, hold it, try it, settle what is uncertain
+    #[command(subcommand, after_help = QUEUE_EXAMPLES)]
+    Queue(QueueCommand),
+    /// Domains that mail is received for
+    #[command(subcommand, after_help = DOMAIN_EXAMPLES)]
+    Domain(DomainCommand),
+    /// Addresses that mail is received for, and aliases
+    #[command(subcommand, after_help = RECIPIENT_EXAMPLES)]
+    Recipient(RecipientCommand),
+    /// Where users' mail is delivered: their mail server, or here while it is down
+    #[command(subcommand, after_help = CONTINUITY_EXAMPLES)]
+    Continuity(ContinuityCommand),
     /// Counts, sizes, lag, last checkpoint
     Status(StatusCommand),
     /// Read the text of attachments that nobody read yet

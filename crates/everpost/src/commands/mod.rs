@@ -16,6 +16,7 @@ pub(crate) mod group;
 pub(crate) mod import;
 pub(crate) mod key;
 pub(crate) mod migrate;
+pub(crate) mod relay;
 pub(crate) mod remote;
 pub(crate) mod search;
 pub(crate) mod service;

@@ -56,9 +56,11 @@ impl Desk {
 
     async fn queue(&self, after: i64, all: bool) -> Result<QueueView, Failure> {
         match self {
-            Desk::Service(service) => {
-                read(service.get(&format!("/queue?after={after}&all={all}")).await?)
-            }
+            Desk::Service(service) => read(
+                service
+                    .get(&format!("/queue?after={after}&all={all}"))
+                    .await?,
+            ),
             Desk::Archive(_, tenant) => Ok(desk::queue(tenant, after, all).await?),
         }
     }
@@ -86,7 +88,9 @@ impl Desk {
     async fn evidence(&self, log: Vec<u8>) -> Result<EvidenceView, Failure> {
         match self {
             Desk::Service(service) => {
-                let body = service.send(Method::POST, "/queue/evidence", log.into()).await?;
+                let body = service
+                    .send(Method::POST, "/queue/evidence", log.into())
+                    .await?;
                 Ok(serde_json::from_slice(&body).map_err(anyhow::Error::from)?)
             }
             Desk::Archive(_, tenant) => Ok(desk::evidence(tenant, &log).await?),
@@ -109,7 +113,11 @@ impl Desk {
 
     async fn put_recipients(&self, all: &[RecipientView]) -> Result<(), Failure> {
         match self {
-            Desk::Service(service) => service.tell(Method::POST, "/recipients", &write(&all)?).await,
+            Desk::Service(service) => {
+                service
+                    .tell(Method::POST, "/recipients", &write(&all)?)
+                    .await
+            }
             Desk::Archive(_, tenant) => Ok(desk::put_recipients(tenant, all, ACTOR).await?),
         }
     }
@@ -134,7 +142,10 @@ fn file(path: &Path) -> Result<Vec<u8>, Failure> {
         }
         _ => {
             bytes = std::fs::read(path).map_err(|error| {
-                Failure::usage(format!("{}: {error}", path.display()), "name a file that can be read")
+                Failure::usage(
+                    format!("{}: {error}", path.display()),
+                    "name a file that can be read",
+                )
             })?;
         }
     }
@@ -192,7 +203,9 @@ async fn list(global: &Global, all: bool) -> Result<Exit, Failure> {
             "{:>6}  {state:<20}  {}  {} to {}",
             leg.id,
             leg.at,
-            Some(leg.sender.as_str()).filter(|sender| !sender.is_empty()).unwrap_or("<>"),
+            Some(leg.sender.as_str())
+                .filter(|sender| !sender.is_empty())
+                .unwrap_or("<>"),
             leg.recipient
         )))?;
         if let Some(last) = leg.attempts.last() {
@@ -206,8 +219,14 @@ async fn list(global: &Global, all: bool) -> Result<Exit, Failure> {
         }))
         .map(|()| Exit::Well);
     }
-    let since = page.oldest.map(|oldest| format!(", the oldest since {oldest}"));
-    line(format!("{} under way{}", page.open, since.unwrap_or_default()))?;
+    let since = page
+        .oldest
+        .map(|oldest| format!(", the oldest since {oldest}"));
+    line(format!(
+        "{} under way{}",
+        page.open,
+        since.unwrap_or_default()
+    ))?;
     Ok(Exit::Well)
 }
 
@@ -241,7 +260,9 @@ async fn explain(global: &Global, number: i64) -> Result<Exit, Failure> {
         line(plain(&format!("{name:>8}  {value}")))?;
     }
     if leg.possibly_doubled {
-        line("          nobody knew whether a server had it when it was sent again: it may be there twice")?;
+        line(
+            "          nobody knew whether a server had it when it was sent again: it may be there twice",
+        )?;
     }
     for attempt in leg.attempts {
         line(plain(&format!(
@@ -285,7 +306,9 @@ pub(crate) async fn domain(global: &Global, command: DomainCommand) -> Result<Ex
             };
             match &desk {
                 Desk::Service(service) => {
-                    service.tell(Method::POST, "/domains", &write(&view)?).await?;
+                    service
+                        .tell(Method::POST, "/domains", &write(&view)?)
+                        .await?;
                 }
                 Desk::Archive(_, tenant) => desk::put_domain(tenant, &view, ACTOR).await?,
             }
@@ -321,7 +344,10 @@ pub(crate) async fn domain(global: &Global, command: DomainCommand) -> Result<Ex
 /// A line of a list: an address, or an alias and what it stands for.
 fn of_line(text: &str) -> Option<RecipientView> {
     let text = text.split('#').next().unwrap_or_default().trim();
-    let mut words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
+    let mut words = text
+        .split(',')
+        .map(str::trim)
+        .filter(|word| !word.is_empty());
     Some(RecipientView {
         address: words.next()?.to_owned(),
         targets: words.map(str::to_owned).collect(),
@@ -390,7 +416,11 @@ fn show_recipients(global: &Global, recipients: &[RecipientView]) -> Result<Exit
             targets => format!("stands for {}", targets.join(", ")),
         };
         let server = one.server.as_deref().map(|server| format!(", at {server}"));
-        line(plain(&format!("{}  {more}{}", one.address, server.unwrap_or_default())))?;
+        line(plain(&format!(
+            "{}  {more}{}",
+            one.address,
+            server.unwrap_or_default()
+        )))?;
     }
     if global.json {
         object(&json!({"summary": true, "recipients": recipients.len()}))?;

@@ -60,15 +60,25 @@ pub(super) fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
 
 impl Service {
     async fn ask(&self, method: Method, path: &str, body: &Value) -> Result<Bytes, Failure> {
+        let body = match body {
+            Value::Null => Bytes::new(),
+            body => Bytes::from(body.to_string()),
+        };
+        self.send(method, path, body).await
+    }
+
+    /// Sends bytes, and gives the bytes of the answer.
+    pub(super) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<Bytes, Failure> {
         let stream = UnixStream::connect(&self.socket).await?;
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
             .await
             .map_err(anyhow::Error::from)?;
         let driving = tokio::spawn(connection);
-        let body = match body {
-            Value::Null => Bytes::new(),
-            body => Bytes::from(body.to_string()),
-        };
         let request = Request::builder()
             .method(method)
             .uri(format!("/api/v1{path}"))
@@ -97,6 +107,16 @@ impl Service {
             text(&problem, "detail"),
             text(&problem, "hint"),
         ))
+    }
+
+    /// Asks for what has no answer but that it is done.
+    pub(super) async fn tell(
+        &self,
+        method: Method,
+        path: &str,
+        body: &Value,
+    ) -> Result<(), Failure> {
+        self.ask(method, path, body).await.map(drop)
     }
 
     pub(super) async fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
