@@ -8,6 +8,7 @@ use axum::http::{Method, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use everpost_mail::capture::{Capture, Road};
+use everpost_store::now_us;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
@@ -161,6 +162,11 @@ async fn scrape(State(app): State<App>) -> Response {
         "1 while catalog and objects answer",
         reached.is_some().into(),
     );
+    relayed(&mut registry, &app, reached.is_some()).await;
+    let mut tell = |name: &str, help: &str, value: u64| {
+        let value = i64::try_from(value).unwrap_or(i64::MAX);
+        registry.register(name, help, ConstGauge::<i64>::new(value));
+    };
     if let Some((index, log)) = reached {
         tell("events", "Events of the archive", index.events);
         tell(
@@ -180,6 +186,59 @@ async fn scrape(State(app): State<App>) -> Response {
     }
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(header::CONTENT_TYPE, kind)], text).into_response()
+}
+
+/// What goes on, and what became of what did.
+async fn relayed(registry: &mut Registry, app: &App, reached: bool) {
+    let Some(relays) = app.relays.get() else {
+        return;
+    };
+    let outcomes = Family::<Labels, Counter>::default();
+    let (mut silent, mut blocked) = (0, 0);
+    for relay in relays {
+        for (outcome, many) in relay.tally().counts() {
+            let labels = vec![("outcome", outcome.to_string())];
+            outcomes.get_or_create(&labels).inc_by(many);
+        }
+        silent += i64::try_from(relay.silent_places()).unwrap_or(0);
+        blocked = blocked.max(relay.tally().blocked().map_or(0, |last| last.at));
+    }
+    registry.register(
+        "relay_outcomes",
+        "Legs of mail that goes on, by what became of them, and connections made, since this process began",
+        outcomes,
+    );
+    let mut tell = |name: &str, help: &str, value: i64| {
+        registry.register(name, help, ConstGauge::<i64>::new(value));
+    };
+    tell("relay_silent", "Places that do not answer", silent);
+    tell(
+        "relay_blocked_at",
+        "When a server last called our address bad, in seconds since 1970; 0 for never",
+        blocked,
+    );
+    let status = match reached {
+        true => app.tenant.relay_status().await.ok(),
+        false => None,
+    };
+    let Some(status) = status else { return };
+    let age = status.oldest().map_or(0, |at| (now_us() - at) / 1_000_000);
+    tell(
+        "relay_oldest_seconds",
+        "Age of the oldest leg under way",
+        age.max(0),
+    );
+    let legs = Family::<Labels, Gauge>::default();
+    for count in &status.counts {
+        let why = count.why.map(|why| why.name()).unwrap_or_default();
+        let labels = vec![
+            ("state", count.state.name().to_string()),
+            ("why", why.to_string()),
+        ];
+        legs.get_or_create(&labels)
+            .set(i64::try_from(count.legs).unwrap_or(i64::MAX));
+    }
+    registry.register("relay_legs", "Legs under way", legs);
 }
 
 /// What came over the listeners of mail.

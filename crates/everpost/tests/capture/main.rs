@@ -12,6 +12,7 @@ mod door;
 mod journal;
 mod milter;
 mod postfix;
+mod relay;
 #[allow(dead_code, reason = "what other tests use of it")]
 #[path = "../service/common.rs"]
 mod service;

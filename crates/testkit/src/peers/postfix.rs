@@ -48,6 +48,7 @@ showq unix n - n - - showq
 error unix - - n - - error
 retry unix - - n - - error
 discard unix - - n - - discard
+virtual unix - n n - - virtual
 anvil unix - - n - 1 anvil
 scache unix - - n - 1 scache
 postlog unix-dgram n - n - 1 postlogd
@@ -86,6 +87,49 @@ impl Postfix {
     /// Where Postfix is not installed or does not start.
     pub fn filtering() -> Result<Self> {
         Self::with("smtpd_milters = inet:127.0.0.1:ARCHIVE\nmilter_default_action = tempfail\n")
+    }
+
+    /// One that delivers mail for `NAME@example.test` of these names into Maildirs, [`Postfix::delivered`]; and, if `journals`,
+    /// sends a copy of each mail by SMTP to `journal@archive.test` at [`Postfix::archive`].
+    ///
+    /// # Errors
+    /// Where Postfix is not installed or does not start.
+    pub fn delivering(names: &[&str], journals: bool) -> Result<Self> {
+        let boxes = names
+            .iter()
+            .map(|name| format!("{{ {name}@example.test = {name}/ }}"));
+        let boxes = boxes.collect::<Vec<_>>().join(", ");
+        let journal = match journals {
+            true => "always_bcc = journal@archive.test\n",
+            false => "",
+        };
+        Self::with(&format!(
+            "relay_domains = archive.test
+transport_maps = inline:{{ {{ archive.test = smtp:[127.0.0.1]:ARCHIVE }} }}
+virtual_mailbox_domains = example.test
+virtual_mailbox_base = FOLDER/mail
+virtual_mailbox_maps = inline:{{ {boxes} }}
+virtual_uid_maps = static:OWNER
+virtual_gid_maps = static:OWNER
+virtual_minimum_uid = 1
+virtual_transport = virtual
+{journal}"
+        ))
+    }
+
+    /// The mails in somebody's Maildir, in no order.
+    ///
+    /// # Errors
+    /// Where a mail cannot be read.
+    pub fn delivered(&self, name: &str) -> Result<Vec<Vec<u8>>> {
+        let folder = self.folder.path().join("mail").join(name).join("new");
+        let Ok(entries) = fs::read_dir(&folder) else {
+            return Ok(Vec::new());
+        };
+        let paths = entries.map(|entry| entry.map(|entry| entry.path()));
+        let read = |path: std::io::Result<PathBuf>| path.and_then(fs::read);
+        let mails: std::io::Result<Vec<Vec<u8>>> = paths.map(read).collect();
+        mails.map_err(io(folder.display()))
     }
 
     fn with(settings: &str) -> Result<Self> {
@@ -189,15 +233,20 @@ impl Postfix {
 /// Writes settings, and makes what Postfix does not make for itself.
 fn fill(folder: &Path, ports: &Ports, settings: &str) -> Result<()> {
     let (etc, data) = (folder.join("etc"), folder.join("data"));
-    for one in [&etc, &folder.join("queue"), &data] {
+    let mail = folder.join("mail");
+    for one in [&etc, &folder.join("queue"), &data, &mail] {
         fs::create_dir(one).map_err(io(one.display()))?;
     }
     let owner = output(Command::new("id").args(["-u", "postfix"]), PACKAGE)?;
     let owner = String::from_utf8_lossy(&owner).trim().parse().ok();
-    chown(&data, owner, None).map_err(io(data.display()))?;
+    for one in [&data, &mail] {
+        chown(one, owner, None).map_err(io(one.display()))?;
+    }
     let folder = folder.display();
     let archive = ports.port(1);
     let settings = settings.replace("ARCHIVE", &archive.to_string());
+    let settings = settings.replace("FOLDER", &folder.to_string());
+    let settings = settings.replace("OWNER", &owner.unwrap_or(0).to_string());
     let main = format!(
         "compatibility_level = 3.6
 queue_directory = {folder}/queue
