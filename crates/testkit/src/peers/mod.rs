@@ -1,9 +1,10 @@
-//! Real peers for tests: PostgreSQL, SeaweedFS (S3), a proxy in front of either, and Postfix.
+//! Real peers for tests: PostgreSQL, SeaweedFS (S3), a proxy in front of either, Postfix, and BIND.
 //!
 //! A peer belongs to the test that starts it: own folder, own ports on loopback, ended by its own
 //! process id when it is dropped, or by a watcher should the test die without dropping anything.
 //! A peer that is not installed is an error that says how to get it; no test passes without.
 
+mod bind;
 mod ports;
 mod postfix;
 mod postgres;
@@ -20,6 +21,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+pub use bind::Bind;
 pub use postfix::Postfix;
 pub use postgres::Postgres;
 pub use proxy::Proxy;
