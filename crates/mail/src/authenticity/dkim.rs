@@ -281,11 +281,14 @@ fn key(text: &str, algorithm: Algorithm, own: Option<&Signature>) -> Result<Doma
     Ok(key)
 }
 
+/// How a body is hashed: canonical form, hash, and the length that is signed.
+type Form = (Canonicalization, HashAlgorithm, Option<u64>);
+
 /// A body and the hashes of it that were asked for. Without a length there are four of them at most;
 /// each signature may bring a length of its own, and signatures are counted.
 pub(super) struct Body<'a> {
     bytes: &'a [u8],
-    known: Vec<(Canonicalization, HashAlgorithm, Option<u64>, Vec<u8>, u64)>,
+    known: Vec<(Form, Vec<u8>, u64)>,
     bare: Option<bool>,
 }
 
@@ -305,16 +308,17 @@ impl<'a> Body<'a> {
         by: HashAlgorithm,
         length: Option<u64>,
     ) -> Result<(Vec<u8>, bool), Not> {
-        let mut known = self.known.iter();
-        let known = known.find(|(f, b, l, ..)| (*f, *b, *l) == (form, by, length));
-        let (hash, total) = match known {
-            Some((.., hash, total)) => (hash.clone(), *total),
+        let known = self.known.iter();
+        let mut known = known.filter(|(known, ..)| *known == (form, by, length));
+        let (hash, total) = match known.next() {
+            Some((_, hash, total)) => (hash.clone(), *total),
             None => {
                 let (hash, total) = match by {
                     HashAlgorithm::Sha1 => measure::<Sha1>(form, self.bytes, length),
                     HashAlgorithm::Sha256 => measure::<Sha256>(form, self.bytes, length),
                 };
-                self.known.push((form, by, length, hash.clone(), total));
+                let known = ((form, by, length), hash.clone(), total);
+                self.known.push(known);
                 (hash, total)
             }
         };

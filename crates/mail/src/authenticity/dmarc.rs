@@ -166,7 +166,7 @@ fn asks(policy: &Published, own: bool, domain: &str, records: &[Record]) -> Resu
     })
 }
 
-fn look<'a>(records: &'a [Record], asked: Asked, name: String) -> Result<&'a Found, Stop> {
+fn look(records: &[Record], asked: Asked, name: String) -> Result<&Found, Stop> {
     match find(records, asked, &name) {
         None => Err(Stop::Lacks(Lacks(asked, name))),
         Some(record) => Ok(&record.found),

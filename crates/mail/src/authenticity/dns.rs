@@ -118,16 +118,13 @@ impl Dns {
 
 /// Whether a text is of the kind that was asked for; other texts at the same name concern nobody.
 fn is_of(asked: Asked, text: &[u8]) -> bool {
-    let begins = |with: &[u8]| {
-        let head = text.get(..with.len());
-        head.is_some_and(|head| head.eq_ignore_ascii_case(with))
-            && !text
-                .get(with.len())
-                .is_some_and(|next| next.is_ascii_alphanumeric())
-    };
     match asked {
         Asked::Key => true,
-        Asked::Spf => begins(b"v=spf1"),
+        // RFC 7208 §4.5: the version, then a blank or nothing.
+        Asked::Spf => {
+            let head = text.split(|&byte| byte == b' ').next();
+            head.is_some_and(|head| head.eq_ignore_ascii_case(b"v=spf1"))
+        }
         // RFC 7489 §6.4: blanks around the sign.
         Asked::Dmarc => {
             let text = text.iter().filter(|byte| !byte.is_ascii_whitespace());

@@ -67,6 +67,13 @@ pub struct Signer {
     pub(super) key: DkimKey,
 }
 
+/// Without the key, which belongs in no log.
+impl std::fmt::Debug for Signer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Signer({})", self.dns_name())
+    }
+}
+
 /// A key that is lent to one signature.
 struct Lent<'a>(&'a DkimKey);
 

@@ -329,8 +329,9 @@ async fn seals_are_understood_by_all() {
         }
         // What an earlier one said is sealed, too.
         let text = String::from_utf8(raw.clone()).unwrap();
-        let place = text.find("ARC-Authentication-Results: i=1").unwrap();
-        let lie = text[..place].to_owned() + &text[place..].replacen("spf=pass", "spf=fail", 1);
+        let (before, first) = text.split_once("ARC-Authentication-Results: i=1").unwrap();
+        let first = first.replacen("spf=pass", "spf=fail", 1);
+        let lie = format!("{before}ARC-Authentication-Results: i=1{first}");
         let broken = check(&bind, lie.as_bytes()).await;
         assert_eq!(broken.arc.verdict, Verdict::Fail);
         assert!(broken.arc.reason.starts_with("seal "), "{:?}", broken.arc);
