@@ -1,5 +1,6 @@
 //! Roads that mail takes into and out of a store.
 
+pub mod authenticity;
 pub mod capture;
 pub mod demo;
 pub mod export;

@@ -70,6 +70,11 @@ impl Dns {
         Ok(Dns { resolver })
     }
 
+    /// What asks, for those who look up other things by it.
+    pub fn resolver(&self) -> TokioResolver {
+        self.resolver.clone()
+    }
+
     /// The hosts that take mail for a domain, the first one to be asked first.
     pub async fn mail_hosts(&self, domain: &str) -> Found<MailHost> {
         let mut hosts = self

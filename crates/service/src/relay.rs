@@ -4,9 +4,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use everpost_mail::authenticity::{Came, Checker};
 use everpost_mail::capture::smtp::Login;
 use everpost_mail::capture::{Capture, CaptureOptions};
-use everpost_mail::relay::front::{Front, Organization};
+use everpost_mail::relay::front::{Examiner, Front, Organization, Peer};
 use everpost_mail::relay::{MailHosts, NoHosts, Relay, RelayOptions, TlsPolicy, Trust};
 use everpost_node::NodeError;
 use everpost_node::config::{Config, RelayConfig, RelayTls};
@@ -56,6 +58,35 @@ impl MailHosts for Hosts {
                 }),
                 false => Ok(found.into_iter().map(|ip| SocketAddr::new(ip, 0)).collect()),
             }
+        })
+    }
+}
+
+/// Looks whether mail of strangers is who it says.
+struct Authenticity {
+    checker: Checker,
+    name: String,
+}
+
+impl Examiner for Authenticity {
+    fn examine(
+        &self,
+        raw: Bytes,
+        peer: Peer,
+        sender: String,
+    ) -> BoxFuture<'static, (Vec<u8>, String)> {
+        let (checker, name) = (self.checker.clone(), self.name.clone());
+        Box::pin(async move {
+            let Some(client) = peer.address else {
+                return (Vec::new(), String::new());
+            };
+            let came = Came {
+                client,
+                helo: peer.helo,
+                sender,
+            };
+            let checks = checker.check(&raw, &came).await;
+            (checks.encode(), checks.header(&name))
         })
     }
 }
@@ -135,6 +166,7 @@ pub(crate) async fn onward(
     name: &str,
 ) -> Result<Onward, crate::ServiceError> {
     let dns = Dns::new(&config.dns)?;
+    let checker = Checker::new(dns.resolver(), name);
     let hosts: Arc<dyn MailHosts> = Arc::new(Hosts(dns));
     let relay = &config.relay;
     let hours = |hours: u32| u64::from(hours) * 3600;
@@ -166,7 +198,13 @@ pub(crate) async fn onward(
         };
         organizations.push(Organization { tenant, capture });
     }
-    let front = Front::new(organizations.clone(), None);
+    let examiner = config.relay.check_senders.then(|| {
+        Arc::new(Authenticity {
+            checker,
+            name: name.to_owned(),
+        }) as Arc<dyn Examiner>
+    });
+    let front = Front::new(organizations.clone(), examiner);
     let relays = organizations.into_iter().map(|one| {
         Relay::new(
             one.tenant,

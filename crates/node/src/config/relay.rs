@@ -20,6 +20,9 @@ pub struct RelayConfig {
     /// For `verified`: certificates of authorities, PEM, that are believed instead of the system's.
     #[schema(value_type = Option<String>)]
     pub ca: Option<PathBuf>,
+    /// Whether SPF, DKIM, DMARC and ARC of mail from strangers are looked at. What was found is kept with the mail, with the keys
+    /// and policies that it rests on, and goes on with it as `Authentication-Results`. Nothing is refused for it.
+    pub check_senders: bool,
     /// Hours after which a message that could not be delivered goes back to its sender. Mail of users whose mail server
     /// is not used meanwhile waits however long.
     pub give_up_hours: u32,
@@ -53,6 +56,7 @@ impl Default for RelayConfig {
             smarthost: None,
             tls: RelayTls::Opportunistic,
             ca: None,
+            check_senders: true,
             // RFC 5321 §4.5.4.1: at least four to five days.
             give_up_hours: 5 * 24,
             tell_delay_hours: 4,
