@@ -4,8 +4,9 @@ use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt;
 use std::sync::{Arc, Mutex, OnceLock};
 
+use everpost_codec::journal::Reports;
 use everpost_domain::access::{Action, Decision, Object, Role, may};
-use everpost_mail::capture::Capture;
+use everpost_mail::capture::{Capture, CaptureOptions};
 use everpost_mail::relay::Relay;
 use everpost_node::config::{Config, LimitConfig};
 use everpost_node::stop::Stop;
@@ -43,6 +44,10 @@ pub(crate) struct Shared {
     pub(crate) metrics: Metrics,
     /// The way of mail that is captured, where a listener takes it.
     pub(crate) capture: Option<Capture>,
+    /// The way of messages that are handed in over HTTP.
+    pub(crate) submitted: Capture,
+    /// Bytes that one of them may have.
+    pub(crate) max_message: u64,
     /// What sends mail on, where a listener takes such mail.
     pub(crate) relays: OnceLock<Vec<Relay>>,
     /// Whoever owns the data directory is the operator.
@@ -114,6 +119,15 @@ impl Shared {
             jobs: Jobs::default(),
             metrics: Metrics::default(),
             capture,
+            submitted: Capture::new(
+                tenant.clone(),
+                &CaptureOptions {
+                    domains: config.capture.domains.clone(),
+                    reports: Reports::Ignored,
+                    room: usize::try_from(config.capture.room_bytes).unwrap_or(usize::MAX),
+                },
+            ),
+            max_message: config.capture.max_message_bytes,
             relays: OnceLock::new(),
             by_account: Mutex::new(Throttle::new(1)),
             by_address: Mutex::new(Throttle::new(ADDRESS_TIMES)),

@@ -104,6 +104,15 @@ impl Problem {
         StoreError::Unreachable(detail).into()
     }
 
+    /// There is no room now; what was sent is not kept.
+    pub(crate) fn busy() -> Self {
+        let detail = "there is no room now, come again";
+        Problem {
+            retry_after: Some(RETRY),
+            ..Problem::new(StatusCode::SERVICE_UNAVAILABLE, "E-BUSY", detail)
+        }
+    }
+
     /// Too much was asked for; `seconds` from now it may be asked again.
     pub(crate) fn too_many(detail: &str, seconds: u64) -> Self {
         Problem {

@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 
 use crate::api::{
     cases, exports, health, help, imports, messages, moves, relay, saved, search, session, storage,
-    tokens, users, verify,
+    submit, tokens, users, verify,
 };
 use crate::app::App;
 use crate::caller::COOKIE;
@@ -97,7 +97,11 @@ fn api() -> OpenApiRouter<App> {
     let logs = OpenApiRouter::new()
         .routes(routes!(relay::evidence))
         .layer(DefaultBodyLimit::max(desk::LOG_BYTES));
-    OpenApiRouter::with_openapi(description).nest("/api/v1", v1.merge(logs))
+    // It has limits of its own, which are set.
+    let messages = OpenApiRouter::new()
+        .routes(routes!(submit::submit))
+        .layer(DefaultBodyLimit::disable());
+    OpenApiRouter::with_openapi(description).nest("/api/v1", v1.merge(logs).merge(messages))
 }
 
 /// The API as OpenAPI describes it.

@@ -1,7 +1,7 @@
 //! Who may hand mail in, what is counted, and what is refused at the start.
 
 use crate::client::{Client, id};
-use crate::service::program;
+use crate::service::{account, lines, program};
 use crate::{Archive, address};
 
 #[test]
@@ -78,4 +78,77 @@ fn without_domains_there_is_no_listener_of_mail() {
     assert!(last.starts_with("error[E-CONFIG]: "), "{said}");
     assert!(last.contains("`domains` of [capture]"), "{said}");
     drop(archive.folder);
+}
+
+/// A token of an account of the archive, as a header.
+fn token(archive: &Archive) -> String {
+    account(&archive.data, "gate@example.org", &["--role", "admin"]);
+    let create = ["token", "create", "gate@example.org", "--name", "gate"];
+    let create = [&create[..], &["--scope", "import"]].concat();
+    let made = &lines(&archive.data, &create)[0];
+    format!("authorization: Bearer {}", made["secret"].as_str().unwrap())
+}
+
+#[test]
+fn a_message_has_one_id_whatever_way_it_comes() {
+    let capture = "domains = ['example.org']\nmax_message_bytes = 1000\nroom_bytes = 300000";
+    let archive = Archive::new(capture);
+    let token = token(&archive);
+    let mut command = vec!["service", "--config", &archive.config];
+    command.extend([
+        "--listen",
+        "https=127.0.0.1:0",
+        "--listen",
+        "journal=127.0.0.1:0",
+    ]);
+    let service = crate::service::Service::start(&archive.data, &command);
+    let post = |who: &str, body: &str| {
+        let file = archive.folder.path().join("body");
+        std::fs::write(&file, body).unwrap();
+        let body = format!("@{}", file.display());
+        let kind = "content-type: message/rfc822";
+        let with = ["-X", "POST", "-H", who, "-H", kind, "--data-binary", &body];
+        service.curl(
+            &with,
+            "/messages?sender=a@example.org&recipients=b@example.org",
+        )
+    };
+    let message = "Subject: 1\r\n\r\nHello\r\n";
+    let first = post(&token, message);
+    assert_eq!((first.status, &first.json()["stored"]), (201, &true.into()));
+    let again = post(&token, message);
+    assert_eq!(
+        (again.status, &again.json()["stored"]),
+        (200, &false.into())
+    );
+    let mut client = Client::connect(address(&service, "journal"));
+    let by_mail = client.send("a@example.org", &["b@example.org"], message.as_bytes());
+    for answer in [&first, &again] {
+        assert_eq!(answer.json()["id"].as_str().unwrap(), id(&by_mail));
+    }
+    assert_eq!(post("x-nobody: 1", message).status, 401);
+    assert_eq!(post(&token, &"x".repeat(1001)).status, 413);
+    assert_eq!(post(&token, "").status, 400);
+    client.quit();
+    service.stop();
+}
+
+#[test]
+fn without_room_a_message_is_to_come_again() {
+    let capture = "domains = ['example.org']\nmax_message_bytes = 1000\nroom_bytes = 1000";
+    let archive = Archive::new(capture);
+    let token = token(&archive);
+    let command = [
+        "service",
+        "--config",
+        &archive.config,
+        "--listen",
+        "https=127.0.0.1:0",
+    ];
+    let service = crate::service::Service::start(&archive.data, &command);
+    let with = ["-X", "POST", "-H", &token, "-d", "Subject: 1"];
+    let answer = service.curl(&with, "/messages");
+    assert_eq!((answer.status, answer.code().as_str()), (503, "E-BUSY"));
+    assert!(answer.headers["retry-after"].parse::<u64>().unwrap() > 0);
+    service.stop();
 }

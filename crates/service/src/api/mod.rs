@@ -13,6 +13,7 @@ pub(crate) mod saved;
 pub(crate) mod search;
 pub(crate) mod session;
 pub(crate) mod storage;
+pub(crate) mod submit;
 pub(crate) mod tokens;
 pub(crate) mod users;
 pub(crate) mod verify;
