@@ -71,7 +71,17 @@ pub struct Front {
 /// A recipient that was accepted: the organizations whose mail it is, each with the legs of it.
 #[derive(Debug, Clone, Default)]
 pub struct Accepted {
-    legs: Vec<(usize, NewLeg)>,
+    legs: Vec<Led>,
+}
+
+/// A leg that an address led to.
+#[derive(Debug, Clone)]
+struct Led {
+    /// Whose it is, by its place among the organizations.
+    of: usize,
+    /// The user is one of theirs: it is mail of a mailbox in the archive.
+    ours: bool,
+    leg: NewLeg,
 }
 
 /// A message under way.
@@ -113,7 +123,7 @@ struct Search<'a> {
     wanted: String,
     priority: i8,
     sender: &'a Sender,
-    legs: BTreeMap<(usize, String), NewLeg>,
+    legs: BTreeMap<(usize, String), Led>,
 }
 
 impl Front {
@@ -171,11 +181,7 @@ impl Front {
         match search.legs.is_empty() {
             true => Err(no(550, [1, 1], "this address leads nowhere")),
             false => Ok(Accepted {
-                legs: search
-                    .legs
-                    .into_iter()
-                    .map(|((place, _), leg)| (place, leg))
-                    .collect(),
+                legs: search.legs.into_values().collect(),
             }),
         }
     }
@@ -203,7 +209,7 @@ impl Front {
                 }
                 // What leaves belongs to the organization that sends it on.
                 let of = via.unwrap_or(0);
-                search.add(of, address, address, place_of(None, &domain), None);
+                search.add(of, false, address, address, place_of(None, &domain), None);
                 return Ok(());
             };
             let organization = self
@@ -226,7 +232,7 @@ impl Front {
             if recipient.targets.is_empty() {
                 let held = (!recipient.state.uses_primary()).then_some(Why::Standby);
                 let to = place_of(Some(&recipient), &domain);
-                search.add(place, address, &recipient.address, to, held);
+                search.add(place, true, address, &recipient.address, to, held);
             }
             Ok(())
         })
@@ -245,9 +251,16 @@ impl Front {
             .rsplit_once('@')
             .is_some_and(|(local, _)| local.eq_ignore_ascii_case("postmaster"));
         match &domain.unknown {
-            UnknownRecipient::Relay => search.add(place, address, address, to, None),
+            UnknownRecipient::Relay => search.add(place, true, address, address, to, None),
             UnknownRecipient::Hold => {
-                search.add(place, address, address, to, Some(Why::UnknownRecipient));
+                search.add(
+                    place,
+                    true,
+                    address,
+                    address,
+                    to,
+                    Some(Why::UnknownRecipient),
+                );
             }
             UnknownRecipient::Box(target) => {
                 let tenant = self.organizations.get(place).map(|one| &one.tenant);
@@ -258,12 +271,19 @@ impl Front {
                 match boxed {
                     Some(_) => self.lead(search, target, Some(place), depth + 1).await?,
                     // Nobody made its mailbox: the mail must not be lost for that.
-                    None => search.add(place, target, target, to, None),
+                    None => search.add(place, true, target, target, to, None),
                 }
             }
             // RFC 5321 §4.5.1: there is always a postmaster.
             UnknownRecipient::Reject if postmaster => {
-                search.add(place, address, address, to, Some(Why::UnknownRecipient));
+                search.add(
+                    place,
+                    true,
+                    address,
+                    address,
+                    to,
+                    Some(Why::UnknownRecipient),
+                );
             }
             UnknownRecipient::Reject => {
                 return Err(no(550, [1, 1], "there is nobody of that address here"));
@@ -305,12 +325,20 @@ impl Front {
             field,
         };
         let how = came.to_text();
-        let mut by_organization: BTreeMap<usize, Vec<NewLeg>> = BTreeMap::new();
-        for (place, leg) in incoming.accepted.legs {
-            let legs = by_organization.entry(place).or_default();
+        let sender_of = match from.rsplit_once('@') {
+            Some((_, domain)) => self
+                .of_domain(&domain.to_lowercase())
+                .await
+                .map_err(unreachable)?,
+            None => None,
+        };
+        let sender_of = sender_of.map(|(place, _)| place);
+        let mut by_organization: BTreeMap<usize, Vec<Led>> = BTreeMap::new();
+        for led in incoming.accepted.legs {
+            let legs = by_organization.entry(led.of).or_default();
             // Two aliases of one transaction may lead to one user.
-            if !legs.iter().any(|known| known.user == leg.user) {
-                legs.push(leg);
+            if !legs.iter().any(|known| known.leg.user == led.leg.user) {
+                legs.push(led);
             }
         }
         let mut id = None;
@@ -323,13 +351,15 @@ impl Front {
                 recipients: incoming.recipients.clone(),
                 found: found.clone(),
             };
-            let mut owners: Vec<String> = legs.iter().map(|leg| leg.user.clone()).collect();
-            owners.push(from.clone());
-            owners.retain(|address| organization.capture.is_local(address));
+            let ours = legs.iter().filter(|led| led.ours);
+            let mut owners: Vec<String> = ours.map(|led| led.leg.user.clone()).collect();
+            if sender_of == Some(place) {
+                owners.push(from.clone());
+            }
             let onward = Onward {
                 sender: from.clone(),
                 how: how.clone(),
-                legs,
+                legs: legs.into_iter().map(|led| led.leg).collect(),
             };
             let raw = raw.clone();
             let prepared = tokio::task::spawn_blocking(move || {
@@ -359,16 +389,25 @@ impl Front {
 }
 
 impl Search<'_> {
-    fn add(&mut self, of: usize, address: &str, user: &str, place: String, held: Option<Why>) {
+    fn add(
+        &mut self,
+        of: usize,
+        ours: bool,
+        address: &str,
+        user: &str,
+        place: String,
+        held: Option<Why>,
+    ) {
         let user = user.to_lowercase();
-        self.legs.entry((of, user.clone())).or_insert(NewLeg {
+        let leg = NewLeg {
             recipient: address.to_owned(),
-            user,
+            user: user.clone(),
             place,
             priority: self.priority,
             held,
             options: self.wanted.clone(),
-        });
+        };
+        self.legs.entry((of, user)).or_insert(Led { of, ours, leg });
     }
 }
 
