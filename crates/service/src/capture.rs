@@ -41,7 +41,11 @@ pub(crate) struct Roads {
 /// What the service calls itself in front of mail servers.
 pub(crate) fn name(config: &Config) -> String {
     let names = config.relay.hostname.iter().chain(&config.tls.names);
-    names.into_iter().next().cloned().unwrap_or_else(|| NAME.into())
+    names
+        .into_iter()
+        .next()
+        .cloned()
+        .unwrap_or_else(|| NAME.into())
 }
 
 /// The way of captured mail into the archive, as it is configured. `alone`: copies are captured, which nobody else knows the

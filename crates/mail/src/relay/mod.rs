@@ -17,12 +17,12 @@ mod places;
 mod route;
 mod run;
 mod send;
-#[cfg(test)]
-mod tests;
+mod tally;
 mod trace;
 
 pub use evidence::{LogEvidence, by_log};
 pub use route::{MailHosts, NoHosts};
-pub use run::{Relay, RelayOptions, RelayTally};
+pub use run::{Relay, RelayOptions};
 pub use send::{TlsPolicy, Trust};
+pub use tally::{Blocked, RelayTally};
 pub use trace::{Came, Wanted};

@@ -1,11 +1,10 @@
 //! The loop: what is due is taken, tried, and settled.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use everpost_codec::dsn::{Action, Reputation, reputation};
+use everpost_codec::dsn::Action;
 use everpost_codec::smtp::client::{Envelope, Outcome, Verdict as Said};
 use everpost_codec::smtp::{
     Content, Mail, Mailbox, Notify, OriginalRecipient, Path, Rcpt, Return, Survey,
@@ -21,6 +20,7 @@ use super::evidence;
 use super::places::Places;
 use super::route::{MailHosts, NoHosts, servers};
 use super::send::{Connection, Trust, Unusable};
+use super::tally::RelayTally;
 use super::trace::{Came, Wanted, fields};
 use crate::authenticity::forged;
 use crate::capture::Capture;
@@ -59,75 +59,6 @@ pub struct RelayOptions {
     pub connections: usize,
     /// How long a place is left alone that did not answer, at first.
     pub quiet: Duration,
-}
-
-/// What the relay did since the process began.
-#[derive(Debug, Default)]
-pub struct RelayTally {
-    delivered: AtomicU64,
-    postponed: AtomicU64,
-    failed: AtomicU64,
-    uncertain: AtomicU64,
-    settled: AtomicU64,
-    connections: AtomicU64,
-    blocked: Mutex<Option<Blocked>>,
-}
-
-/// A server that calls our address bad.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Blocked {
-    /// When it last said so, in seconds since 1970.
-    pub at: i64,
-    /// Which server.
-    pub server: String,
-    /// What it said.
-    pub words: String,
-    /// The list that it names.
-    pub list: Option<String>,
-}
-
-impl RelayTally {
-    /// Legs by what became of them, and connections that were made.
-    pub fn counts(&self) -> [(&'static str, u64); 6] {
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        [
-            ("delivered", read(&self.delivered)),
-            ("postponed", read(&self.postponed)),
-            ("failed", read(&self.failed)),
-            ("uncertain", read(&self.uncertain)),
-            ("settled", read(&self.settled)),
-            ("connections", read(&self.connections)),
-        ]
-    }
-
-    /// The last server that called our address bad.
-    pub fn blocked(&self) -> Option<Blocked> {
-        lock(&self.blocked).clone()
-    }
-
-    fn count(&self, state: LegState) {
-        let counter = match state {
-            LegState::Delivered => &self.delivered,
-            LegState::Failed => &self.failed,
-            LegState::Uncertain => &self.uncertain,
-            _ => &self.postponed,
-        };
-        counter.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn heard(&self, attempt: &Attempt) {
-        let Some(bad) = reputation(&attempt.words) else {
-            return;
-        };
-        let Reputation { list, .. } = bad;
-        tracing::warn!(server = %attempt.server, words = %attempt.words, "a mail server calls our address bad");
-        *lock(&self.blocked) = Some(Blocked {
-            at: attempt.at / 1_000_000,
-            server: attempt.server.clone(),
-            words: attempt.words.clone(),
-            list,
-        });
-    }
 }
 
 /// Sends on what an organization's queue holds. Cheap to clone.
@@ -235,7 +166,7 @@ impl Relay {
         };
         if is_time(woken, WAKE) || begins {
             let settled = evidence::by_journal(&self.tenant).await?;
-            self.tally.settled.fetch_add(settled, Ordering::Relaxed);
+            self.tally.settled(settled);
             self.tenant
                 .relay_wake(begins, self.options.uncertain_wait)
                 .await?;
@@ -421,7 +352,7 @@ impl Relay {
             };
             for mut address in addresses {
                 address.set_port(server.port);
-                self.tally.connections.fetch_add(1, Ordering::Relaxed);
+                self.tally.connected();
                 let opened =
                     Connection::open(&server.name, address, &options.hostname, &options.trust);
                 match opened.await {
