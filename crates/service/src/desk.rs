@@ -266,7 +266,7 @@ pub async fn order(
 
 /// Settles uncertain legs by a mail log.
 pub async fn evidence(tenant: &Tenant, log: &[u8]) -> Result<EvidenceView, StoreError> {
-    let found = by_log(tenant, log, now_us(), 0).await?;
+    let found = by_log(tenant, log, now_us() / 1_000_000, 0).await?;
     Ok(EvidenceView {
         messages: found.messages,
         delivered: found.delivered,

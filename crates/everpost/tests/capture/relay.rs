@@ -332,7 +332,7 @@ fn a_sender_hears_what_cannot_be_delivered() {
     let told = String::from_utf8(told).unwrap();
     for wanted in [
         "multipart/report",
-        "Final-Recipient: rfc822;bob@example.test",
+        "Final-Recipient: rfc822; bob@example.test",
         "Action: failed",
         "Status: 5.1.1",
         "Subject: letter 0",

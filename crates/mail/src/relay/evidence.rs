@@ -62,7 +62,7 @@ pub(super) async fn by_journal(tenant: &Tenant) -> Result<u64, StoreError> {
     Ok(settled)
 }
 
-/// Settles uncertain legs by the text of a Postfix log. `now` in µs since 1970, for lines that name no year.
+/// Settles uncertain legs by the text of a Postfix log. `now` in seconds since 1970, for lines that name no year.
 pub async fn by_log(
     tenant: &Tenant,
     log: &[u8],

@@ -108,13 +108,17 @@ pub(super) fn fields(tenant: &Tenant, host: &str, errand: &Errand, place: &str) 
         [one] => format!("\r\n\tfor <{}>", tame_address(&one.recipient)),
         _ => String::new(),
     };
+    let client = match tame(&came.client) {
+        // It began here.
+        none if none.is_empty() => none,
+        client => format!(" ([{client}])"),
+    };
     let mut text = format!("{HOP}: {name} {seal}\r\n{}", came.field);
     text.push_str(&format!(
-        "Received: from {} ([{}])\r\n\tby {host} (Everpost) with {} id {}{recipient};\r\n\t{}\r\n",
+        "Received: from {}{client}\r\n\tby {host} (Everpost) with {} id {}{recipient};\r\n\t{}\r\n",
         Some(tame(&came.helo))
             .filter(|name| !name.is_empty())
             .unwrap_or_else(|| "unknown".into()),
-        tame(&came.client),
         Some(tame(&came.protocol))
             .filter(|name| !name.is_empty())
             .unwrap_or_else(|| "SMTP".into()),
