@@ -279,7 +279,9 @@ async fn ends(story: &mut Story) {
         "by copy",
         &tenant.relay_legs_of(&legs[0].copy).await.unwrap().len(),
     );
-    // Patience is over at once.
+    let seal = tenant.relay_seal("17.a");
+    let known = ["17.a", "18.a"].map(|name| tenant.relay_is_seal(name, &seal));
+    story.say("sealed", &known);
     let uncertain: Vec<i64> = uncertain.iter().map(|leg| leg.id).collect();
     for order in Order::ALL {
         let give = async || {
