@@ -9,7 +9,7 @@
 //! Keys and policies in DNS come and go, some within weeks. What is recorded here is enough to check a
 //! signature when nobody publishes its key any more. [`Signer`] signs mail of our own (RFC 6376).
 //!
-//! Signatures are judged by pure functions of bytes, records and time ([`dkim`], [`arc`], [`dmarc`]), so
+//! Signatures are judged by pure functions of bytes, records and time (`dkim`, `arc`, `dmarc`), so
 //! that the verdict at capture and the one years later come from the same code.
 
 mod arc;

@@ -87,7 +87,7 @@ struct Done {
 }
 
 impl Relay {
-    /// For an organization's queue. `signal`: told when there is something new, [`Self::signal`].
+    /// For an organization's queue. `front`: what brings new mail, and tells of it.
     pub fn new(
         tenant: Tenant,
         capture: Capture,
