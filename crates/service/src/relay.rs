@@ -1,6 +1,6 @@
 //! Mail that goes on: DNS for the relay, sign-in for submission, and the relays themselves.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -99,15 +99,19 @@ impl Login for Doorman {
         &self,
         user: String,
         secret: String,
+        from: Option<IpAddr>,
     ) -> BoxFuture<'static, Result<Option<Vec<String>>, StoreError>> {
         let app = self.0.clone();
         Box::pin(async move {
             let name: String = user.trim().to_lowercase().chars().take(320).collect();
             let now = Instant::now();
-            if lock(&app.by_account).wait(&name, now).is_some() {
+            let from = from.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+            let waits = lock(&app.by_account).wait(&name, now).is_some();
+            if waits || lock(&app.by_address).wait(&from, now).is_some() {
                 return Ok(None);
             }
             lock(&app.by_account).failed(name.clone(), now);
+            lock(&app.by_address).failed(from, now);
             let (account, hash) = match app.tenant.credentials(&name).await? {
                 Some((account, hash)) => (Some(account), hash),
                 None => (None, app.nobody.clone()),
@@ -119,6 +123,7 @@ impl Login for Doorman {
                 return Ok(None);
             };
             lock(&app.by_account).succeeded(&name);
+            lock(&app.by_address).succeeded(&from);
             let mut own = account.owns;
             own.push(account.address);
             Ok(Some(own))
@@ -181,7 +186,10 @@ pub(crate) async fn onward(
         quiet: Duration::from_secs(relay.quiet_seconds.into()),
     };
     let mut organizations = Vec::new();
-    for tenant in store.tenants() {
+    // The one whose people sign in is the first.
+    let mut tenants = store.tenants();
+    tenants.sort_by_key(|tenant| tenant.name() != own.name());
+    for tenant in tenants {
         let capture = match tenant.name() == own.name() {
             true => capture.clone(),
             false => {

@@ -1,7 +1,7 @@
 //! Writes notifications.
 
 use super::{Action, Notify, Ret, xtext};
-use everpost_domain::message::{civil, scan};
+use everpost_domain::message::{format_rfc5322, scan};
 use memchr::memmem;
 
 /// A message that the sender did not ask back in full comes back in full up to this size, in bytes.
@@ -170,7 +170,7 @@ impl<'a> Writer<'a> {
         );
         self.field(&mut out, "To", &format!("<{}>", all.reverse_path));
         self.field(&mut out, "Subject", subject);
-        self.field(&mut out, "Date", &date(all.unix));
+        self.field(&mut out, "Date", &format_rfc5322(all.unix));
         self.field(&mut out, "Message-ID", &format!("<{}>", all.message_id));
         out.push_str("Auto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\n");
         out.push_str("Content-Type: multipart/report; report-type=delivery-status;\r\n");
@@ -226,7 +226,11 @@ impl<'a> Writer<'a> {
                     self.line(&mut out, "    ", &format!("{remote} said: {reply}"));
                 }
                 if let Some(until) = one.retry_until {
-                    self.line(&mut out, "    ", &format!("Tried until {}", date(until)));
+                    self.line(
+                        &mut out,
+                        "    ",
+                        &format!("Tried until {}", format_rfc5322(until)),
+                    );
                 }
             }
         }
@@ -249,7 +253,7 @@ impl<'a> Writer<'a> {
             self.field(&mut out, "Received-From-MTA", &format!("dns; {from}"));
         }
         if let Some(arrived) = all.arrived {
-            self.field(&mut out, "Arrival-Date", &date(arrived));
+            self.field(&mut out, "Arrival-Date", &format_rfc5322(arrived));
         }
         for one in &self.told {
             out.push_str("\r\n");
@@ -272,10 +276,10 @@ impl<'a> Writer<'a> {
                 self.field(&mut out, "Diagnostic-Code", &format!("smtp; {reply}"));
             }
             if let Some(attempted) = one.attempted {
-                self.field(&mut out, "Last-Attempt-Date", &date(attempted));
+                self.field(&mut out, "Last-Attempt-Date", &format_rfc5322(attempted));
             }
             if let Some(until) = one.retry_until.filter(|_| one.action == Action::Delayed) {
-                self.field(&mut out, "Will-Retry-Until", &date(until));
+                self.field(&mut out, "Will-Retry-Until", &format_rfc5322(until));
             }
         }
         out
@@ -430,18 +434,4 @@ fn join(lines: &[&[u8]]) -> Vec<u8> {
 /// True if SMTP carries the line.
 fn is_sendable(line: &[u8]) -> bool {
     line.len() <= LINE && memchr::memchr(0, line).is_none()
-}
-
-/// UTC as RFC 5322 writes it.
-fn date(unix: i64) -> String {
-    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-    const MONTHS: [&str; 12] = [
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-    ];
-    let (year, month, day, hour, minute, second) = civil(unix);
-    let weekday = usize::try_from(unix.div_euclid(86_400).rem_euclid(7)).unwrap_or(0);
-    let weekday = DAYS.get(weekday).copied().unwrap_or_default();
-    let month = MONTHS.get(usize::from(month).saturating_sub(1));
-    let month = month.copied().unwrap_or_default();
-    format!("{weekday}, {day} {month} {year:04} {hour:02}:{minute:02}:{second:02} +0000")
 }

@@ -40,6 +40,46 @@ pub enum Notify {
     },
 }
 
+impl Notify {
+    /// Reads a value of `NOTIFY`.
+    pub fn parse(value: &str) -> Option<Notify> {
+        if value.eq_ignore_ascii_case("NEVER") {
+            return Some(Notify::Never);
+        }
+        let (mut success, mut failure, mut delay) = (false, false, false);
+        for word in value.split(',') {
+            let case = match word.to_ascii_uppercase().as_str() {
+                "SUCCESS" => &mut success,
+                "FAILURE" => &mut failure,
+                "DELAY" => &mut delay,
+                _ => return None,
+            };
+            *case = true;
+        }
+        Some(Notify::On {
+            success,
+            failure,
+            delay,
+        })
+    }
+
+    /// As `NOTIFY` has it; `None` if it asks for nothing.
+    pub fn words(self) -> Option<String> {
+        let Notify::On {
+            success,
+            failure,
+            delay,
+        } = self
+        else {
+            return Some("NEVER".to_owned());
+        };
+        let cases = [(success, "SUCCESS"), (failure, "FAILURE"), (delay, "DELAY")];
+        let words = cases.iter().filter(|(wanted, _)| *wanted);
+        let words: Vec<_> = words.map(|(_, word)| *word).collect();
+        (!words.is_empty()).then(|| words.join(","))
+    }
+}
+
 /// Whom a sender first addressed (RFC 3461 §4.2).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct OriginalRecipient {
@@ -239,7 +279,9 @@ impl Rcpt {
             let (key, value) = parameter(word, &mut seen)?;
             match key.as_str() {
                 "NOTIFY" if offers.dsn => {
-                    let notify = value.and_then(notify).ok_or(EnvelopeFault::Parameter)?;
+                    let notify = value
+                        .and_then(Notify::parse)
+                        .ok_or(EnvelopeFault::Parameter)?;
                     rcpt.notify = Some(notify);
                 }
                 "ORCPT" if offers.dsn => {
@@ -262,7 +304,7 @@ impl Rcpt {
     pub(super) fn write(&self, offers: &Extensions, out: &mut Vec<u8>) {
         out.extend_from_slice(format!("RCPT TO:<{}>", self.to).as_bytes());
         if offers.dsn {
-            if let Some(notify) = self.notify.and_then(notify_words) {
+            if let Some(notify) = self.notify.and_then(Notify::words) {
                 out.extend_from_slice(format!(" NOTIFY={notify}").as_bytes());
             }
             // An address beyond ASCII has a place in transactions of SMTPUTF8 only.
@@ -306,42 +348,6 @@ fn parameter<'w>(
     }
     seen.push(key.clone());
     Ok((key, value))
-}
-
-fn notify(value: &str) -> Option<Notify> {
-    if value.eq_ignore_ascii_case("NEVER") {
-        return Some(Notify::Never);
-    }
-    let (mut success, mut failure, mut delay) = (false, false, false);
-    for word in value.split(',') {
-        let case = match word.to_ascii_uppercase().as_str() {
-            "SUCCESS" => &mut success,
-            "FAILURE" => &mut failure,
-            "DELAY" => &mut delay,
-            _ => return None,
-        };
-        *case = true;
-    }
-    Some(Notify::On {
-        success,
-        failure,
-        delay,
-    })
-}
-
-fn notify_words(notify: Notify) -> Option<String> {
-    let Notify::On {
-        success,
-        failure,
-        delay,
-    } = notify
-    else {
-        return Some("NEVER".to_owned());
-    };
-    let cases = [(success, "SUCCESS"), (failure, "FAILURE"), (delay, "DELAY")];
-    let words = cases.iter().filter(|(wanted, _)| *wanted);
-    let words: Vec<_> = words.map(|(_, word)| *word).collect();
-    (!words.is_empty()).then(|| words.join(","))
 }
 
 fn original(value: &str) -> Option<OriginalRecipient> {

@@ -34,7 +34,7 @@ mod reply_reader;
 mod sasl;
 pub mod server;
 mod timeout;
-mod xtext;
+pub mod xtext;
 
 pub use address::{AddressFault, Mailbox, Path};
 pub use content::{Content, Survey};

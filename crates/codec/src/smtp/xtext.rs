@@ -26,7 +26,7 @@ pub(super) fn decode(text: &str) -> Option<String> {
 
 /// Appends `value` as xtext. Characters beyond ASCII stay: they are written in transactions of
 /// SMTPUTF8 only (RFC 6533 §3).
-pub(super) fn encode(value: &str, out: &mut Vec<u8>) {
+pub fn encode(value: &str, out: &mut Vec<u8>) {
     for &byte in value.as_bytes() {
         match byte {
             b'+' | b'=' | 0..=b' ' | 0x7f => {

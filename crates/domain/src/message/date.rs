@@ -101,6 +101,20 @@ pub fn format_rfc3339(unix: i64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
+/// UTC as mail writes it (RFC 5322 §3.3): `Tue, 2 Jan 2024 03:04:05 +0000`.
+pub fn format_rfc5322(unix: i64) -> String {
+    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+    const MONTHS: [&str; 12] = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
+    let (year, month, day, hour, minute, second) = civil(unix);
+    let weekday = usize::try_from(unix.div_euclid(DAY).rem_euclid(7)).unwrap_or(0);
+    let weekday = DAYS.get(weekday).copied().unwrap_or_default();
+    let month = MONTHS.get(usize::from(month).saturating_sub(1));
+    let month = month.copied().unwrap_or_default();
+    format!("{weekday}, {day} {month} {year:04} {hour:02}:{minute:02}:{second:02} +0000")
+}
+
 /// Reads what [`format_rfc3339`] writes, with or without fractions of a second, which are dropped.
 pub fn parse_rfc3339(text: &str) -> Option<i64> {
     let (date, time) = text.trim().strip_suffix('Z')?.split_once('T')?;

@@ -25,7 +25,9 @@ mod words;
 pub(crate) use attached::same_type;
 pub use attached::{Attachment, attachment_type, attachments};
 pub use body::{BodyPart, attachment_parts};
-pub use date::{Sent, civil, day, format_rfc3339, mbox_from_date, parse_date, parse_rfc3339};
+pub use date::{
+    Sent, civil, day, format_rfc3339, format_rfc5322, mbox_from_date, parse_date, parse_rfc3339,
+};
 pub use decode::{decode, text_of, text_of_bytes};
 pub use encoded::header_text;
 pub use fields::{Field, Fields, fields};

@@ -49,6 +49,7 @@ pub trait Login: Send + Sync {
         &self,
         user: String,
         password: String,
+        from: Option<IpAddr>,
     ) -> BoxFuture<'static, Result<Option<Vec<String>>, StoreError>>;
 }
 
@@ -356,7 +357,7 @@ impl<F: Future<Output = ()>> Talk<'_, F> {
             .await
         {
             Ok(accepted) => {
-                message.onward.add(&rcpt.to, accepted);
+                message.onward.add(accepted);
                 self.session.accept();
             }
             Err(reply) => {
@@ -370,7 +371,8 @@ impl<F: Future<Output = ()>> Talk<'_, F> {
     async fn sign_in(&mut self, credentials: Credentials) {
         let known = match (&self.road.login, credentials) {
             (Some(login), Credentials::Password { user, password, .. }) => {
-                login.login(user, password.reveal().to_owned()).await
+                let secret = password.reveal().to_owned();
+                login.login(user, secret, self.from).await
             }
             _ => Ok(None),
         };

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use everpost_codec::dsn::{self, Action, Notification, Ret};
+use everpost_codec::smtp::xtext;
 use everpost_domain::digest::Digest;
 use everpost_store::{Attempt, Envelope, Errand, Leg, NewLeg, Onward, Outcome, StoreError};
 
@@ -51,7 +52,7 @@ pub(super) async fn tell(
         .iter()
         .map(|wanted| {
             let original = wanted.original.as_ref();
-            original.map(|(kind, address)| format!("{kind};{}", xtext(address)))
+            original.map(|(kind, address)| format!("{kind};{}", in_xtext(address)))
         })
         .collect();
     let status: Vec<String> = told.iter().map(|one| status(&one.attempt.words)).collect();
@@ -70,7 +71,7 @@ pub(super) async fn tell(
             retry_until: one.until,
         })
         .collect();
-    let envid = came.envid.as_deref().map(xtext);
+    let envid = came.envid.as_deref().map(in_xtext);
     let (boundary, message_id, from) = (
         format!("=_{name}"),
         format!("{name}@{host}"),
@@ -151,15 +152,8 @@ fn status(words: &str) -> String {
     code.unwrap_or("0.0.0").to_owned()
 }
 
-/// RFC 3461 §4: printable ASCII but `+` and `=`, all else in hexadecimal.
-fn xtext(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'+' | b'=' => out.push_str(&format!("+{byte:02X}")),
-            33..=126 => out.push(char::from(byte)),
-            _ => out.push_str(&format!("+{byte:02X}")),
-        }
-    }
-    out
+fn in_xtext(text: &str) -> String {
+    let mut out = Vec::with_capacity(text.len());
+    xtext::encode(text, &mut out);
+    String::from_utf8_lossy(&out).into_owned()
 }

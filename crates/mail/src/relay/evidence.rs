@@ -6,10 +6,11 @@
 use std::collections::BTreeMap;
 
 use everpost_codec::maillog::{Entry, Stories, Story};
+use everpost_domain::digest::Digest;
 use everpost_domain::relay::Order;
 use everpost_store::{Leg, StoreError, Tenant, Verdict};
 
-use super::trace::{errand_name, hops};
+use super::trace::{hops, uncertain_name};
 
 /// Clocks of two servers differ by so much, in µs.
 const SKEW: i64 = 300 * 1_000_000;
@@ -37,26 +38,30 @@ fn tried(leg: &Leg) -> Option<i64> {
 }
 
 /// Settles uncertain legs whose messages came back by a journal. Returns how many.
+///
+/// A copy speaks for the tries that its sealed field names and for no other: that the server took the message for one
+/// recipient, or at an earlier try, says nothing of this one.
 pub(super) async fn by_journal(tenant: &Tenant) -> Result<u64, StoreError> {
-    let mut errands: BTreeMap<String, Vec<Leg>> = BTreeMap::new();
+    let mut open: BTreeMap<Digest, Vec<Leg>> = BTreeMap::new();
     for leg in tenant.relay_uncertain().await? {
-        let name = errand_name(leg.mail, &leg.place);
-        errands.entry(name).or_default().push(leg);
+        open.entry(leg.copy).or_default().push(leg);
     }
     let mut settled = 0;
-    for (name, legs) in errands {
-        let Some(first) = legs.first() else { continue };
-        let copies = tenant.show(&first.copy).await?.copies;
-        for copy in copies.iter().filter(|copy| **copy != first.copy) {
+    for (message, legs) in open {
+        let copies = tenant.show(&message).await?.copies;
+        for copy in copies.iter().filter(|copy| **copy != message) {
             let raw = tenant.raw(copy).await?;
-            if !hops(tenant, &raw).contains(&name) {
+            let tries: Vec<String> = hops(tenant, &raw).into_iter().flatten().collect();
+            let named = legs
+                .iter()
+                .filter(|leg| tries.contains(&uncertain_name(leg)));
+            let ids: Vec<i64> = named.map(|leg| leg.id).collect();
+            if ids.is_empty() {
                 continue;
             }
-            let ids: Vec<i64> = legs.iter().map(|leg| leg.id).collect();
             let words = format!("the server's journal brought it as {copy}");
             let done = tenant.relay_order(&ids, Order::Delivered, "journal", &words);
             settled += done.await?.changed;
-            break;
         }
     }
     Ok(settled)
@@ -75,6 +80,7 @@ pub async fn by_log(
         known.extend(stories.push(entry));
     }
     known.extend(stories.finish());
+    let from = known.iter().filter_map(|story| story.first).min();
     let until = known.iter().filter_map(|story| story.last).max();
     let mut by_id: BTreeMap<&str, Vec<&Story>> = BTreeMap::new();
     for story in &known {
@@ -93,13 +99,19 @@ pub async fn by_log(
         let id = id.trim_matches(['<', '>']);
         let stories = by_id.get(id).map(Vec::as_slice).unwrap_or_default();
         let near = |story: &&&Story| story.first.is_some_and(|first| first > at - SKEW);
-        let taken = stories.iter().filter(near).find(|story| story.accepted());
+        let near: Vec<&Story> = stories.iter().filter(near).copied().collect();
+        // It may have been taken for others and not for this one.
+        let names = |story: &&&Story| story.accepted() && story.outcome(&leg.recipient).is_some();
+        let taken = near.iter().find(names);
+        // Only a log that goes from before the try until well after it can deny it.
+        let covers = from.is_some_and(|from| from < at - SKEW)
+            && until.is_some_and(|until| until > at + SKEW + SILENCE);
         let (order, words) = match taken {
             Some(story) => (
                 Order::Delivered,
                 format!("the log of {} has it as {}", story.host, story.queue_id),
             ),
-            None if !id.is_empty() && until.is_some_and(|until| until > at + SKEW + SILENCE) => (
+            None if !id.is_empty() && covers && near.is_empty() => (
                 Order::NotDelivered,
                 "the log goes on and does not name it".to_owned(),
             ),

@@ -1,11 +1,11 @@
 //! Who may send to whom, and where that goes: what listeners `mx` and `submission` ask before they say yes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use everpost_codec::smtp::{Mail, Mailbox, Notify, Rcpt, Reply, Return};
+use everpost_codec::smtp::{Mail, Notify, Rcpt, Reply, Return};
 use everpost_domain::digest::Digest;
 use everpost_domain::relay::Why;
 use everpost_store::{Envelope, MailDomain, NewLeg, Onward, StoreError, Tenant, UnknownRecipient};
@@ -16,8 +16,12 @@ use super::route::place_of;
 use super::trace::{Came, MOST_HOPS, MOST_RECEIVED, Wanted, hops, received};
 use crate::capture::{Capture, item, now};
 
-/// Aliases that lead to aliases; a longer way is a circle.
+/// Aliases that lead to aliases: a longer way is a mistake.
 const DEPTH: usize = 10;
+/// The place of the organization whose people sign in.
+const HOME: usize = 0;
+/// Users that one address may lead to; more is a list, and lists are the mail server's.
+const MOST_USERS: usize = 5_000;
 
 /// Who sends.
 #[derive(Debug, Clone)]
@@ -81,6 +85,8 @@ struct Led {
     of: usize,
     /// The user is one of theirs: it is mail of a mailbox in the archive.
     ours: bool,
+    /// The recipient as the sender named it.
+    asked: String,
     leg: NewLeg,
 }
 
@@ -89,8 +95,6 @@ struct Led {
 pub struct Incoming {
     /// Who sends it.
     pub mail: Mail,
-    /// Its recipients, as they were asked for.
-    pub recipients: Vec<String>,
     accepted: Accepted,
 }
 
@@ -104,8 +108,7 @@ impl Incoming {
     }
 
     /// Adds a recipient that was accepted.
-    pub fn add(&mut self, to: &Mailbox, accepted: Accepted) {
-        self.recipients.push(to.to_string());
+    pub fn add(&mut self, accepted: Accepted) {
         self.accepted.legs.extend(accepted.legs);
     }
 }
@@ -120,14 +123,17 @@ fn unreachable(_: StoreError) -> Reply {
 
 /// Where an address leads, while it is found out.
 struct Search<'a> {
+    asked: String,
     wanted: String,
     priority: i8,
     sender: &'a Sender,
+    /// Addresses that were followed: none is twice, so a circle ends.
+    followed: BTreeSet<String>,
     legs: BTreeMap<(usize, String), Led>,
 }
 
 impl Front {
-    /// For organizations whose mail may come.
+    /// For organizations whose mail may come; the people who sign in are of the first.
     pub fn new(organizations: Vec<Organization>, examiner: Option<Arc<dyn Examiner>>) -> Self {
         Front {
             organizations: organizations.into(),
@@ -164,19 +170,21 @@ impl Front {
         rcpt: &Rcpt,
     ) -> Result<Accepted, Reply> {
         let wanted = Wanted {
-            notify: rcpt.notify.map(notify_text),
+            notify: rcpt.notify.and_then(Notify::words),
             original: rcpt
                 .original
                 .clone()
                 .map(|original| (original.kind, original.address)),
         };
+        let address = rcpt.to.to_string();
         let mut search = Search {
+            asked: address.clone(),
+            followed: BTreeSet::new(),
             wanted: wanted.to_text(),
             priority: mail.priority.unwrap_or(0),
             sender,
             legs: BTreeMap::new(),
         };
-        let address = rcpt.to.to_string();
         self.lead(&mut search, &address, None, 0).await?;
         match search.legs.is_empty() {
             true => Err(no(550, [1, 1], "this address leads nowhere")),
@@ -195,8 +203,11 @@ impl Front {
         depth: usize,
     ) -> BoxFuture<'a, Result<(), Reply>> {
         Box::pin(async move {
-            if depth > DEPTH {
-                return Err(no(554, [4, 6], "its aliases lead in a circle"));
+            if depth > DEPTH || search.legs.len() > MOST_USERS {
+                return Err(no(554, [4, 6], "its aliases lead too far"));
+            }
+            if !search.followed.insert(address.to_lowercase()) {
+                return Ok(());
             }
             let (local, domain) = match address.rsplit_once('@') {
                 Some((local, domain)) => (local, domain.to_lowercase()),
@@ -207,8 +218,9 @@ impl Front {
                 if !allowed {
                     return Err(no(550, [7, 1], "this server takes no mail for that domain"));
                 }
-                // What leaves belongs to the organization that sends it on.
-                let of = via.unwrap_or(0);
+                // What leaves belongs to the organization that sends it on: the alias's, or that of the people who
+                // sign in here.
+                let of = via.unwrap_or(HOME);
                 search.add(of, false, address, address, place_of(None, &domain), None);
                 return Ok(());
             };
@@ -250,17 +262,16 @@ impl Front {
         let postmaster = address
             .rsplit_once('@')
             .is_some_and(|(local, _)| local.eq_ignore_ascii_case("postmaster"));
+        let held = Some(Why::UnknownRecipient);
         match &domain.unknown {
             UnknownRecipient::Relay => search.add(place, true, address, address, to, None),
-            UnknownRecipient::Hold => {
-                search.add(
-                    place,
-                    true,
-                    address,
-                    address,
-                    to,
-                    Some(Why::UnknownRecipient),
-                );
+            UnknownRecipient::Hold => search.add(place, true, address, address, to, held),
+            // RFC 5321 §4.5.1: there is always a postmaster.
+            UnknownRecipient::Reject if postmaster => {
+                search.add(place, true, address, address, to, held);
+            }
+            UnknownRecipient::Reject => {
+                return Err(no(550, [1, 1], "there is nobody of that address here"));
             }
             UnknownRecipient::Box(target) => {
                 let tenant = self.organizations.get(place).map(|one| &one.tenant);
@@ -273,20 +284,6 @@ impl Front {
                     // Nobody made its mailbox: the mail must not be lost for that.
                     None => search.add(place, true, target, target, to, None),
                 }
-            }
-            // RFC 5321 §4.5.1: there is always a postmaster.
-            UnknownRecipient::Reject if postmaster => {
-                search.add(
-                    place,
-                    true,
-                    address,
-                    address,
-                    to,
-                    Some(Why::UnknownRecipient),
-                );
-            }
-            UnknownRecipient::Reject => {
-                return Err(no(550, [1, 1], "there is nobody of that address here"));
             }
         }
         Ok(())
@@ -336,19 +333,18 @@ impl Front {
         let mut by_organization: BTreeMap<usize, Vec<Led>> = BTreeMap::new();
         for led in incoming.accepted.legs {
             let legs = by_organization.entry(led.of).or_default();
-            // Two aliases of one transaction may lead to one user.
-            if !legs.iter().any(|known| known.leg.user == led.leg.user) {
-                legs.push(led);
-            }
+            legs.push(led);
         }
         let mut id = None;
         for (place, legs) in by_organization {
             let Some(organization) = self.organizations.get(place) else {
                 continue;
             };
+            // None is told of another's recipients: they may be secret.
+            let asked: BTreeSet<String> = legs.iter().map(|led| led.asked.clone()).collect();
             let envelope = Envelope {
                 sender: from.clone(),
-                recipients: incoming.recipients.clone(),
+                recipients: asked.into_iter().collect(),
                 found: found.clone(),
             };
             let ours = legs.iter().filter(|led| led.ours);
@@ -359,7 +355,7 @@ impl Front {
             let onward = Onward {
                 sender: from.clone(),
                 how: how.clone(),
-                legs: legs.into_iter().map(|led| led.leg).collect(),
+                legs: once_each(legs),
             };
             let raw = raw.clone();
             let prepared = tokio::task::spawn_blocking(move || {
@@ -407,20 +403,19 @@ impl Search<'_> {
             held,
             options: self.wanted.clone(),
         };
-        self.legs.entry((of, user)).or_insert(Led { of, ours, leg });
+        let asked = self.asked.clone();
+        self.legs.entry((of, user)).or_insert(Led {
+            of,
+            ours,
+            asked,
+            leg,
+        });
     }
 }
 
-fn notify_text(notify: Notify) -> String {
-    let Notify::On {
-        success,
-        failure,
-        delay,
-    } = notify
-    else {
-        return "NEVER".into();
-    };
-    let words = [(success, "SUCCESS"), (failure, "FAILURE"), (delay, "DELAY")];
-    let words = words.iter().filter(|(on, _)| *on).map(|(_, word)| *word);
-    words.collect::<Vec<_>>().join(",")
+/// Two recipients of one transaction may lead to one user.
+fn once_each(legs: Vec<Led>) -> Vec<NewLeg> {
+    let mut users = BTreeSet::new();
+    let legs = legs.into_iter().map(|led| led.leg);
+    legs.filter(|leg| users.insert(leg.user.clone())).collect()
 }

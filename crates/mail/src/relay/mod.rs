@@ -10,6 +10,7 @@
 //! The queue is the store's (`everpost_store`, legs): a leg is there from the commit that admitted its
 //! message on, and open until its end is committed. This module decides when and where to, and says what became of it.
 
+mod at_work;
 mod bounce;
 mod evidence;
 pub mod front;
@@ -18,6 +19,8 @@ mod route;
 mod run;
 mod send;
 mod tally;
+#[cfg(test)]
+mod tests;
 mod trace;
 
 pub use evidence::{LogEvidence, by_log};

@@ -15,6 +15,7 @@ use everpost_store::{
 };
 use tokio::sync::Notify as Signal;
 
+use super::at_work::AtWork;
 use super::bounce::{self, Told};
 use super::evidence;
 use super::places::Places;
@@ -69,6 +70,8 @@ pub struct Relay {
     options: Arc<RelayOptions>,
     hosts: Arc<dyn MailHosts>,
     places: Arc<Mutex<Places>>,
+    /// Legs that are being tried.
+    at_work: Arc<AtWork>,
     signal: Arc<Signal>,
     tally: Arc<RelayTally>,
 }
@@ -102,6 +105,7 @@ impl Relay {
             options: Arc::new(options),
             hosts,
             places: Arc::new(Mutex::new(places)),
+            at_work: Arc::default(),
             signal: front.map(|front| front.signal.clone()).unwrap_or_default(),
             tally: Arc::default(),
         }
@@ -171,8 +175,8 @@ impl Relay {
                 .relay_wake(begins, self.options.uncertain_wait)
                 .await?;
         }
-        if is_time(kept, KEEP) && !lock(&self.places).is_idle() {
-            self.tenant.relay_keep().await?;
+        if is_time(kept, KEEP) {
+            self.tenant.relay_keep(&self.at_work.all()).await?;
         }
         if is_time(forgotten, FORGET) {
             self.tenant.relay_forget().await?;
@@ -213,6 +217,9 @@ impl Relay {
             if errands.is_empty() {
                 break;
             }
+            // What is left when an error ends this is not kept any longer: it waits again, or is uncertain, when its
+            // term is over.
+            let _trying = self.at_work.on(&errands);
             for errand in errands {
                 if answered == Some(false) {
                     // It was due and is not tried: it keeps its place.
@@ -252,7 +259,7 @@ impl Relay {
             .map(|leg| leg.place.clone())
             .unwrap_or_default();
         let raw = Bytes::from(self.tenant.raw(&errand.copy).await?);
-        let prefix = Bytes::from(fields(&self.tenant, &self.options.hostname, errand, &place));
+        let prefix = Bytes::from(fields(&self.tenant, &self.options.hostname, errand));
         let mut message = vec![prefix];
         message.extend(without_forgeries(&raw, &self.options.hostname));
         let mut survey = Survey::new();
@@ -541,7 +548,7 @@ fn envelope_of(errand: &Errand, content: Content) -> Option<Envelope> {
         let to: Mailbox = leg.recipient.parse().ok()?;
         let wanted = Wanted::read(&leg.options);
         let mut rcpt = Rcpt::new(to);
-        rcpt.notify = wanted.notify.as_deref().map(notify);
+        rcpt.notify = wanted.notify.as_deref().and_then(Notify::parse);
         let original = |(kind, address)| OriginalRecipient { kind, address };
         rcpt.original = wanted.original.map(original);
         recipients.push(rcpt);
@@ -567,16 +574,4 @@ fn envelope_of(errand: &Errand, content: Content) -> Option<Envelope> {
         recipients,
         content,
     })
-}
-
-fn notify(text: &str) -> Notify {
-    let has = |word: &str| text.split(',').any(|one| one.eq_ignore_ascii_case(word));
-    match has("NEVER") {
-        true => Notify::Never,
-        false => Notify::On {
-            success: has("SUCCESS"),
-            failure: has("FAILURE"),
-            delay: has("DELAY"),
-        },
-    }
 }

@@ -1,8 +1,7 @@
 //! What a message carries of its way: the fields that are put before it, and how they are known again.
 
-use everpost_domain::digest::Digest;
-use everpost_domain::message::civil;
-use everpost_store::{Errand, Tenant};
+use everpost_domain::message::format_rfc5322;
+use everpost_store::{Errand, Leg, Tenant};
 use serde::{Deserialize, Serialize};
 
 /// The field by which we know what we sent on.
@@ -71,37 +70,27 @@ impl Wanted {
     }
 }
 
-/// A time as mail writes it (RFC 5322 §3.3).
-pub(super) fn date(unix: i64) -> String {
-    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-    const MONTHS: [&str; 12] = [
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-    ];
-    let (year, month, day, hour, minute, second) = civil(unix);
-    let weekday = usize::try_from(unix.div_euclid(86_400).rem_euclid(7)).unwrap_or(0);
-    let weekday = DAYS.get(weekday).copied().unwrap_or_default();
-    let month = MONTHS.get(usize::from(month).saturating_sub(1));
-    let month = month.copied().unwrap_or_default();
-    format!("{weekday}, {day} {month} {year:04} {hour:02}:{minute:02}:{second:02} +0000")
-}
-
 /// Text of a stranger within a comment or word of a field: what could end it is left out.
 fn tame(text: &str) -> String {
     let fits = |c: &char| c.is_ascii_graphic() && !"()<>;\\\"".contains(*c);
     text.chars().filter(fits).take(255).collect()
 }
 
-/// The name of one errand: one message's way to one place. What carries it was handed to that place's server.
-pub(super) fn errand_name(mail: i64, place: &str) -> String {
-    let place = Digest::of(place.as_bytes()).to_string();
-    let place = place.get(..16).unwrap_or_default().to_owned();
-    format!("{mail}.{place}")
+/// The name of one try of one leg: what carries it was handed to that try's server, for that recipient.
+fn try_name(leg: i64, tries: u32) -> String {
+    format!("{leg}.{tries}")
+}
+
+/// The name of the try that left a leg uncertain.
+pub(super) fn uncertain_name(leg: &Leg) -> String {
+    try_name(leg.id, leg.tries.saturating_sub(1))
 }
 
 /// The fields that are put before a message that goes on (RFC 5321 §4.4).
-pub(super) fn fields(tenant: &Tenant, host: &str, errand: &Errand, place: &str) -> Vec<u8> {
+pub(super) fn fields(tenant: &Tenant, host: &str, errand: &Errand) -> Vec<u8> {
     let came = Came::read(&errand.how);
-    let name = errand_name(errand.mail, place);
+    let names = errand.legs.iter().map(|leg| try_name(leg.id, leg.tries));
+    let name = names.collect::<Vec<_>>().join(",");
     let seal = tenant.relay_seal(&name);
     let recipient = match errand.legs.as_slice() {
         // Of several, none is told of the others.
@@ -123,7 +112,7 @@ pub(super) fn fields(tenant: &Tenant, host: &str, errand: &Errand, place: &str) 
             .filter(|name| !name.is_empty())
             .unwrap_or_else(|| "SMTP".into()),
         errand.mail,
-        date(came.at),
+        format_rfc5322(came.at),
     ));
     text.into_bytes()
 }
@@ -146,8 +135,8 @@ pub(super) fn header(raw: &[u8]) -> &[u8] {
     raw.get(..end).unwrap_or(raw)
 }
 
-/// The errands of ours that a message was sent on by, as its header says and our key proves.
-pub(super) fn hops(tenant: &Tenant, raw: &[u8]) -> Vec<String> {
+/// What we sent a message on by, once for each time, as its header says and our key proves: the tries of its legs.
+pub(super) fn hops(tenant: &Tenant, raw: &[u8]) -> Vec<Vec<String>> {
     let lines = header(raw).split(|byte| *byte == b'\n');
     let mut found = Vec::new();
     for line in lines {
@@ -164,7 +153,7 @@ pub(super) fn hops(tenant: &Tenant, raw: &[u8]) -> Vec<String> {
         if let (Some(name), Some(seal)) = (words.next(), words.next())
             && tenant.relay_is_seal(name, seal)
         {
-            found.push(name.to_owned());
+            found.push(name.split(',').map(str::to_owned).collect());
         }
     }
     found

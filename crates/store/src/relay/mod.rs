@@ -121,17 +121,18 @@ impl Tenant {
         tx.commit().await
     }
 
-    /// This node is still at the legs that it took.
-    pub async fn relay_keep(&self) -> Result<()> {
+    /// This node is still at these legs, which it took.
+    pub async fn relay_keep(&self, legs: &[i64]) -> Result<()> {
+        if legs.is_empty() {
+            return Ok(());
+        }
         let own = self.store.catalog.node().to_vec();
         let mut tx = self.store.catalog.begin().await?;
         let until = now(&mut tx).await? + TERM;
-        sql::execute(
-            &mut tx,
-            statements::KEEP_LEGS,
-            values![self.id(), own, until],
-        )
-        .await?;
+        for leg in legs {
+            let row = values![self.id(), *leg, own.clone(), until];
+            sql::execute(&mut tx, statements::KEEP_LEG, row).await?;
+        }
         tx.commit().await
     }
 

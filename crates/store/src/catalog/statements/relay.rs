@@ -61,8 +61,7 @@ pub(crate) const LEGS_STRANDED: &str = legs!(
 pub(crate) const TAKE_LEG: &str = "UPDATE relay_leg SET state = 1, holder = $3, until = $4 WHERE tenant = $1 AND id = $2 AND state = 0";
 pub(crate) const SEND_LEG: &str =
     "UPDATE relay_leg SET state = 2 WHERE tenant = $1 AND id = $2 AND state = 1 AND holder = $3";
-pub(crate) const KEEP_LEGS: &str =
-    "UPDATE relay_leg SET until = $3 WHERE tenant = $1 AND holder = $2 AND state IN (1, 2)";
+pub(crate) const KEEP_LEG: &str = "UPDATE relay_leg SET until = $4 WHERE tenant = $1 AND id = $2 AND holder = $3 AND state IN (1, 2)";
 pub(crate) const SETTLE_LEG: &str = "UPDATE relay_leg SET state = $4, why = 0, due = $5, about = $6, holder = NULL, until = 0 WHERE tenant = $1 AND id = $2 AND holder = $3 AND state IN (1, 2)";
 pub(crate) const CHANGE_LEG: &str = "UPDATE relay_leg SET state = $4, why = $5, due = $6, about = $7, holder = NULL, until = 0 WHERE tenant = $1 AND id = $2 AND state = $3";
 /// The recipient's mail server is not used any more, or again.

@@ -246,13 +246,13 @@ async fn ends(story: &mut Story) {
     let rest = take(&tenant, 100).await;
     story.say("the rest", &rest.len());
     story.say("nothing is left", &take(&tenant, 100).await.len());
-    tenant.relay_keep().await.unwrap();
     let legs: Vec<Leg> = taken
         .iter()
         .chain(&rest)
         .flat_map(|errand| errand.legs.clone())
         .collect();
     let ids: Vec<i64> = legs.iter().map(|leg| leg.id).collect();
+    tenant.relay_keep(&ids).await.unwrap();
     let sending = tenant.relay_sending(&ids[..3]).await.unwrap();
     story.say("sending", &sending.len());
     story.say(
