@@ -120,7 +120,7 @@ pub struct StateView {
 /// An order about legs.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct OrderAsk {
-    /// Their numbers; none of them for all that are open.
+    /// Their numbers; for `retry`, `hold` and `release` none means all that are open.
     #[serde(default)]
     pub legs: Vec<i64>,
     /// `retry`, `hold`, `release`, `drop`, `delivered`, `not-delivered`.
@@ -246,6 +246,10 @@ pub async fn order(
         ))
     })?;
     let mut legs = ask.legs.clone();
+    let for_all = matches!(order, Order::Retry | Order::Hold | Order::Release);
+    if legs.is_empty() && !for_all {
+        return Err(wrong(format!("`{}` needs the numbers of legs", ask.order)));
+    }
     if legs.is_empty() {
         let mut after = 0;
         loop {

@@ -66,7 +66,7 @@ pub(crate) enum QueueCommand {
 
 #[derive(Args)]
 pub(crate) struct Legs {
-    /// Their numbers; without any, all that are under way (of drop and of what is said of uncertain ones: none)
+    /// Their numbers; retry, hold and release take all that are under way without any
     pub(crate) legs: Vec<i64>,
     /// Why, for the history
     #[arg(long, default_value = "")]

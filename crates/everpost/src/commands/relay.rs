@@ -164,13 +164,6 @@ pub(crate) async fn queue(global: &Global, command: QueueCommand) -> Result<Exit
         QueueCommand::Delivered(legs) => ("delivered", legs),
         QueueCommand::NotDelivered(legs) => ("not-delivered", legs),
     };
-    let for_all = matches!(order, "retry" | "hold" | "release");
-    if legs.legs.is_empty() && !for_all {
-        return Err(Failure::usage(
-            format!("`queue {order}` needs numbers"),
-            "see them with `everpost queue list`",
-        ));
-    }
     let desk = Desk::open(global).await?;
     let ask = OrderAsk {
         legs: legs.legs,
