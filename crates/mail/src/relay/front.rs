@@ -16,12 +16,10 @@ use super::route::place_of;
 use super::trace::{Came, MOST_HOPS, MOST_RECEIVED, Wanted, hops, received};
 use crate::capture::{Capture, item, now};
 
-/// Aliases that lead to aliases: a longer way is a mistake.
-const DEPTH: usize = 10;
 /// The place of the organization whose people sign in.
 const HOME: usize = 0;
-/// Users that one address may lead to; more is a list, and lists are the mail server's.
-const MOST_USERS: usize = 5_000;
+/// Addresses that one may lead to; more is a list, and lists are the mail server's.
+const MOST_FOLLOWED: usize = 5_000;
 
 /// Who sends.
 #[derive(Debug, Clone)]
@@ -129,6 +127,8 @@ struct Search<'a> {
     sender: &'a Sender,
     /// Addresses that were followed: none is twice, so a circle ends.
     followed: BTreeSet<String>,
+    /// Those to be followed, each with the organization whose alias led there.
+    ahead: Vec<(String, Option<usize>)>,
     legs: BTreeMap<(usize, String), Led>,
 }
 
@@ -180,12 +180,20 @@ impl Front {
         let mut search = Search {
             asked: address.clone(),
             followed: BTreeSet::new(),
+            ahead: vec![(address, None)],
             wanted: wanted.to_text(),
             priority: mail.priority.unwrap_or(0),
             sender,
             legs: BTreeMap::new(),
         };
-        self.lead(&mut search, &address, None, 0).await?;
+        while let Some((address, via)) = search.ahead.pop() {
+            if search.followed.len() > MOST_FOLLOWED {
+                return Err(no(554, [4, 6], "its aliases lead too far"));
+            }
+            if search.followed.insert(address.to_lowercase()) {
+                self.follow(&mut search, &address, via).await?;
+            }
+        }
         match search.legs.is_empty() {
             true => Err(no(550, [1, 1], "this address leads nowhere")),
             false => Ok(Accepted {
@@ -194,60 +202,52 @@ impl Front {
         }
     }
 
-    /// Follows an address. `via`: the organization whose alias led here.
-    fn lead<'a>(
-        &'a self,
-        search: &'a mut Search<'_>,
-        address: &'a str,
+    /// Follows an address one step. `via`: the organization whose alias led here.
+    async fn follow(
+        &self,
+        search: &mut Search<'_>,
+        address: &str,
         via: Option<usize>,
-        depth: usize,
-    ) -> BoxFuture<'a, Result<(), Reply>> {
-        Box::pin(async move {
-            if depth > DEPTH || search.legs.len() > MOST_USERS {
-                return Err(no(554, [4, 6], "its aliases lead too far"));
+    ) -> Result<(), Reply> {
+        let (local, domain) = match address.rsplit_once('@') {
+            Some((local, domain)) => (local, domain.to_lowercase()),
+            None => return Err(no(550, [1, 3], "an address has a domain")),
+        };
+        let Some((place, known)) = self.of_domain(&domain).await.map_err(unreachable)? else {
+            let allowed = matches!(search.sender, Sender::User(_)) || via.is_some();
+            if !allowed {
+                return Err(no(550, [7, 1], "this server takes no mail for that domain"));
             }
-            if !search.followed.insert(address.to_lowercase()) {
-                return Ok(());
-            }
-            let (local, domain) = match address.rsplit_once('@') {
-                Some((local, domain)) => (local, domain.to_lowercase()),
-                None => return Err(no(550, [1, 3], "an address has a domain")),
-            };
-            let Some((place, known)) = self.of_domain(&domain).await.map_err(unreachable)? else {
-                let allowed = matches!(search.sender, Sender::User(_)) || via.is_some();
-                if !allowed {
-                    return Err(no(550, [7, 1], "this server takes no mail for that domain"));
-                }
-                // What leaves belongs to the organization that sends it on: the alias's, or that of the people who
-                // sign in here.
-                let of = via.unwrap_or(HOME);
-                search.add(of, false, address, address, place_of(None, &domain), None);
-                return Ok(());
-            };
-            let organization = self
-                .organizations
-                .get(place)
-                .ok_or_else(|| no(451, [3, 0], "come again"))?;
-            let tenant = &organization.tenant;
-            let mut found = tenant.recipient(address).await.map_err(unreachable)?;
-            // RFC 5233: what follows a plus is for the user's own sorting.
-            if let (None, Some((base, _))) = (&found, local.split_once('+')) {
-                let base = format!("{base}@{domain}");
-                found = tenant.recipient(&base).await.map_err(unreachable)?;
-            }
-            let Some(recipient) = found else {
-                return self.unknown(search, place, &known, address, depth).await;
-            };
-            for target in &recipient.targets {
-                self.lead(search, target, Some(place), depth + 1).await?;
-            }
-            if recipient.targets.is_empty() {
-                let held = (!recipient.state.uses_primary()).then_some(Why::Standby);
-                let to = place_of(Some(&recipient), &domain);
-                search.add(place, true, address, &recipient.address, to, held);
-            }
-            Ok(())
-        })
+            // What leaves belongs to the organization that sends it on: the alias's, or that of the people who
+            // sign in here.
+            let of = via.unwrap_or(HOME);
+            search.add(of, false, address, address, place_of(None, &domain), None);
+            return Ok(());
+        };
+        let organization = self
+            .organizations
+            .get(place)
+            .ok_or_else(|| no(451, [3, 0], "come again"))?;
+        let tenant = &organization.tenant;
+        let mut found = tenant.recipient(address).await.map_err(unreachable)?;
+        // RFC 5233: what follows a plus is for the user's own sorting.
+        if let (None, Some((base, _))) = (&found, local.split_once('+')) {
+            let base = format!("{base}@{domain}");
+            found = tenant.recipient(&base).await.map_err(unreachable)?;
+        }
+        let Some(recipient) = found else {
+            return self.unknown(search, place, &known, address).await;
+        };
+        let targets = recipient.targets.iter();
+        search
+            .ahead
+            .extend(targets.map(|target| (target.clone(), Some(place))));
+        if recipient.targets.is_empty() {
+            let held = (!recipient.state.uses_primary()).then_some(Why::Standby);
+            let to = place_of(Some(&recipient), &domain);
+            search.add(place, true, address, &recipient.address, to, held);
+        }
+        Ok(())
     }
 
     async fn unknown(
@@ -256,7 +256,6 @@ impl Front {
         place: usize,
         domain: &MailDomain,
         address: &str,
-        depth: usize,
     ) -> Result<(), Reply> {
         let to = place_of(None, &domain.name);
         let postmaster = address
@@ -280,7 +279,7 @@ impl Front {
                     None => None,
                 };
                 match boxed {
-                    Some(_) => self.lead(search, target, Some(place), depth + 1).await?,
+                    Some(_) => search.ahead.push((target.clone(), Some(place))),
                     // Nobody made its mailbox: the mail must not be lost for that.
                     None => search.add(place, true, target, target, to, None),
                 }

@@ -157,10 +157,10 @@ async fn a_log_denies_only_what_it_covers_and_proves_only_whom_it_names() {
     let line = |after: i64, text: &str| format!("{} mx {text}\n", format_rfc3339(now + after));
     let story = |to: &str| {
         [
-            line(0, "postfix/cleanup[1]: 4ABC: message-id=<1@example.com>"),
-            line(0, "postfix/qmgr[1]: 4ABC: from=<>, size=9, nrcpt=1 (queue active)"),
+            line(0, "postfix/cleanup[1]: 4ABC12D: message-id=<1@example.com>"),
+            line(0, "postfix/qmgr[1]: 4ABC12D: from=<>, size=9, nrcpt=1 (queue active)"),
             line(0, &format!(
-                "postfix/lmtp[1]: 4ABC: to=<{to}>, relay=none, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (ok)"
+                "postfix/lmtp[1]: 4ABC12D: to=<{to}>, relay=none, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (ok)"
             )),
         ]
         .concat()
@@ -168,7 +168,7 @@ async fn a_log_denies_only_what_it_covers_and_proves_only_whom_it_names() {
     let other = |after| {
         line(
             after,
-            "postfix/qmgr[1]: 4DEF: from=<x@example.com>, size=9, nrcpt=1 (queue active)",
+            "postfix/qmgr[1]: 4DEF12A: from=<x@example.com>, size=9, nrcpt=1 (queue active)",
         )
     };
     let settle = async |log: String| {
