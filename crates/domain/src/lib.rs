@@ -6,6 +6,7 @@
 //! arguments, bytes are slices, results are values.
 
 pub mod access;
+pub mod alert;
 pub mod class;
 pub mod continuity;
 pub mod cut;

@@ -11,16 +11,20 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use doctor::DOCTOR_EXAMPLES;
+use doctor::{ALERTS_EXAMPLES, DOCTOR_EXAMPLES};
 use migrate::MIGRATE_EXAMPLES;
-use relay::{CONTINUITY_EXAMPLES, DOMAIN_EXAMPLES, QUEUE_EXAMPLES, RECIPIENT_EXAMPLES};
+use relay::{
+    CONTINUITY_EXAMPLES, DKIM_EXAMPLES, DOMAIN_EXAMPLES, QUEUE_EXAMPLES, RECIPIENT_EXAMPLES,
+};
 use service::{CAPTURE_EXAMPLES, CASE_EXAMPLES, SERVICE_EXAMPLES, UP_EXAMPLES, USER_EXAMPLES};
 
 use crate::examples::*;
-pub(crate) use doctor::DoctorCommand;
+pub(crate) use doctor::{AlertsCommand, DoctorCommand};
 pub(crate) use global::Global;
 pub(crate) use migrate::MigrateCommand;
-pub(crate) use relay::{ContinuityCommand, DomainCommand, QueueCommand, RecipientCommand};
+pub(crate) use relay::{
+    ContinuityCommand, DkimCommand, DkimKind, DomainCommand, QueueCommand, RecipientCommand,
+};
 pub(crate) use service::{
     CaptureCommand, CaseCommand, ConfigCommand, ServiceCommand, TokenCommand, UpCommand,
     UserCommand,
@@ -114,6 +118,9 @@ pub(crate) enum Command {
     /// Where users' mail is delivered: their mail server, or here while it is down
     #[command(subcommand, after_help = CONTINUITY_EXAMPLES)]
     Continuity(ContinuityCommand),
+    /// Keys that mail of the organization is signed with
+    #[command(subcommand, after_help = DKIM_EXAMPLES)]
+    Dkim(DkimCommand),
     /// Counts, sizes, lag, last checkpoint
     Status(StatusCommand),
     /// Read the text of attachments that nobody read yet
@@ -170,6 +177,9 @@ pub(crate) enum Command {
     /// Look whether everything around the archive is well: machine, certificate, DNS
     #[command(after_help = DOCTOR_EXAMPLES)]
     Doctor(DoctorCommand),
+    /// What is not well, and whether people are told
+    #[command(subcommand, after_help = ALERTS_EXAMPLES)]
+    Alerts(AlertsCommand),
     /// Read documents from standard input, under limits; the archive starts it itself
     #[command(hide = true)]
     ExtractWorker {
@@ -344,6 +354,9 @@ pub(crate) struct ShowCommand {
     /// List the messages that it answers and that answer it
     #[arg(long, conflicts_with_all = ["raw", "matches"])]
     pub(crate) conversation: bool,
+    /// Say whether it is from whom it says: SPF, DKIM, DMARC and ARC as they were when it came
+    #[arg(long, conflicts_with_all = ["raw", "matches", "conversation"])]
+    pub(crate) authenticity: bool,
 }
 
 #[derive(Args)]

@@ -47,6 +47,11 @@ impl Failure {
         }
     }
 
+    /// What happened, for a run that goes on without it.
+    pub(crate) fn what(self) -> String {
+        self.what
+    }
+
     /// As a line for a run that goes on without it.
     pub(crate) fn warning(&self) -> String {
         format!("warning[{}]: {}; {}", self.code, self.what, self.hint)

@@ -1,5 +1,6 @@
 //! The configuration file: TOML, each setting optional, unknown ones refused.
 
+mod alerts;
 mod dns;
 mod relay;
 mod tls;
@@ -13,8 +14,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::NodeError;
+pub use alerts::AlertsConfig;
 pub use dns::DnsConfig;
-pub use relay::{RelayConfig, RelayTls};
+pub use relay::{DkimConfig, RelayConfig, RelayTls};
 pub use tls::{AcmeConfig, TlsConfig};
 
 /// Everything that can be set.
@@ -24,8 +26,8 @@ pub struct Config {
     /// Listeners, as `NAME=ADDRESS:PORT`; `--listen` replaces them all. Names: `https`; `http` for
     /// loopback addresses only; `metrics` for Prometheus, without TLS; `nodes` for the other nodes of
     /// a cluster, at the address by which they reach this one; `journal`, `lmtp` and `milter` for mail,
-    /// from the peers of `[capture]`; `mx` for mail of the organization's domains from anybody, and `submission` from
-    /// its users, which both goes on as `[relay]` says.
+    /// from the peers of `[capture]`; `mx` for mail of the organization's domains from anybody, and `submission`
+    /// (STARTTLS) or `submissions` (TLS from the first byte) from its users, which goes on as `[relay]` says.
     pub listen: Vec<String>,
     /// Where catalog and objects lie.
     pub store: StoreConfig,
@@ -43,6 +45,8 @@ pub struct Config {
     pub dns: DnsConfig,
     /// Mail that goes on.
     pub relay: RelayConfig,
+    /// Who is told when something is not well.
+    pub alerts: AlertsConfig,
 }
 
 /// Where catalog and objects lie, if not in the data directory: both, or neither.
@@ -130,6 +134,9 @@ pub struct CaptureConfig {
     /// Bytes of mail on its way in, of all connections together, that memory may hold. Without room a
     /// sender is asked to come again.
     pub room_bytes: u64,
+    /// Bytes of it that may lie, sealed, in `spool/` of the data directory: messages above 256 KiB that are not
+    /// complete yet.
+    pub spool_bytes: u64,
     /// Bytes of one mail. A larger one is refused.
     pub max_message_bytes: u64,
     /// What the listener `milter` answers for a mail that cannot be archived: `closed` has the mail server
@@ -148,6 +155,7 @@ impl Default for CaptureConfig {
             from: loopback.map(Network).into(),
             reports: Reports::Read,
             room_bytes: 256 << 20,
+            spool_bytes: 4 << 30,
             // What Microsoft 365 lets a mail have at most.
             max_message_bytes: 150 << 20,
             milter_fails: Fails::Closed,
@@ -277,6 +285,8 @@ pub enum Protocol {
     Mx,
     /// Mail of the organization's users, by SMTP.
     Submission,
+    /// The same within TLS from the first byte (RFC 8314).
+    Submissions,
 }
 
 impl Protocol {
@@ -292,6 +302,7 @@ impl Protocol {
             Protocol::Milter => "milter",
             Protocol::Mx => "mx",
             Protocol::Submission => "submission",
+            Protocol::Submissions => "submissions",
         }
     }
 }
@@ -337,9 +348,10 @@ impl FromStr for Listen {
             "milter" => Protocol::Milter,
             "mx" => Protocol::Mx,
             "submission" => Protocol::Submission,
+            "submissions" => Protocol::Submissions,
             _ => {
                 return Err(wrong(
-                    "the names are https, http, metrics, nodes, journal, lmtp, milter, mx and submission",
+                    "the names are https, http, metrics, nodes, journal, lmtp, milter, mx, submission and submissions",
                 ));
             }
         };
@@ -382,6 +394,8 @@ pub fn reference() -> String {
         ("capture", CaptureConfig::schema()),
         ("dns", DnsConfig::schema()),
         ("relay", RelayConfig::schema()),
+        ("[relay.dkim]", DkimConfig::schema()),
+        ("alerts", AlertsConfig::schema()),
     ];
     // It stands in no configuration by itself.
     let acme = serde_json::to_value(AcmeConfig::default()).unwrap_or_default();
@@ -390,6 +404,8 @@ pub fn reference() -> String {
         let defaults = match name {
             "" => &defaults,
             "tls.acme" => &acme,
+            // Each setting of it is needed.
+            "[relay.dkim]" => &serde_json::Value::Null,
             name => field(&defaults, name),
         };
         let about = field(&schema, "description").as_str().unwrap_or_default();
@@ -404,7 +420,8 @@ pub fn reference() -> String {
         for (setting, about) in settings.into_iter().flatten() {
             let default = field(defaults, setting);
             // A table of its own.
-            if default.is_object() || (name, setting.as_str()) == ("tls", "acme") {
+            let table = [("tls", "acme"), ("relay", "dkim")].contains(&(name, setting.as_str()));
+            if default.is_object() || table {
                 continue;
             }
             let default = match default {

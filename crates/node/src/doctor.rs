@@ -10,6 +10,7 @@ mod shown;
 
 use std::path::PathBuf;
 
+pub use host::free_bytes;
 use serde::Serialize;
 
 use crate::config::{Config, Listen};
@@ -103,10 +104,25 @@ pub struct Patient {
     pub config: Config,
     /// Listeners that the service would open.
     pub listen: Vec<Listen>,
-    /// The names under which keys for signing mail are published (DKIM); none, where we sign nothing.
+    /// Domains that the archive receives mail for, beside those of `[capture]`; or why nobody knows.
+    pub domains: Result<Vec<String>, String>,
+    /// The names under which keys for signing mail are published (DKIM) in each domain.
     pub selectors: Vec<String>,
+    /// Keys that we sign with.
+    pub keys: Vec<SigningKey>,
     /// Whether mail gets out: `HOST:PORT`, or `DOMAIN:PORT` for the first host that takes its mail.
     pub reach: Option<String>,
+}
+
+/// A key that we sign mail with.
+#[derive(Debug, Clone)]
+pub struct SigningKey {
+    /// The domain that it signs for.
+    pub domain: String,
+    /// Its name.
+    pub selector: String,
+    /// The record that publishes it.
+    pub record: String,
 }
 
 /// Looks at everything, in the order in which a person would.
@@ -131,15 +147,30 @@ pub async fn examine(patient: &Patient) -> Vec<Finding> {
     };
     let acme = domain::acme_names(patient, &dns).await;
     all.extend(in_group("Certificate", acme));
-    let domains = &patient.config.capture.domains;
+    let mut domains = patient.config.capture.domains.clone();
+    match &patient.domains {
+        Ok(known) => domains.extend(known.iter().cloned()),
+        Err(why) => {
+            let finding = Finding::new("domains", "archive").skipped(why);
+            all.extend(in_group("Domains", vec![finding]));
+        }
+    }
+    for name in &mut domains {
+        name.make_ascii_lowercase();
+    }
+    domains.sort();
+    domains.dedup();
     if domains.is_empty() {
-        let finding = Finding::new("mx", "[capture]").skipped("`domains` names none to look at");
+        let why = "neither `domains` of [capture] nor `everpost domain` names one to look at";
+        let finding = Finding::new("mx", "domains").skipped(why);
         all.extend(in_group("Domains", vec![finding]));
     }
-    for name in domains {
+    for name in &domains {
         let findings = domain::look(name, patient, &dns).await;
         all.extend(in_group(&format!("Domain {name}"), findings));
     }
+    let published = domain::keys(patient, &dns).await;
+    all.extend(in_group("Signatures", published));
     let reach = domain::reach(patient.reach.as_deref(), &dns).await;
     all.extend(in_group("The way out", vec![reach]));
     let blocklists = blocklist::look(&patient.config, &dns).await;

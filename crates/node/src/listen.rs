@@ -84,6 +84,9 @@ impl Listener {
             name: listen.protocol.name(),
             kind: match listen.protocol {
                 Protocol::Https => Kind::Tls(listener, TlsAcceptor::from(identity.server.clone())),
+                Protocol::Submissions => {
+                    Kind::Tls(listener, TlsAcceptor::from(identity.upgrade.clone()))
+                }
                 _ => Kind::Plain(listener),
             },
             upgrade: Some(TlsAcceptor::from(identity.upgrade.clone())),

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use everpost_node::config::{AcmeConfig, Config};
-use everpost_node::doctor::{Finding, Patient, Verdict, examine};
+use everpost_node::doctor::{Finding, Patient, SigningKey, Verdict, examine};
 use everpost_testkit::peers::Bind;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
@@ -60,7 +60,9 @@ fn patient(folder: &Path, server: SocketAddr) -> Patient {
         socket: folder.join("data/api.sock"),
         config,
         listen: Vec::new(),
+        domains: Ok(Vec::new()),
         selectors: vec!["key1".into()],
+        keys: Vec::new(),
         reach: None,
     }
 }
@@ -137,6 +139,32 @@ async fn right_and_wrong_domains_are_told_apart() {
         let fault = matches!(finding.verdict, Warning | Wrong);
         assert_eq!(fault, !finding.hint.is_empty(), "{finding:?}");
     }
+    // Domains that the archive knows are looked at, and keys are those that we sign with.
+    patient.config.capture.domains = Vec::new();
+    patient.domains = Ok(vec!["Example.test".into(), "wrong.test".into()]);
+    patient.selectors = Vec::new();
+    let key = |domain: &str, selector: &str, key: &str| SigningKey {
+        domain: domain.into(),
+        selector: selector.into(),
+        record: format!("v=DKIM1; k=ed25519; p={key}"),
+    };
+    patient.keys = vec![
+        key("example.test", "key1", "abcd"),
+        key("wrong.test", "key1", "abcd"),
+        key("example.test", "key2", "abcd"),
+    ];
+    let findings = examine(&patient).await;
+    let dkim = |subject| of(&findings, "dkim", subject);
+    assert_eq!(dkim("key1._domainkey.example.test").verdict, Well);
+    assert_eq!(dkim("key1._domainkey.wrong.test").verdict, Wrong);
+    let missing = dkim("key2._domainkey.example.test");
+    assert!(missing.hint.contains("p=abcd"), "{missing:?}");
+    patient.keys = vec![key("example.test", "key1", "efgh")];
+    patient.domains = Err("it is locked".into());
+    let findings = examine(&patient).await;
+    let other = of(&findings, "dkim", "key1._domainkey.example.test");
+    assert!(other.found.contains("another key"), "{other:?}");
+    assert_eq!(of(&findings, "domains", "archive").found, "it is locked");
     // A zone that nobody answers for is not the same as one that has nothing.
     patient.config.capture.domains = vec!["elsewhere.test".into()];
     let findings = examine(&patient).await;

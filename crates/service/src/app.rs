@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use everpost_codec::journal::Reports;
 use everpost_domain::access::{Action, Decision, Object, Role, may};
-use everpost_mail::capture::{Capture, CaptureOptions};
+use everpost_domain::alert::Alerts;
+use everpost_mail::capture::Capture;
 use everpost_mail::relay::Relay;
 use everpost_node::config::{Config, LimitConfig};
 use everpost_node::stop::Stop;
@@ -15,6 +16,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::api::jobs::Jobs;
 use crate::caller::Caller;
+use crate::capture::limits;
 use crate::guard::Limiter;
 use crate::metrics::Metrics;
 use crate::password;
@@ -50,6 +52,8 @@ pub(crate) struct Shared {
     pub(crate) max_message: u64,
     /// What sends mail on, where a listener takes such mail.
     pub(crate) relays: OnceLock<Vec<Relay>>,
+    /// What is not well.
+    pub(crate) alerts: Mutex<Alerts>,
     /// Whoever owns the data directory is the operator.
     pub(crate) operator: Option<u32>,
     pub(crate) by_account: Mutex<Throttle<String>>,
@@ -121,14 +125,15 @@ impl Shared {
             capture,
             submitted: Capture::new(
                 tenant.clone(),
-                &CaptureOptions {
-                    domains: config.capture.domains.clone(),
-                    reports: Reports::Ignored,
-                    room: usize::try_from(config.capture.room_bytes).unwrap_or(usize::MAX),
-                },
+                &limits(
+                    &config.capture,
+                    config.capture.domains.clone(),
+                    Reports::Ignored,
+                ),
             ),
             max_message: config.capture.max_message_bytes,
             relays: OnceLock::new(),
+            alerts: Mutex::new(Alerts::new(i64::from(config.alerts.repeat_hours) * 3600)),
             by_account: Mutex::new(Throttle::new(1)),
             by_address: Mutex::new(Throttle::new(ADDRESS_TIMES)),
             nobody: password::of_nobody(),

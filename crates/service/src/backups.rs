@@ -78,7 +78,7 @@ async fn take_if_due(
 }
 
 /// When the newest snapshot was taken, in seconds since 1970.
-fn newest(repository: &Path) -> Result<Option<i64>, StoreError> {
+pub(crate) fn newest(repository: &Path) -> Result<Option<i64>, StoreError> {
     let snapshots = match list_backups(repository) {
         Err(StoreError::NotFound(_)) => return Ok(None),
         listed => listed?,

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use everpost_codec::journal::Reports;
 use everpost_codec::smtp;
 use everpost_mail::capture::milter::{MilterOptions, MilterRoad};
-use everpost_mail::capture::smtp::{Login, SmtpOptions, SmtpRoad};
+use everpost_mail::capture::smtp::{Login, Security, SmtpOptions, SmtpRoad};
 use everpost_mail::capture::{Capture, CaptureOptions};
 use everpost_mail::relay::front::Front;
 use everpost_node::NodeError;
@@ -68,21 +68,36 @@ pub(crate) fn capture(
             "`{domain}` in `domains` of [capture] is no domain"
         ));
     }
-    if config.max_message_bytes > config.room_bytes {
-        return wrong("`room_bytes` of [capture] must have room for `max_message_bytes`");
+    if config.max_message_bytes > config.room_bytes.min(config.spool_bytes) {
+        return wrong(
+            "`room_bytes` and `spool_bytes` of [capture] must have room for `max_message_bytes`",
+        );
     }
+    let reports = match config.reports {
+        config::Reports::Read => Reports::Read,
+        config::Reports::Marked => Reports::Marked,
+        config::Reports::Ignored => Reports::Ignored,
+    };
+    let domains = config.domains.iter().cloned().chain(known).collect();
     Ok(Capture::new(
         tenant.clone(),
-        &CaptureOptions {
-            domains: config.domains.iter().cloned().chain(known).collect(),
-            reports: match config.reports {
-                config::Reports::Read => Reports::Read,
-                config::Reports::Marked => Reports::Marked,
-                config::Reports::Ignored => Reports::Ignored,
-            },
-            room: usize::try_from(config.room_bytes).unwrap_or(usize::MAX),
-        },
+        &limits(config, domains, reports),
     ))
+}
+
+/// How much of mail may be on its way in.
+pub(crate) fn limits(
+    config: &CaptureConfig,
+    domains: Vec<String>,
+    reports: Reports,
+) -> CaptureOptions {
+    let bytes = |bytes| usize::try_from(bytes).unwrap_or(usize::MAX);
+    CaptureOptions {
+        domains,
+        reports,
+        room: bytes(config.room_bytes),
+        spool: bytes(config.spool_bytes),
+    }
 }
 
 fn is_domain(text: &str) -> bool {
@@ -138,14 +153,20 @@ impl Roads {
             Peer::Network { address, .. } => Some(address),
             Peer::Local { .. } => None,
         };
+        let security = match (peer, upgrade) {
+            (Peer::Network { tls: true, .. }, _) => Security::Within,
+            (_, Some(tls)) => Security::Offered(tls),
+            _ => Security::None,
+        };
         let onward = self.onward.as_ref();
         let onward = onward.and_then(|(mx, submission)| match listener {
             name if name == Protocol::Mx.name() => Some(mx),
             name if name == Protocol::Submission.name() => Some(submission),
+            name if name == Protocol::Submissions.name() => Some(submission),
             _ => None,
         });
         if let Some(road) = onward {
-            return road.serve(stream, from, upgrade, self.stop.wait()).await;
+            return road.serve(stream, from, security, self.stop.wait()).await;
         }
         let smtp = match listener {
             name if name == Protocol::Journal.name() => Some(&self.journal),
@@ -154,7 +175,7 @@ impl Roads {
         };
         let known = self.knows(peer, listener);
         match smtp {
-            Some(road) if known => road.serve(stream, from, upgrade, self.stop.wait()).await,
+            Some(road) if known => road.serve(stream, from, security, self.stop.wait()).await,
             Some(road) => road.turn_away(stream).await,
             None if known => self.milter.serve(stream, self.stop.wait()).await,
             // There are no words for it: the mail server does what it is set to without a filter.

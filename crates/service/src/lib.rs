@@ -6,8 +6,10 @@
 //! ```
 //! `routes` is the table of contents; a file of `api` answers for one kind of thing.
 
+mod alerts;
 mod api;
 mod app;
+mod authenticity;
 mod backups;
 mod caller;
 mod capture;
@@ -19,6 +21,7 @@ mod guard;
 mod html;
 mod metrics;
 mod nodes;
+mod omissions;
 pub mod password;
 mod problem;
 mod relay;
@@ -39,7 +42,13 @@ use everpost_node::ready::Ready;
 use everpost_node::stop::Stop;
 use everpost_store::{Store, StoreError, Tenant};
 
+use alerts::Watch;
+
+pub use alerts::test as test_alerts;
 pub use api::moves::MoveView;
+pub use authenticity::{AuthenticityView, ResultView, authenticity};
+pub use omissions::{OmissionsView, omissions};
+pub use relay::signers;
 pub use routes::openapi;
 
 /// The socket in a data directory by which commands reach a running service.
@@ -79,6 +88,8 @@ pub async fn run(
 ) -> Result<(), ServiceError> {
     let identity = identity(store.data(), &options.config.tls, &options.listen)?;
     let (keeper, keeper_stop) = (identity.keeper(), stop.clone());
+    let name = capture::name(&options.config);
+    let watch = Watch::new(&options.config, &name, keeper.status())?;
     let (mut listeners, mut figures, mut nodes) = (Vec::new(), Vec::new(), Vec::new());
     let mut mail = Vec::new();
     let has = |kind: fn(Protocol) -> bool| options.listen.iter().any(|one| kind(one.protocol));
@@ -126,7 +137,6 @@ pub async fn run(
     );
     let onward = match &capture {
         Some(capture) if relays => {
-            let name = capture::name(&options.config);
             Some(relay::onward(store, tenant, capture, &options.config, &name).await?)
         }
         _ => None,
@@ -152,6 +162,7 @@ pub async fn run(
     let answers_at = answers_at.map(|(_, address)| address);
     let background =
         follow::start(&app, options.readers, options.config.backup, answers_at).await?;
+    let watching = tokio::spawn(watch.keep(app.clone()));
     let router = routes::router(app.clone());
     let serving = tokio::spawn(serve(listeners, router, stop.clone()));
     let telling = tokio::spawn(serve(figures, metrics::router(app.clone()), stop.clone()));
@@ -173,6 +184,7 @@ pub async fn run(
         taking.await.ok();
     }
     keeping.await.ok();
+    watching.await.ok();
     for relay in relaying {
         relay.await.ok();
     }
@@ -190,5 +202,8 @@ fn is_captured(protocol: Protocol) -> bool {
 
 /// Whether mail comes in by it that goes on.
 fn goes_on(protocol: Protocol) -> bool {
-    matches!(protocol, Protocol::Mx | Protocol::Submission)
+    matches!(
+        protocol,
+        Protocol::Mx | Protocol::Submission | Protocol::Submissions
+    )
 }

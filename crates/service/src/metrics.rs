@@ -96,6 +96,12 @@ async fn scrape(State(app): State<App>) -> Response {
         "Time until an answer began",
         app.metrics.seconds.clone(),
     );
+    let alerts = Family::<Labels, Gauge>::default();
+    for (severity, many) in crate::alerts::counts(&app) {
+        let labels = vec![("severity", severity.name().to_string())];
+        alerts.get_or_create(&labels).set(many);
+    }
+    registry.register("alerts", "What is not well now", alerts);
     if let Some(capture) = &app.capture {
         captured(&mut registry, capture);
     }

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use everpost_mail::authenticity::{Came, Checker};
+use everpost_codec::journal::Reports;
+use everpost_mail::authenticity::{Came, Checker, Signer, Signers};
+use everpost_mail::capture::Capture;
 use everpost_mail::capture::smtp::Login;
-use everpost_mail::capture::{Capture, CaptureOptions};
 use everpost_mail::relay::front::{Examiner, Front, Organization, Peer};
 use everpost_mail::relay::{MailHosts, NoHosts, Relay, RelayOptions, TlsPolicy, Trust};
 use everpost_node::NodeError;
-use everpost_node::config::{Config, RelayConfig, RelayTls};
+use everpost_node::config::{Config, DkimConfig, DnsConfig, RelayConfig, RelayTls};
 use everpost_node::dns::{Dns, Unanswered};
 use everpost_store::{Store, StoreError, Tenant};
 use futures::future::BoxFuture;
@@ -20,6 +21,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
 use crate::app::{App, lock};
+use crate::capture::limits;
 use crate::password;
 
 /// What looks hosts up for the relay.
@@ -131,7 +133,13 @@ impl Login for Doorman {
     }
 }
 
-fn trust(config: &RelayConfig) -> Result<Trust, NodeError> {
+/// What looks mail servers up.
+pub(crate) fn hosts(config: &DnsConfig) -> Result<Arc<dyn MailHosts>, NodeError> {
+    Ok(Arc::new(Hosts(Dns::new(config)?)))
+}
+
+/// Whom mail that goes on may be handed to.
+pub(crate) fn trust(config: &RelayConfig) -> Result<Trust, NodeError> {
     let wrong = |what: String| NodeError::Config(format!("[relay]: {what}"));
     let policy = match config.tls {
         RelayTls::Opportunistic => TlsPolicy::Opportunistic,
@@ -154,6 +162,19 @@ fn trust(config: &RelayConfig) -> Result<Trust, NodeError> {
         }
     }
     Trust::new(policy, roots).map_err(|error| wrong(error.to_string()))
+}
+
+/// What signs mail of ours, with the keys that the configuration names.
+pub fn signers(config: &RelayConfig) -> Result<Vec<Signer>, NodeError> {
+    let read = |key: &DkimConfig| {
+        let path = key.key.display();
+        let wrong = |why: &dyn std::fmt::Display| {
+            NodeError::Config(format!("[[relay.dkim]] of {}: {path}: {why}", key.domain))
+        };
+        let pem = std::fs::read_to_string(&key.key).map_err(|error| wrong(&error))?;
+        Signer::from_pem(&key.domain, &key.selector, &pem).map_err(|error| wrong(&error))
+    };
+    config.dkim.iter().map(read).collect()
 }
 
 /// What takes mail that goes on, and what sends it.
@@ -184,6 +205,7 @@ pub(crate) async fn onward(
         uncertain_wait: relay.uncertain_wait_seconds.into(),
         connections: usize::try_from(relay.connections).unwrap_or(1),
         quiet: Duration::from_secs(relay.quiet_seconds.into()),
+        signers: Signers::new(signers(relay)?),
     };
     let mut organizations = Vec::new();
     // The one whose people sign in is the first.
@@ -193,15 +215,8 @@ pub(crate) async fn onward(
         let capture = match tenant.name() == own.name() {
             true => capture.clone(),
             false => {
-                let room = usize::try_from(config.capture.room_bytes).unwrap_or(usize::MAX);
-                Capture::new(
-                    tenant.clone(),
-                    &CaptureOptions {
-                        domains: Vec::new(),
-                        reports: everpost_codec::journal::Reports::Ignored,
-                        room,
-                    },
-                )
+                let limits = limits(&config.capture, Vec::new(), Reports::Ignored);
+                Capture::new(tenant.clone(), &limits)
             }
         };
         organizations.push(Organization { tenant, capture });

@@ -68,6 +68,7 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(messages::attached_text))
         .routes(routes!(messages::conversation))
         .routes(routes!(messages::proof))
+        .routes(routes!(messages::authentic))
         .routes(routes!(imports::list, imports::start))
         .routes(routes!(imports::one))
         .routes(routes!(imports::events))
@@ -92,10 +93,12 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(relay::recipients, relay::put_recipients))
         .routes(routes!(relay::remove_recipient))
         .routes(routes!(relay::continuity))
+        .routes(routes!(health::alerts))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz));
     let logs = OpenApiRouter::new()
         .routes(routes!(relay::evidence))
+        .routes(routes!(relay::omitted))
         .layer(DefaultBodyLimit::max(desk::LOG_BYTES));
     // It has limits of its own, which are set.
     let messages = OpenApiRouter::new()

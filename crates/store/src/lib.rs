@@ -59,7 +59,8 @@ mod vault;
 mod verify;
 
 pub use access::{
-    Accessed, Account, AccountChange, ActionEvent, Case, NewAccount, NewCase, Token, TokenGrant,
+    Accessed, Account, AccountChange, ActionEvent, Case, NewAccount, NewCase, Omission, Token,
+    TokenGrant,
 };
 pub use address::{Address, Bucket, Cluster};
 pub use admit::{Admitted, Envelope, Incoming, Outcome, Placement, Prepared, Progress};

@@ -35,6 +35,9 @@ pub enum EventKind {
     /// 8: something was asked for that a lock forbids, and was not done. Record:
     /// [`ActionRecord`](super::ActionRecord), its subject a line of text.
     Refused,
+    /// 9: a message passed a mail server, and is not in the archive. Record:
+    /// [`ActionRecord`](super::ActionRecord), its subject a line of text.
+    Omitted,
 }
 
 impl EventKind {
@@ -49,6 +52,7 @@ impl EventKind {
             EventKind::Accessed => 6,
             EventKind::Administered => 7,
             EventKind::Refused => 8,
+            EventKind::Omitted => 9,
         }
     }
 
@@ -63,6 +67,7 @@ impl EventKind {
             EventKind::Accessed,
             EventKind::Administered,
             EventKind::Refused,
+            EventKind::Omitted,
         ];
         all.into_iter().find(|kind| kind.code() == code)
     }

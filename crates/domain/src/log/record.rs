@@ -123,7 +123,8 @@ impl Record {
             | EventKind::Exported
             | EventKind::Accessed
             | EventKind::Administered
-            | EventKind::Refused => ActionRecord::decode(bytes).map(Record::Action),
+            | EventKind::Refused
+            | EventKind::Omitted => ActionRecord::decode(bytes).map(Record::Action),
             EventKind::Restored => ForkNotice::decode(bytes).map(Record::Fork),
         }
     }

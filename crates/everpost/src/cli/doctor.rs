@@ -1,6 +1,6 @@
 //! The part of the command line that looks at what is around the archive.
 
-use clap::Args;
+use clap::{Args, Subcommand};
 
 pub(super) const DOCTOR_EXAMPLES: &str = "Examples:
   everpost doctor --config /etc/everpost/everpost.toml
@@ -8,6 +8,20 @@ pub(super) const DOCTOR_EXAMPLES: &str = "Examples:
 
 It changes nothing and may run beside the service. Exit code 3 says that something is wrong.
 docs/operate/doctor.md explains each check.";
+
+pub(super) const ALERTS_EXAMPLES: &str = "Examples:
+  everpost alerts list
+  everpost alerts test --config /etc/everpost/everpost.toml
+
+docs/operate/alerts.md explains each.";
+
+#[derive(Subcommand)]
+pub(crate) enum AlertsCommand {
+    /// What is not well now, as the service on this data directory sees it
+    List,
+    /// Tell of nothing by every way of the configuration: does it arrive?
+    Test,
+}
 
 #[derive(Args)]
 pub(crate) struct DoctorCommand {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 pub(super) const QUEUE_EXAMPLES: &str = "Examples:
   everpost queue list
@@ -31,6 +31,37 @@ pub(super) const CONTINUITY_EXAMPLES: &str = "Examples:
   everpost continuity ready --scope user:ann@example.org
 
 While a user is active, mail for them waits here however long; in recovery and when ready it goes to the mail server.";
+
+pub(super) const DKIM_EXAMPLES: &str = "Examples:
+  everpost dkim generate example.org mail2026 --key /etc/everpost/mail2026.pem
+  everpost dkim list --config /etc/everpost/everpost.toml";
+
+#[derive(Subcommand)]
+pub(crate) enum DkimCommand {
+    /// Make a key, and say what is to be published in DNS
+    Generate {
+        /// The domain that it signs for
+        domain: String,
+        /// The name under which it is published
+        selector: String,
+        /// The file that gets the private key; it must not be there yet
+        #[arg(long, value_name = "FILE")]
+        key: PathBuf,
+        /// Everybody verifies rsa; ed25519 is shorter, and not everybody does
+        #[arg(long, value_enum, default_value = "rsa")]
+        kind: DkimKind,
+    },
+    /// What is to be published for the keys of the configuration
+    List,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum DkimKind {
+    /// RSA, 2048 bits
+    Rsa,
+    /// Ed25519 (RFC 8463)
+    Ed25519,
+}
 
 #[derive(Subcommand)]
 pub(crate) enum QueueCommand {

@@ -58,6 +58,14 @@ pub(crate) enum CaptureCommand {
         /// The file of the mail, as it would come; - for standard input
         file: PathBuf,
     },
+    /// Say which messages of a mail log of Postfix are not in the archive
+    Omissions {
+        /// The log; - for standard input
+        file: PathBuf,
+        /// Write them into the archive's log, once each
+        #[arg(long)]
+        record: bool,
+    },
 }
 
 #[derive(Subcommand)]

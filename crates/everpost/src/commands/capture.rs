@@ -1,10 +1,12 @@
 //! `everpost capture`.
 
 use std::io::Read;
+use std::path::Path;
 
 use everpost_codec::journal::{Envelope, Reports, classify};
 use serde_json::json;
 
+use super::relay;
 use crate::cli::{CaptureCommand, Global};
 use crate::failure::{Exit, Failure};
 use crate::output::{line, object, plain};
@@ -12,8 +14,52 @@ use crate::output::{line, object, plain};
 /// What the archive takes at most.
 const LARGEST: u64 = 256 << 20;
 
-pub(crate) fn run(global: &Global, command: &CaptureCommand) -> Result<Exit, Failure> {
-    let CaptureCommand::Check { file } = command;
+pub(crate) async fn run(global: &Global, command: &CaptureCommand) -> Result<Exit, Failure> {
+    match command {
+        CaptureCommand::Check { file } => check(global, file),
+        CaptureCommand::Omissions { file, record } => omitted(global, file, *record).await,
+    }
+}
+
+async fn omitted(global: &Global, file: &Path, record: bool) -> Result<Exit, Failure> {
+    let found = relay::omitted(global, file, record).await?;
+    for one in &found.omitted {
+        if global.json {
+            object(&serde_json::to_value(one).map_err(anyhow::Error::from)?)?;
+            continue;
+        }
+        let known = if one.known { "  (known)" } else { "" };
+        line(plain(&format!(
+            "{}  {}  <{}>  from <{}> to {}{known}",
+            one.at.as_deref().unwrap_or("?"),
+            one.queue_id,
+            one.message_id,
+            one.sender,
+            one.recipients.join(", "),
+        )))?;
+    }
+    let omitted = found.omitted.len();
+    if global.json {
+        object(&json!({
+            "summary": true, "seen": found.seen, "archived": found.archived, "omitted": omitted,
+            "unnamed": found.unnamed, "recorded": record,
+        }))?;
+    } else {
+        line(format!(
+            "{} messages passed: {} are in the archive, {omitted} are not, of {} the log names no Message-ID.",
+            found.seen, found.archived, found.unnamed
+        ))?;
+        if omitted > 0 && !record {
+            line("With --record they are written into the archive's log.")?;
+        }
+    }
+    Ok(match omitted {
+        0 => Exit::Well,
+        _ => Exit::SomeFailed,
+    })
+}
+
+fn check(global: &Global, file: &Path) -> Result<Exit, Failure> {
     let source: Box<dyn Read> = match file.as_os_str() == "-" {
         true => Box::new(std::io::stdin().lock()),
         false => Box::new(std::fs::File::open(file).map_err(|error| unread(file, &error))?),

@@ -1,21 +1,31 @@
 //! `everpost doctor`.
 
-use everpost_node::doctor::{Finding, Patient, Verdict, examine};
-use everpost_service::SOCKET;
+use everpost_mail::authenticity::Signer;
+use everpost_node::doctor::{Finding, Patient, SigningKey, Verdict, examine};
+use everpost_service::{SOCKET, signers};
 use serde_json::json;
 
+use super::relay;
 use super::service::listeners;
 use crate::cli::{DoctorCommand, Global};
 use crate::failure::{Exit, Failure};
 use crate::output::{line, object, plain};
 
 pub(crate) async fn run(global: &Global, command: DoctorCommand) -> Result<Exit, Failure> {
+    let keys = signers(&global.config.relay)?;
+    let key = |signer: Signer| SigningKey {
+        domain: signer.domain().into(),
+        selector: signer.selector().into(),
+        record: signer.dns_record(),
+    };
     let patient = Patient {
         data: global.data.clone(),
         socket: global.data.join(SOCKET),
         config: global.config.clone(),
         listen: listeners(global, &command.listen)?,
+        domains: domains(global).await.map_err(|failure| failure.what()),
         selectors: command.selector,
+        keys: keys.into_iter().map(key).collect(),
         reach: command.reach,
     };
     let findings = examine(&patient).await;
@@ -42,6 +52,15 @@ pub(crate) async fn run(global: &Global, command: DoctorCommand) -> Result<Exit,
         0 => Exit::Well,
         _ => Exit::SomeFailed,
     })
+}
+
+/// Domains that the archive knows; none where there is no archive yet.
+async fn domains(global: &Global) -> Result<Vec<String>, Failure> {
+    if !global.data.exists() {
+        return Ok(Vec::new());
+    }
+    let known = relay::domains(global).await?.into_iter();
+    Ok(known.map(|domain| domain.name).collect())
 }
 
 /// Prints what was found, group by group. Much of it others have written: names, records.

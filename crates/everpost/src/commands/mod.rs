@@ -1,5 +1,6 @@
 //! One file a command: parse what was asked, ask the store, print the answer.
 
+pub(crate) mod alerts;
 pub(crate) mod backup;
 pub(crate) mod bench;
 pub(crate) mod bench_search;
@@ -8,6 +9,7 @@ pub(crate) mod case;
 pub(crate) mod class;
 pub(crate) mod compact;
 pub(crate) mod config;
+pub(crate) mod dkim;
 pub(crate) mod doctor;
 pub(crate) mod export;
 pub(crate) mod extract;

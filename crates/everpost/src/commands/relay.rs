@@ -8,6 +8,7 @@ use everpost_service::desk::{
     self, DomainView, EvidenceView, LegView, OrderAsk, OrderedView, QueueView, RecipientView,
     StateAsk, StateChangeView,
 };
+use everpost_service::{OmissionsView, omissions};
 use everpost_store::{Store, Tenant};
 use hyper::Method;
 use serde::Serialize;
@@ -15,7 +16,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::open;
-use super::remote::{Service, escape, service};
+use super::remote::{Service, escape, items, service};
 use super::user::ACTOR;
 use crate::cli::{ContinuityCommand, DomainCommand, Global, QueueCommand, RecipientCommand};
 use crate::failure::{Exit, Failure};
@@ -97,6 +98,17 @@ impl Desk {
         }
     }
 
+    async fn omissions(&self, log: Vec<u8>, record: bool) -> Result<OmissionsView, Failure> {
+        match self {
+            Desk::Service(service) => {
+                let path = format!("/capture/omissions?record={record}");
+                let body = service.send(Method::POST, &path, log.into()).await?;
+                Ok(serde_json::from_slice(&body).map_err(anyhow::Error::from)?)
+            }
+            Desk::Archive(_, tenant) => Ok(omissions(tenant, &log, record.then_some(ACTOR)).await?),
+        }
+    }
+
     async fn domains(&self) -> Result<Vec<DomainView>, Failure> {
         match self {
             Desk::Service(service) => items(service.get("/domains").await?),
@@ -130,8 +142,25 @@ impl Desk {
     }
 }
 
-fn items<T: DeserializeOwned>(mut value: Value) -> Result<Vec<T>, Failure> {
-    read(value.get_mut("items").map(Value::take).unwrap_or_default())
+/// Messages of a mail log that are not in the archive.
+pub(super) async fn omitted(
+    global: &Global,
+    log: &Path,
+    record: bool,
+) -> Result<OmissionsView, Failure> {
+    let log = file(log)?;
+    let desk = Desk::open(global).await?;
+    let found = desk.omissions(log, record).await;
+    desk.close().await?;
+    found
+}
+
+/// Domains that mail is received for.
+pub(super) async fn domains(global: &Global) -> Result<Vec<DomainView>, Failure> {
+    let desk = Desk::open(global).await?;
+    let domains = desk.domains().await;
+    desk.close().await?;
+    domains
 }
 
 fn file(path: &Path) -> Result<Vec<u8>, Failure> {

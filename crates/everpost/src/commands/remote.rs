@@ -9,6 +9,7 @@ use everpost_service::SOCKET;
 use http_body_util::{BodyExt, Full};
 use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::net::UnixStream;
 
@@ -56,6 +57,12 @@ pub(super) fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
         .get(name)
         .and_then(Value::as_array)
         .map_or(&[], Vec::as_slice)
+}
+
+/// The items of a listing.
+pub(super) fn items<T: DeserializeOwned>(mut value: Value) -> Result<Vec<T>, Failure> {
+    let items = value.get_mut("items").map(Value::take).unwrap_or_default();
+    Ok(serde_json::from_value(items).map_err(anyhow::Error::from)?)
 }
 
 impl Service {
@@ -268,6 +275,10 @@ pub(crate) async fn show(
         out.write_all(&raw)?;
         out.flush()?;
         return Ok(Exit::Well);
+    }
+    if command.authenticity {
+        let found = service.get(&format!("/messages/{id}/authenticity")).await?;
+        return super::show::authentic(global, &items(found)?);
     }
     let message = service.get(&format!("/messages/{id}")).await?;
     if global.json {

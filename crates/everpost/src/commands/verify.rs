@@ -213,12 +213,14 @@ async fn actions(global: &Global, tenant: &Tenant, mut from: u64) -> Result<Exit
                 EventKind::Exported => "exported",
                 EventKind::Accessed => "accessed",
                 EventKind::Refused => "refused",
+                EventKind::Omitted => "omitted",
                 _ => "administered",
             };
             let subject = match event.kind {
-                EventKind::Accessed | EventKind::Administered | EventKind::Refused => {
-                    String::from_utf8_lossy(&event.record.subject).into_owned()
-                }
+                EventKind::Accessed
+                | EventKind::Administered
+                | EventKind::Refused
+                | EventKind::Omitted => String::from_utf8_lossy(&event.record.subject).into_owned(),
                 // A job's number or a manifest's digest.
                 _ => event
                     .record

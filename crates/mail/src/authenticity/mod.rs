@@ -24,6 +24,7 @@ mod header;
 mod record;
 mod seal;
 mod sign;
+mod signers;
 mod spf;
 #[cfg(test)]
 mod tests;
@@ -34,3 +35,4 @@ pub use checks::{
 };
 pub use forged::forged;
 pub use sign::{KeyKind, SignError, Signer};
+pub use signers::Signers;

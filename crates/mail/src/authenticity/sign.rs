@@ -160,6 +160,11 @@ impl Signer {
         &self.domain
     }
 
+    /// The name of its key.
+    pub fn selector(&self) -> &str {
+        &self.selector
+    }
+
     /// Where its key is published.
     pub fn dns_name(&self) -> String {
         key_name(&self.selector, &self.domain)

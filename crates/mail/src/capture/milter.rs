@@ -228,20 +228,26 @@ impl Talk<'_> {
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let road = self.road;
-        let mut message = self.message.take().unwrap_or_default();
+        let message = self.message.take().unwrap_or_default();
         let recipients = message.envelope.recipients.len();
         if message.size > road.options.max_message {
             return Ok(road.missed(&Missed::TooLarge, queue_id, recipients));
         }
-        let Some((raw, room)) = message.body.finish() else {
-            return Ok(road.missed(&Missed::NoRoom, queue_id, recipients));
+        let mut body = message.body;
+        let taking = async {
+            let Some((raw, room)) = body.finish(&road.capture).await else {
+                return Err(Missed::NoRoom);
+            };
+            let size = raw.len();
+            let arrived = Arrived {
+                raw,
+                envelope: message.envelope,
+            };
+            let taken = road.capture.take(arrived).await;
+            drop(room);
+            taken.map(|_| size).map_err(|_| Missed::Failed)
         };
-        let size = raw.len();
-        let arrived = Arrived {
-            raw,
-            envelope: message.envelope,
-        };
-        let mut taking = std::pin::pin!(road.capture.take(arrived));
+        let mut taking = std::pin::pin!(taking);
         let taken = loop {
             match timeout(PROGRESS, &mut taking).await {
                 Ok(taken) => break taken,
@@ -251,13 +257,12 @@ impl Talk<'_> {
                 }
             }
         };
-        drop(room);
         Ok(match taken {
-            Ok(_) => {
+            Ok(size) => {
                 road.tally().kept(size);
                 Answer::Continue
             }
-            Err(_) => road.missed(&Missed::Failed, queue_id, recipients),
+            Err(why) => road.missed(&why, queue_id, recipients),
         })
     }
 

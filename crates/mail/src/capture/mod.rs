@@ -53,8 +53,10 @@ pub struct CaptureOptions {
     pub domains: Vec<String>,
     /// Which journal reports are believed.
     pub reports: Reports,
-    /// Raw bytes of all connections together that may wait to be archived.
+    /// Raw bytes of all connections together that memory may hold.
     pub room: usize,
+    /// Those that the spool may hold: of long messages that are not complete yet.
+    pub spool: usize,
 }
 
 /// The way of captured mail into the archive. Cheap to clone.
@@ -64,6 +66,9 @@ pub struct Capture {
     domains: Arc<[String]>,
     reports: Reports,
     room: Arc<Semaphore>,
+    /// Bytes of one message that there can ever be room for.
+    largest: usize,
+    spool: Arc<Semaphore>,
     tallies: Arc<[Tally; Road::ALL.len()]>,
     trouble: Arc<Trouble>,
 }
@@ -88,12 +93,17 @@ impl Capture {
     pub fn new(tenant: Tenant, options: &CaptureOptions) -> Self {
         let domains = options.domains.iter();
         let domains = domains.map(|domain| domain.trim().to_lowercase());
-        let room = (options.room / UNIT).clamp(1, Semaphore::MAX_PERMITS);
+        let units = |bytes: usize| {
+            let units = (bytes / UNIT).clamp(1, Semaphore::MAX_PERMITS);
+            Arc::new(Semaphore::new(units))
+        };
         Capture {
             tenant,
             domains: domains.collect(),
             reports: options.reports,
-            room: Arc::new(Semaphore::new(room)),
+            room: units(options.room),
+            largest: options.room / UNIT * UNIT,
+            spool: units(options.spool),
             tallies: Arc::default(),
             trouble: Arc::default(),
         }
@@ -122,8 +132,20 @@ impl Capture {
     /// Room for `bytes` more, if there is some now. Without it the peer is asked to come again: what
     /// is received and not archived lies in memory.
     pub fn try_room(&self, bytes: usize) -> Option<Room> {
+        try_take(&self.room, bytes)
+    }
+
+    /// Room in memory as soon as there is some; `None` if there can be none.
+    async fn room(&self, bytes: usize) -> Option<Room> {
         let units = u32::try_from(bytes.div_ceil(UNIT)).ok()?;
-        self.room.clone().try_acquire_many_owned(units).ok()
+        let fits = bytes <= self.largest;
+        let room = fits.then(|| self.room.clone().acquire_many_owned(units))?;
+        room.await.ok()
+    }
+
+    /// Room in the spool, if there is some now.
+    fn try_spool(&self, bytes: usize) -> Option<Room> {
+        try_take(&self.spool, bytes)
     }
 
     /// Archives what came. When this returns `Ok`, it is durable; when it returns an error, the peer
@@ -196,6 +218,11 @@ impl Capture {
             own.any(|own| own.eq_ignore_ascii_case(domain))
         })
     }
+}
+
+fn try_take(of: &Arc<Semaphore>, bytes: usize) -> Option<Room> {
+    let units = u32::try_from(bytes.div_ceil(UNIT)).ok()?;
+    of.clone().try_acquire_many_owned(units).ok()
 }
 
 /// An item of mail on its way.

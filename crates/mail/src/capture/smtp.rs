@@ -66,6 +66,16 @@ pub struct SmtpRoad {
     pub(super) patience: fn(Timeout) -> Duration,
 }
 
+/// How a connection is protected.
+pub enum Security {
+    /// It is not.
+    None,
+    /// It will be, if the client asks (STARTTLS).
+    Offered(TlsAcceptor),
+    /// It is, from its first byte on (RFC 8314 §3).
+    Within,
+}
+
 /// Why the bytes of a connection are no more read as they are.
 enum Ended {
     /// It is over.
@@ -118,20 +128,20 @@ impl SmtpRoad {
         road
     }
 
-    /// Serves a connection until it ends. `tls` is what STARTTLS shakes hands with; `stop` returns when
-    /// the service stops: the message under way may then still come to its end.
+    /// Serves a connection until it ends. `stop` returns when the service stops: the message under way may then
+    /// still come to its end.
     pub async fn serve<S>(
         &self,
         mut stream: S,
         from: Option<IpAddr>,
-        tls: Option<TlsAcceptor>,
+        security: Security,
         stop: impl Future<Output = ()>,
     ) where
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let _connected = self.tally().connected();
         let mut config = self.config.clone();
-        config.offers.starttls = tls.is_some();
+        config.offers.starttls = matches!(security, Security::Offered(_));
         let mut talk = Talk {
             road: self,
             session: Session::new(config),
@@ -141,10 +151,13 @@ impl SmtpRoad {
             stop: std::pin::pin!(stop),
             stopping: false,
         };
+        if matches!(security, Security::Within) {
+            talk.session.tls_started();
+        }
         talk.session.greet();
         // An error is the connection's: there is nobody left to tell.
         if let Ok(Ended::Upgrade) = talk.run(&mut stream).await
-            && let Some(tls) = tls
+            && let Security::Offered(tls) = security
         {
             let patience = (self.patience)(Timeout::Handshake);
             if let Ok(Ok(mut stream)) = timeout(patience, tls.accept(stream)).await {
@@ -394,7 +407,7 @@ impl<F: Future<Output = ()>> Talk<'_, F> {
             // Nothing is accepted that is not here.
             return self.session.answer_rest(&no_room());
         };
-        let Some((raw, room)) = message.body.finish() else {
+        let Some((raw, room)) = message.body.finish(&self.road.capture).await else {
             tally.count(Fate::NoRoom);
             return self.session.answer_rest(&no_room());
         };

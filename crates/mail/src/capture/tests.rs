@@ -24,7 +24,7 @@ use tokio::io::{
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::smtp::{SmtpOptions, SmtpRoad};
+use super::smtp::{Security, SmtpOptions, SmtpRoad};
 use super::{Capture, CaptureOptions, Road};
 
 /// No answer takes so long.
@@ -48,6 +48,7 @@ impl Archive {
             domains: vec!["Example.org".into()],
             reports: Reports::Read,
             room,
+            spool: room,
         };
         Archive {
             _dir: dir,
@@ -82,6 +83,11 @@ impl Archive {
         all.filter(|(name, _)| *name == outcome)
             .map(|(_, many)| many)
             .sum()
+    }
+
+    /// Files of the spool.
+    fn spooled(&self) -> usize {
+        std::fs::read_dir(self.store.data().join("spool")).map_or(0, Iterator::count)
     }
 
     fn has_all_its_room(&self) -> bool {
@@ -124,13 +130,13 @@ impl Served {
 
 /// Connects and reads the greeting.
 async fn connect(road: SmtpRoad) -> (Talk, Served) {
-    let (mut talk, served) = connect_with(road, None).await;
+    let (mut talk, served) = connect_with(road, Security::None).await;
     let greeting = talk.reply().await;
     assert!(greeting.starts_with("220 archive.test "), "{greeting}");
     (talk, served)
 }
 
-async fn connect_with(road: SmtpRoad, tls: Option<tokio_rustls::TlsAcceptor>) -> (Talk, Served) {
+async fn connect_with(road: SmtpRoad, security: Security) -> (Talk, Served) {
     let (ours, theirs) = tokio::io::duplex(32 << 10);
     let (stop, stopped) = oneshot::channel();
     let task = tokio::spawn(async move {
@@ -139,7 +145,7 @@ async fn connect_with(road: SmtpRoad, tls: Option<tokio_rustls::TlsAcceptor>) ->
                 std::future::pending::<()>().await;
             }
         };
-        road.serve(theirs, None, tls, stopped).await;
+        road.serve(theirs, None, security, stopped).await;
     });
     (Talk::over(ours), Served { task, stop })
 }
@@ -317,6 +323,36 @@ async fn without_room_a_sender_comes_again() {
     talk.begin(ANN, &["bob@example.org"]).await;
     id(&talk.data(&small).await);
     assert!(archive.capture.try_room(256 << 10).is_some());
+}
+
+#[tokio::test]
+async fn a_long_message_waits_on_the_disk_for_its_end() {
+    let archive = Archive::with_room(1 << 20).await;
+    let long = b"A line of thirty-two characters\r\n".repeat(22_000);
+    // It does not come to its end, and holds no memory.
+    let (mut slow, served) = connect(archive.smtp()).await;
+    slow.say("EHLO client").await;
+    slow.begin(ANN, &["bob@example.org"]).await;
+    assert!(slow.say("DATA").await.starts_with("354 "));
+    slow.write.write_all(&long).await.unwrap();
+    while archive.spooled() == 0 {
+        tokio::task::yield_now().await;
+    }
+    assert!(archive.capture.try_room(1 << 20).is_some());
+    drop(slow);
+    served.ended().await;
+    assert_eq!(archive.spooled(), 0);
+    let (mut talk, _served) = connect(archive.smtp()).await;
+    talk.say("EHLO client").await;
+    for size in [String::new(), format!(" SIZE={}", long.len())] {
+        talk.begin(&format!("{ANN}{size}"), &["bob@example.org"])
+            .await;
+        let kept = id(&talk.data(&long).await);
+        let raw = archive.kept(&kept).await.0;
+        assert!(raw.starts_with(&long) && raw.len() == long.len() + 2);
+        assert_eq!(archive.spooled(), 0);
+    }
+    assert!(archive.capture.try_room(1 << 20).is_some());
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use everpost_domain::digest::Digest;
 use everpost_store::{Attempt, Envelope, Errand, Leg, NewLeg, Onward, Outcome, StoreError};
 
 use super::route::place_of;
-use super::trace::{Came, Wanted};
+use super::trace::{Came, INTERNAL, Wanted};
 use crate::capture::{Capture, item, now};
 
 /// What is to be told of a leg.
@@ -117,7 +117,7 @@ pub(super) async fn tell(
         how: Came {
             at: now(),
             helo: host.to_owned(),
-            protocol: "internal".into(),
+            protocol: INTERNAL.into(),
             smtputf8: came.smtputf8,
             ..Came::default()
         }

@@ -12,6 +12,7 @@
 
 mod at_work;
 mod bounce;
+mod direct;
 mod evidence;
 pub mod front;
 mod places;
@@ -23,6 +24,7 @@ mod tally;
 mod tests;
 mod trace;
 
+pub use direct::Direct;
 pub use evidence::{LogEvidence, by_log};
 pub use route::{MailHosts, NoHosts};
 pub use run::{Relay, RelayOptions};

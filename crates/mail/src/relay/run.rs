@@ -23,7 +23,7 @@ use super::route::{MailHosts, NoHosts, servers};
 use super::send::{Connection, Trust, Unusable};
 use super::tally::RelayTally;
 use super::trace::{Came, Wanted, fields};
-use crate::authenticity::forged;
+use crate::authenticity::{Signers, forged};
 use crate::capture::Capture;
 
 /// Legs that one connection takes at a time.
@@ -60,6 +60,8 @@ pub struct RelayOptions {
     pub connections: usize,
     /// How long a place is left alone that did not answer, at first.
     pub quiet: Duration,
+    /// What signs mail of ours.
+    pub signers: Signers,
 }
 
 /// Sends on what an organization's queue holds. Cheap to clone.
@@ -260,7 +262,7 @@ impl Relay {
             .unwrap_or_default();
         let raw = Bytes::from(self.tenant.raw(&errand.copy).await?);
         let prefix = Bytes::from(fields(&self.tenant, &self.options.hostname, errand));
-        let mut message = vec![prefix];
+        let mut message = vec![prefix, self.signature(errand, &raw).await];
         message.extend(without_forgeries(&raw, &self.options.hostname));
         let mut survey = Survey::new();
         for piece in &message {
@@ -317,6 +319,22 @@ impl Relay {
             answered: true,
             open: again.then_some(connection),
         })
+    }
+
+    /// Our signatures of a message, if it began here. What cannot be signed goes on without.
+    async fn signature(&self, errand: &Errand, raw: &Bytes) -> Bytes {
+        if self.options.signers.is_empty() || !Came::read(&errand.how).is_ours() {
+            return Bytes::new();
+        }
+        let (signers, raw) = (self.options.signers.clone(), raw.clone());
+        let signed = tokio::task::spawn_blocking(move || signers.sign(&raw)).await;
+        let error = match signed {
+            Ok(Ok(fields)) => return Bytes::from(fields),
+            Ok(Err(error)) => error.to_string(),
+            Err(error) => error.to_string(),
+        };
+        tracing::warn!(mail = errand.mail, error, "not signed");
+        Bytes::new()
     }
 
     /// A connection to the first of a place's servers that has us.
@@ -517,7 +535,7 @@ fn without_forgeries(raw: &Bytes, our_name: &str) -> Vec<Bytes> {
 }
 
 /// One line of a reply.
-fn words_of(outcome: &Outcome) -> String {
+pub(super) fn words_of(outcome: &Outcome) -> String {
     let mut text = Vec::new();
     outcome.reply.write(&mut text);
     let text = String::from_utf8_lossy(&text);

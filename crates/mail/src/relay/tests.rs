@@ -47,6 +47,7 @@ impl Archive {
             domains: vec![domain.into()],
             reports: Reports::Ignored,
             room: 1 << 20,
+            spool: 1 << 20,
         };
         let capture = Capture::new(tenant.clone(), &options);
         Archive {

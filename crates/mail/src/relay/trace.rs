@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 
 /// The field by which we know what we sent on.
 const HOP: &str = "Everpost-Hop";
+/// The protocol of what this program sends.
+pub(super) const INTERNAL: &str = "internal";
 /// A message that passed us so often goes round in circles. It may pass twice: to its server, and from there back
 /// for a user whose mail is here meanwhile.
 pub(super) const MOST_HOPS: usize = 3;
@@ -48,6 +50,11 @@ impl Came {
     /// As a queue keeps it.
     pub fn to_text(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// Whether it began here: somebody who signed in sent it (RFC 3848, RFC 6531 §4.3), or this program.
+    pub(super) fn is_ours(&self) -> bool {
+        self.protocol == INTERNAL || self.protocol.ends_with('A')
     }
 
     /// Of a queue; what cannot be read is left out, as it decides nothing.

@@ -35,6 +35,23 @@ pub struct RelayConfig {
     pub connections: u32,
     /// Seconds that a server is left alone that did not answer; longer and longer, up to a quarter of an hour.
     pub quiet_seconds: u32,
+    /// Keys that mail of our own is signed with.
+    pub dkim: Vec<DkimConfig>,
+}
+
+/// A key that mail is signed with (DKIM) which somebody who signed in sent, or the service itself: mail whose author is of
+/// the domain, or of one below it. Several for a domain sign all. `everpost dkim generate` makes one, `everpost dkim list` says what is to be
+/// published in DNS. A table for each: `[[relay.dkim]]`.
+#[derive(Debug, Clone, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DkimConfig {
+    /// The domain that it signs for.
+    pub domain: String,
+    /// The name of the key: it is published at `SELECTOR._domainkey.DOMAIN`.
+    pub selector: String,
+    /// The file of the private key: PKCS#8, PEM; RSA or Ed25519.
+    #[schema(value_type = String)]
+    pub key: PathBuf,
 }
 
 /// How mail is protected on its way.
@@ -63,6 +80,7 @@ impl Default for RelayConfig {
             uncertain_wait_seconds: 900,
             connections: 5,
             quiet_seconds: 30,
+            dkim: Vec::new(),
         }
     }
 }

@@ -7,7 +7,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::{Finding, Patient};
+use super::{Finding, Patient, SigningKey};
 use crate::dns::{Dns, MailHost};
 
 /// How long another mail server may take to answer. Some greet late on purpose.
@@ -47,13 +47,13 @@ pub(super) async fn look(domain: &str, patient: &Patient, dns: &Dns) -> Vec<Find
     }
     findings.push(spf(domain, dns).await);
     findings.push(dmarc(domain, dns).await);
-    match patient.selectors.as_slice() {
-        [] => findings.push(Finding::new("dkim", domain).skipped("no selector is given")),
-        selectors => {
-            for selector in selectors {
-                findings.push(dkim(domain, selector, dns).await);
-            }
-        }
+    for selector in &patient.selectors {
+        findings.push(dkim(domain, selector, None, dns).await);
+    }
+    let signs = |key: &SigningKey| key.domain.eq_ignore_ascii_case(domain);
+    if patient.selectors.is_empty() && !patient.keys.iter().any(signs) {
+        let why = "[[relay.dkim]] has no key of it, and no --selector is given";
+        findings.push(Finding::new("dkim", domain).skipped(why));
     }
     findings.push(mention(domain, dns).await);
     findings
@@ -184,31 +184,49 @@ async fn dmarc(domain: &str, dns: &Dns) -> Finding {
     }
 }
 
-/// Whether the key that mail is signed with is published.
-async fn dkim(domain: &str, selector: &str, dns: &Dns) -> Finding {
+/// Whether the keys that we sign with are those that are published.
+pub(super) async fn keys(patient: &Patient, dns: &Dns) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for key in &patient.keys {
+        findings.push(dkim(&key.domain, &key.selector, Some(key), dns).await);
+    }
+    findings
+}
+
+/// The key in a record, as it is compared; empty where it is withdrawn.
+fn published(record: &str) -> Option<String> {
+    let mut tags = record.split(';');
+    let key = tags.find_map(|tag| tag.trim().strip_prefix("p="))?;
+    Some(key.split_whitespace().collect())
+}
+
+/// Whether the key that mail is signed with is published. `ours`: which it should be.
+async fn dkim(domain: &str, selector: &str, ours: Option<&SigningKey>, dns: &Dns) -> Finding {
     let at = format!("{selector}._domainkey.{domain}");
     let finding = Finding::new("dkim", &at);
     let texts = match dns.texts(&at).await {
         Ok(texts) => texts,
         Err(error) => return finding.unanswered(&error),
     };
-    let key = |text: &String| {
-        let tag = text
-            .split(';')
-            .find_map(|tag| tag.trim().strip_prefix("p="));
-        tag.map(|key| !key.trim().is_empty())
-    };
-    let keys: Vec<bool> = texts.iter().filter_map(key).collect();
+    let keys: Vec<String> = texts.iter().filter_map(|text| published(text)).collect();
+    let record = ours.map_or(String::new(), |ours| format!(": {}", ours.record));
     match keys.as_slice() {
         [] => finding.wrong(
             "no key is published",
-            format!("add the TXT record for {at}; until then signatures count for nothing"),
+            format!("add the TXT record for {at}; until then signatures count for nothing{record}"),
         ),
-        [true] => finding.well("a key is published"),
-        [false] => finding.wrong(
+        [key] if key.is_empty() => finding.wrong(
             "the key is withdrawn (p= is empty)",
             "sign with another selector",
         ),
+        [key] => match ours.map(|ours| published(&ours.record).as_ref() == Some(key)) {
+            None => finding.well("a key is published"),
+            Some(true) => finding.well("the key that we sign with is published"),
+            Some(false) => finding.wrong(
+                "another key is published than the one that we sign with",
+                format!("publish ours, under another selector if that one is in use{record}"),
+            ),
+        },
         _ => finding.wrong("several keys are published there", "publish one a selector"),
     }
 }

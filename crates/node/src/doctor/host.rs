@@ -68,14 +68,16 @@ fn rights(finding: Finding, path: &Path, metadata: &Metadata, should: u32) -> Fi
 
 fn room(data: &Path) -> Finding {
     let finding = Finding::new("room", data.display().to_string());
-    let room = match rustix::fs::statvfs(data) {
-        Ok(room) => room,
-        Err(error) => return finding.warning(error.to_string(), "is the disk well?"),
-    };
-    let free = room.f_bavail.saturating_mul(room.f_frsize);
-    let all = room.f_blocks.saturating_mul(room.f_frsize);
-    let found = format!("{:.1} of {:.1} GB free", giga(free), giga(all));
-    judge(finding, free, found)
+    match free_bytes(data) {
+        Ok(free) => judge(finding, free, format!("{:.1} GB free", free as f64 / 1e9)),
+        Err(error) => finding.warning(error.to_string(), "is the disk well?"),
+    }
+}
+
+/// Bytes that are free where a path lies.
+pub fn free_bytes(path: &Path) -> std::io::Result<u64> {
+    let room = rustix::fs::statvfs(path)?;
+    Ok(room.f_bavail.saturating_mul(room.f_frsize))
 }
 
 fn judge(finding: Finding, free: u64, found: String) -> Finding {
@@ -84,10 +86,6 @@ fn judge(finding: Finding, free: u64, found: String) -> Finding {
         LITTLE..SOME => finding.warning(found, "make room before it runs out"),
         _ => finding.well(found),
     }
-}
-
-fn giga(bytes: u64) -> f64 {
-    bytes as f64 / 1e9
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{CaseAsk, Items};
 use crate::app::{App, Reach};
+use crate::authenticity::{AuthenticityView, authenticity};
 use crate::caller::Caller;
 use crate::extract::Ask;
 use crate::html;
@@ -484,6 +485,25 @@ pub(crate) async fn conversation(
     Ok(Json(Items {
         items: items.collect(),
     }))
+}
+
+/// Whether a message is from whom it says, as it was found out when it came by the listener `mx`, once for each time; the
+/// signatures are judged again by the keys that were recorded.
+#[utoipa::path(get, path = "/messages/{id}/authenticity", tag = "messages",
+    params(("id" = String, Path, description = "The message's or copy's id"), CaseAsk),
+    responses((status = 200, body = Items<AuthenticityView>), Problem))]
+pub(crate) async fn authentic(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Ask(ask): Ask<CaseAsk>,
+) -> Result<Json<Items<AuthenticityView>>, Problem> {
+    let (info, reach) = find(&app, &caller, &id, ask.case).await?;
+    let subject = format!("message {} authenticity", info.id);
+    reach.log(&app, &subject).await?;
+    let _room = app.room(info.size).await?;
+    let items = authenticity(&app.tenant, &info.id).await?;
+    Ok(Json(Items { items }))
 }
 
 /// What the log says of a message, and the way to its signed head.

@@ -16,6 +16,7 @@ use crate::desk::{
     StateChangeView,
 };
 use crate::extract::{Ask, Body};
+use crate::omissions::{OmissionsView, omissions};
 use crate::problem::Problem;
 
 /// Which legs.
@@ -69,6 +70,30 @@ pub(crate) async fn evidence(
     let found = desk::evidence(&app.tenant, &log).await?;
     app.wake_relays();
     Ok(Json(found))
+}
+
+/// What becomes of it.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct OmissionsAsk {
+    /// Write what is missing into the archive's log.
+    #[serde(default)]
+    record: bool,
+}
+
+/// Hand over a mail log of Postfix: which of its messages are not in the archive?
+#[utoipa::path(post, path = "/capture/omissions", tag = "relay", params(OmissionsAsk),
+    request_body(content = String, content_type = "text/plain"),
+    responses((status = 200, body = OmissionsView), Problem))]
+pub(crate) async fn omitted(
+    State(app): State<App>,
+    caller: Caller,
+    Ask(ask): Ask<OmissionsAsk>,
+    log: Bytes,
+) -> Result<Json<OmissionsView>, Problem> {
+    caller.check(Action::ManageUsers, Object::Organization)?;
+    let actor = ask.record.then(|| caller.name());
+    Ok(Json(omissions(&app.tenant, &log, actor).await?))
 }
 
 /// The organization's domains.

@@ -53,6 +53,22 @@ pub struct ActionEvent {
     pub record: ActionRecord,
 }
 
+impl ActionEvent {
+    /// Whether it says that a message is not in the archive.
+    pub fn is_omission(&self) -> bool {
+        self.kind == EventKind::Omitted
+    }
+}
+
+/// A message that passed a mail server and is not in the archive, for the log.
+#[derive(Debug, Clone)]
+pub struct Omission {
+    /// Which one: a line of text.
+    pub subject: String,
+    /// How it is known.
+    pub reason: String,
+}
+
 impl Tenant {
     /// What people did, from a place in the log on: at most 1,000 events, in order.
     pub async fn actions(&self, from: u64) -> Result<Vec<ActionEvent>> {
@@ -93,6 +109,21 @@ impl Tenant {
         };
         self.record_action(&mut tx, EventKind::Accessed, &record.encode())
             .await?;
+        tx.commit().await
+    }
+
+    /// Writes down what is missing: all, or nothing.
+    pub async fn record_omissions(&self, actor: &str, omissions: &[Omission]) -> Result<()> {
+        let mut tx = self.store.catalog.begin().await?;
+        for omission in omissions {
+            let record = ActionRecord {
+                actor: actor.into(),
+                subject: omission.subject.as_bytes().to_vec(),
+                reason: omission.reason.clone(),
+            };
+            self.record_action(&mut tx, EventKind::Omitted, &record.encode())
+                .await?;
+        }
         tx.commit().await
     }
 

@@ -514,7 +514,7 @@ pub(crate) const DELETE_TASK: &str = "DELETE FROM task WHERE tenant = $1 AND job
 
 // -- access --------------------------------------------------------------------------------
 
-pub(crate) const ACTIONS: &str = "SELECT seq, kind, at, note FROM event WHERE tenant = $1 AND kind IN (3, 5, 6, 7, 8) AND seq >= $2 ORDER BY seq LIMIT 1000";
+pub(crate) const ACTIONS: &str = "SELECT seq, kind, at, note FROM event WHERE tenant = $1 AND kind IN (3, 5, 6, 7, 8, 9) AND seq >= $2 ORDER BY seq LIMIT 1000";
 /// Columns as `read_account` reads them.
 pub(crate) const ACCOUNTS: &str = "SELECT id, address, name, roles, disabled, created, password FROM account WHERE tenant = $1 ORDER BY id";
 pub(crate) const ACCOUNT: &str = "SELECT id, address, name, roles, disabled, created, password FROM account WHERE tenant = $1 AND id = $2";

@@ -213,8 +213,11 @@ impl Session {
     }
 
     /// The handshake after [`Event::StartTls`] is done: what was said before it counts no more
-    /// (RFC 3207 §4.2).
+    /// (RFC 3207 §4.2). Before the greeting: TLS came first (RFC 8314 §3).
     pub fn tls_started(&mut self) {
+        if matches!(self.state, State::Unopened) {
+            self.tls = true;
+        }
         if matches!(self.state, State::Handshake) {
             self.tls = true;
             self.authenticated = false;

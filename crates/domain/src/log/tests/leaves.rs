@@ -48,12 +48,13 @@ fn codes_stay() {
             Exported,
             Accessed,
             Administered,
-            Refused
+            Refused,
+            Omitted
         ]
     );
     assert_eq!(
         codes.iter().map(|kind| kind.code()).collect::<Vec<_>>(),
-        [1, 2, 3, 4, 5, 6, 7, 8]
+        [1, 2, 3, 4, 5, 6, 7, 8, 9]
     );
 }
 

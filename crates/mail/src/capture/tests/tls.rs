@@ -9,6 +9,7 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use super::{ANN, Archive, Served, Talk, connect_with, id};
+use crate::capture::smtp::Security;
 
 /// A server's side and the side of a client that trusts it.
 fn sides() -> (TlsAcceptor, TlsConnector) {
@@ -35,7 +36,7 @@ fn sides() -> (TlsAcceptor, TlsConnector) {
 
 async fn upgraded(archive: &Archive) -> (Talk<TlsStream<DuplexStream>>, Served) {
     let (acceptor, connector) = sides();
-    let (mut talk, served) = connect_with(archive.smtp(), Some(acceptor)).await;
+    let (mut talk, served) = connect_with(archive.smtp(), Security::Offered(acceptor)).await;
     talk.reply().await;
     talk.say("EHLO client").await;
     let said = talk.say("STARTTLS").await;
@@ -66,7 +67,7 @@ async fn mail_comes_encrypted() {
 async fn plain_text_behind_starttls_is_not_obeyed() {
     let archive = Archive::new().await;
     let (acceptor, _) = sides();
-    let (mut talk, served) = connect_with(archive.smtp(), Some(acceptor)).await;
+    let (mut talk, served) = connect_with(archive.smtp(), Security::Offered(acceptor)).await;
     talk.reply().await;
     talk.say("EHLO client").await;
     let said = talk
@@ -92,7 +93,7 @@ async fn half_closed_it_keeps_nothing() {
     served.ended().await;
     assert_eq!((archive.count("abandoned"), archive.count("kept")), (1, 0));
     let (acceptor, _) = sides();
-    let (mut talk, served) = connect_with(archive.smtp(), Some(acceptor)).await;
+    let (mut talk, served) = connect_with(archive.smtp(), Security::Offered(acceptor)).await;
     talk.reply().await;
     talk.say("EHLO client").await;
     talk.say("STARTTLS").await;

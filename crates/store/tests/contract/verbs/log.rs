@@ -43,6 +43,21 @@ pub(super) async fn tell(story: &mut Story) {
         .ask("an event", async || tenant.record_access(&access).await)
         .await
         .unwrap();
+    let omission = everpost_store::Omission {
+        subject: "message <gone@example>".into(),
+        reason: "a log names it".into(),
+    };
+    story
+        .ask("what is missing", async || {
+            tenant
+                .record_omissions("ann", std::slice::from_ref(&omission))
+                .await
+        })
+        .await
+        .unwrap();
+    let told = tenant.actions(0).await.unwrap();
+    let told = told.iter().filter(|event| event.is_omission()).count();
+    story.say("omissions", &told);
     story
         .ask("logged once more", async || tenant.advance_log().await)
         .await
