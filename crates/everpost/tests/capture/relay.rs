@@ -1,4 +1,4 @@
-//! The service as MX before a real Postfix, and a line between them that goes down and loses answers.
+//! The service as MX before a real Postfix and its Dovecot, and a line between them that goes down and loses answers.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use everpost_testkit::peers::Postfix;
+use everpost_testkit::peers::{Dovecot, Postfix};
 use serde_json::Value;
 
 use crate::client::{Client, id};
@@ -155,9 +155,15 @@ fn serve(archive: &Archive, journal: Option<SocketAddr>) -> Service {
     Service::start(&archive.data, &command)
 }
 
+/// A Postfix that hands mail to a Dovecot with these users.
+fn behind(users: &[&str], journals: bool) -> (Postfix, Dovecot) {
+    let dovecot = Dovecot::start(users).unwrap();
+    (Postfix::before(&dovecot, journals).unwrap(), dovecot)
+}
+
 /// How often each subject is in somebody's mailbox.
-fn counts(postfix: &Postfix, name: &str, letters: std::ops::Range<usize>) -> Vec<usize> {
-    let mails = postfix.delivered(name).unwrap();
+fn counts(dovecot: &Dovecot, name: &str, letters: std::ops::Range<usize>) -> Vec<usize> {
+    let mails = dovecot.delivered(name).unwrap();
     let holds = |mail: &[u8], text: &str| {
         let mail = String::from_utf8_lossy(mail).into_owned();
         mail.lines().any(|line| line == text)
@@ -171,7 +177,7 @@ fn counts(postfix: &Postfix, name: &str, letters: std::ops::Range<usize>) -> Vec
 
 #[test]
 fn mail_goes_on_waits_and_comes_once() {
-    let postfix = Postfix::delivering(&["ann", "bob"], true).unwrap();
+    let (postfix, dovecot) = behind(&["ann", "bob"], true);
     let line = Line::to(postfix.address());
     let archive = archive(line.address);
     let service = serve(&archive, Some(postfix.archive()));
@@ -181,13 +187,15 @@ fn mail_goes_on_waits_and_comes_once() {
     // Ready: delivered and archived.
     let first = id(&send(&["team@example.test", ANN], 0));
     await_that("two mails", || {
-        counts(&postfix, "ann", 0..1) == [1] && counts(&postfix, "bob", 0..1) == [1]
+        counts(&dovecot, "ann", 0..1) == [1] && counts(&dovecot, "bob", 0..1) == [1]
     });
     await_that("an end", || all_are(&archive, "delivered"));
-    let mail = postfix.delivered("bob").unwrap().pop().unwrap();
+    let mail = dovecot.delivered("bob").unwrap().pop().unwrap();
     let mail = String::from_utf8(mail).unwrap();
-    let unix = String::from_utf8(letter(0)).unwrap().replace("\r\n", "\n");
-    assert!(mail.ends_with(&unix), "{mail}");
+    assert!(
+        mail.ends_with(std::str::from_utf8(&letter(0)).unwrap()),
+        "{mail}"
+    );
     assert!(
         mail.contains("by mx.archive.test (Everpost) with ESMTP id "),
         "{mail}"
@@ -219,10 +227,10 @@ fn mail_goes_on_waits_and_comes_once() {
             .iter()
             .any(|leg| leg["tries"] != 0 && leg["state"] == "waiting")
     });
-    assert_eq!(counts(&postfix, "ann", 1..6), [0; 5]);
+    assert_eq!(counts(&dovecot, "ann", 1..6), [0; 5]);
     line.up.store(true, Ordering::SeqCst);
     well(&archive, &["queue", "retry"]);
-    await_that("five mails", || counts(&postfix, "ann", 1..6) == [1; 5]);
+    await_that("five mails", || counts(&dovecot, "ann", 1..6) == [1; 5]);
     let ended = |state: &str| matches!(state, "delivered" | "repeated");
     await_that("their ends", || {
         states(&archive).iter().all(|state| ended(state))
@@ -233,7 +241,7 @@ fn mail_goes_on_waits_and_comes_once() {
     for number in 6..9 {
         id(&send(&[ANN, BOB], number));
     }
-    await_that("three mails", || counts(&postfix, "ann", 6..9) == [1; 3]);
+    await_that("three mails", || counts(&dovecot, "ann", 6..9) == [1; 3]);
     await_that("evidence", || {
         states(&archive).iter().all(|state| ended(state))
     });
@@ -261,7 +269,7 @@ fn mail_goes_on_waits_and_comes_once() {
     for number in 9..12 {
         id(&send(&[ANN, BOB], number));
     }
-    await_that("Bob's mail", || counts(&postfix, "bob", 9..12) == [1; 3]);
+    await_that("Bob's mail", || counts(&dovecot, "bob", 9..12) == [1; 3]);
     let held = queue(&archive);
     let held: Vec<&Value> = held.iter().filter(|leg| leg["state"] == "held").collect();
     assert!(
@@ -271,10 +279,10 @@ fn mail_goes_on_waits_and_comes_once() {
                 .all(|leg| leg["why"] == "standby" && leg["recipient"] == ANN)
     );
     assert!(state("recover").starts_with("1 are recovery now"));
-    await_that("Ann's mail", || counts(&postfix, "ann", 9..12) == [1; 3]);
+    await_that("Ann's mail", || counts(&dovecot, "ann", 9..12) == [1; 3]);
 
     // Nobody has anything twice.
-    assert_eq!(counts(&postfix, "ann", 0..12), [1; 12]);
+    assert_eq!(counts(&dovecot, "ann", 0..12), [1; 12]);
     await_that("all ends", || {
         states(&archive).iter().all(|state| ended(state))
     });
@@ -288,7 +296,7 @@ fn mail_goes_on_waits_and_comes_once() {
 
 #[test]
 fn a_mail_log_settles_what_nobody_heard() {
-    let postfix = Postfix::delivering(&["ann"], false).unwrap();
+    let (postfix, dovecot) = behind(&["ann"], false);
     let line = Line::to(postfix.address());
     let archive = archive(line.address);
     let service = serve(&archive, None);
@@ -313,22 +321,22 @@ fn a_mail_log_settles_what_nobody_heard() {
         told.contains("uncertain") && told.contains("evidence"),
         "{told}"
     );
-    assert_eq!(counts(&postfix, "ann", 0..2), [1; 2]);
+    assert_eq!(counts(&dovecot, "ann", 0..2), [1; 2]);
     service.stop();
 }
 
 #[test]
 fn a_sender_hears_what_cannot_be_delivered() {
-    let postfix = Postfix::delivering(&["ann"], false).unwrap();
+    let (postfix, dovecot) = behind(&["ann"], false);
     let archive = archive(postfix.address());
     // Bob is known here and not there; Ann sends it, so that the notification comes back to a mailbox.
     let service = serve(&archive, None);
     let mut client = Client::connect(address(&service, "mx"));
     id(&client.send(ANN, &[BOB], &letter(0)));
     await_that("a notification", || {
-        !postfix.delivered("ann").unwrap().is_empty()
+        !dovecot.delivered("ann").unwrap().is_empty()
     });
-    let told = postfix.delivered("ann").unwrap().pop().unwrap();
+    let told = dovecot.delivered("ann").unwrap().pop().unwrap();
     let told = String::from_utf8(told).unwrap();
     for wanted in [
         "multipart/report",

@@ -1,4 +1,4 @@
-//! Real peers for tests: PostgreSQL, SeaweedFS (S3), a proxy in front of either, Postfix, an authority that
+//! Real peers for tests: PostgreSQL, SeaweedFS (S3), a proxy in front of either, Postfix and Dovecot, an authority that
 //! gives certificates by ACME (pebble), and a name server (BIND).
 //!
 //! A peer belongs to the test that starts it: own folder, own ports on loopback, ended by its own
@@ -6,6 +6,7 @@
 //! A peer that is not installed is an error that says how to get it; no test passes without.
 
 mod bind;
+mod dovecot;
 mod pebble;
 mod ports;
 mod postfix;
@@ -24,6 +25,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 pub use bind::Bind;
+pub use dovecot::Dovecot;
 pub use pebble::Pebble;
 pub use postfix::Postfix;
 pub use postgres::Postgres;

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use super::Dovecot;
 use super::process::{Process, Start};
 use super::{PeerError, Ports, Result, io, on_free_ports, output, poll, scratch};
 
@@ -48,7 +49,7 @@ showq unix n - n - - showq
 error unix - - n - - error
 retry unix - - n - - error
 discard unix - - n - - discard
-virtual unix - n n - - virtual
+lmtp unix - - n - - lmtp
 anvil unix - - n - 1 anvil
 scache unix - - n - 1 scache
 postlog unix-dgram n - n - 1 postlogd
@@ -89,47 +90,25 @@ impl Postfix {
         Self::with("smtpd_milters = inet:127.0.0.1:ARCHIVE\nmilter_default_action = tempfail\n")
     }
 
-    /// One that delivers mail for `NAME@example.test` of these names into Maildirs, [`Postfix::delivered`]; and, if `journals`,
-    /// sends a copy of each mail by SMTP to `journal@archive.test` at [`Postfix::archive`].
+    /// One that hands mail for the users of this Dovecot to it, and refuses other recipients; and, if `journals`, sends a copy
+    /// of each mail by SMTP to `journal@archive.test` at [`Postfix::archive`].
     ///
     /// # Errors
     /// Where Postfix is not installed or does not start.
-    pub fn delivering(names: &[&str], journals: bool) -> Result<Self> {
-        let boxes = names
-            .iter()
-            .map(|name| format!("{{ {name}@example.test = {name}/ }}"));
-        let boxes = boxes.collect::<Vec<_>>().join(", ");
+    pub fn before(dovecot: &Dovecot, journals: bool) -> Result<Self> {
+        let users = dovecot.users().iter();
+        let users = users.map(|name| format!("{{ {name}@example.test = {name} }}"));
+        let users = users.collect::<Vec<_>>().join(", ");
+        let lmtp = dovecot.address();
         let journal = match journals {
             true => "always_bcc = journal@archive.test\n",
             false => "",
         };
         Self::with(&format!(
-            "relay_domains = archive.test
-transport_maps = inline:{{ {{ archive.test = smtp:[127.0.0.1]:ARCHIVE }} }}
-virtual_mailbox_domains = example.test
-virtual_mailbox_base = FOLDER/mail
-virtual_mailbox_maps = inline:{{ {boxes} }}
-virtual_uid_maps = static:OWNER
-virtual_gid_maps = static:OWNER
-virtual_minimum_uid = 1
-virtual_transport = virtual
+            "transport_maps = inline:{{ {{ archive.test = smtp:[127.0.0.1]:ARCHIVE }}, {{ example.test = lmtp:inet:{lmtp} }} }}
+relay_recipient_maps = inline:{{ {users} }}
 {journal}"
         ))
-    }
-
-    /// The mails in somebody's Maildir, in no order.
-    ///
-    /// # Errors
-    /// Where a mail cannot be read.
-    pub fn delivered(&self, name: &str) -> Result<Vec<Vec<u8>>> {
-        let folder = self.folder.path().join("mail").join(name).join("new");
-        let Ok(entries) = fs::read_dir(&folder) else {
-            return Ok(Vec::new());
-        };
-        let paths = entries.map(|entry| entry.map(|entry| entry.path()));
-        let read = |path: std::io::Result<PathBuf>| path.and_then(fs::read);
-        let mails: std::io::Result<Vec<Vec<u8>>> = paths.map(read).collect();
-        mails.map_err(io(folder.display()))
     }
 
     fn with(settings: &str) -> Result<Self> {
@@ -233,20 +212,15 @@ virtual_transport = virtual
 /// Writes settings, and makes what Postfix does not make for itself.
 fn fill(folder: &Path, ports: &Ports, settings: &str) -> Result<()> {
     let (etc, data) = (folder.join("etc"), folder.join("data"));
-    let mail = folder.join("mail");
-    for one in [&etc, &folder.join("queue"), &data, &mail] {
+    for one in [&etc, &folder.join("queue"), &data] {
         fs::create_dir(one).map_err(io(one.display()))?;
     }
     let owner = output(Command::new("id").args(["-u", "postfix"]), PACKAGE)?;
     let owner = String::from_utf8_lossy(&owner).trim().parse().ok();
-    for one in [&data, &mail] {
-        chown(one, owner, None).map_err(io(one.display()))?;
-    }
+    chown(&data, owner, None).map_err(io(data.display()))?;
     let folder = folder.display();
     let archive = ports.port(1);
     let settings = settings.replace("ARCHIVE", &archive.to_string());
-    let settings = settings.replace("FOLDER", &folder.to_string());
-    let settings = settings.replace("OWNER", &owner.unwrap_or(0).to_string());
     let main = format!(
         "compatibility_level = 3.6
 queue_directory = {folder}/queue
@@ -291,8 +265,8 @@ disable_mime_output_conversion = yes
     Ok(())
 }
 
-/// Whether SMTP is spoken there.
-fn greets(address: SocketAddr) -> bool {
+/// Whether SMTP or LMTP is spoken there.
+pub(super) fn greets(address: SocketAddr) -> bool {
     let Ok(stream) = TcpStream::connect(address) else {
         return false;
     };

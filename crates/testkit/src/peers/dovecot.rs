@@ -1,0 +1,160 @@
+//! A Dovecot of one's own, which delivers what it is handed into Maildirs.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::os::unix::fs::chown;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use super::process::{Process, Start};
+use super::{PeerError, Ports, Result, io, on_free_ports, output, scratch};
+
+const PACKAGE: &str = "the Debian packages dovecot-core and dovecot-lmtpd";
+const NAME: &str = "Dovecot";
+const DOVECOT: &str = "/usr/sbin/dovecot";
+
+/// A running Dovecot; gone when it is dropped. It takes mail by LMTP for its users at `example.test` and nobody else.
+///
+/// Dovecot runs as root and nobody else.
+pub struct Dovecot {
+    folder: TempDir,
+    ports: Ports,
+    users: Vec<String>,
+    _process: Process,
+}
+
+impl Dovecot {
+    /// One with these users, as `NAME` of `NAME@example.test`.
+    ///
+    /// # Errors
+    /// Where Dovecot is not installed or does not start.
+    pub fn start(users: &[&str]) -> Result<Self> {
+        if !Path::new(DOVECOT).exists() {
+            return Err(PeerError::Missing {
+                program: DOVECOT.to_owned(),
+                package: PACKAGE,
+            });
+        }
+        on_free_ports(|ports| {
+            let folder = scratch("dv.")?;
+            fill(folder.path(), &ports, users)?;
+            let log = folder.path().join("log");
+            let start = Start {
+                name: NAME,
+                log: &folder.path().join("said"),
+                ends_by: "TERM",
+                leftovers: &[folder.path().to_owned()],
+            };
+            let mut command = Command::new(DOVECOT);
+            command
+                .arg("-F")
+                .arg("-c")
+                .arg(folder.path().join("dovecot.conf"));
+            let mut process = Process::start(&mut command, &start)?;
+            let address = ports.address(0);
+            process.ready("its greeting", || {
+                Ok(log.exists() && super::postfix::greets(address))
+            })?;
+            Ok(Dovecot {
+                folder,
+                ports,
+                users: users.iter().map(ToString::to_string).collect(),
+                _process: process,
+            })
+        })
+    }
+
+    /// Where it takes mail by LMTP.
+    pub fn address(&self) -> SocketAddr {
+        self.ports.address(0)
+    }
+
+    /// Its users.
+    pub fn users(&self) -> &[String] {
+        &self.users
+    }
+
+    /// The mails in somebody's inbox, in no order, with the fields that Dovecot put before them.
+    ///
+    /// # Errors
+    /// Where a mail cannot be read.
+    pub fn delivered(&self, user: &str) -> Result<Vec<Vec<u8>>> {
+        let inbox = self.folder.path().join("mail").join(user).join("new");
+        let Ok(entries) = fs::read_dir(&inbox) else {
+            return Ok(Vec::new());
+        };
+        let paths = entries.map(|entry| entry.map(|entry| entry.path()));
+        let read = |path: std::io::Result<PathBuf>| path.and_then(fs::read);
+        let mails: std::io::Result<Vec<Vec<u8>>> = paths.map(read).collect();
+        mails.map_err(io(inbox.display()))
+    }
+}
+
+/// Writes settings, and makes the folder of mail, which belongs to nobody.
+fn fill(folder: &Path, ports: &Ports, users: &[&str]) -> Result<()> {
+    let (run, mail) = (folder.join("run"), folder.join("mail"));
+    for one in [&run, &mail] {
+        fs::create_dir(one).map_err(io(one.display()))?;
+    }
+    let id = |what: &str| -> Result<Option<u32>> {
+        let of = output(Command::new("id").args([what, "nobody"]), PACKAGE)?;
+        Ok(String::from_utf8_lossy(&of).trim().parse().ok())
+    };
+    chown(&mail, id("-u")?, id("-g")?).map_err(io(mail.display()))?;
+    let users: String = users
+        .iter()
+        .map(|user| format!("{user}@example.test:{{PLAIN}}secret of {user}::::::\n"))
+        .collect();
+    let (folder, port) = (folder.display(), ports.port(0));
+    let settings = format!(
+        "base_dir = {folder}/run
+state_dir = {folder}/run
+log_path = {folder}/log
+protocols = lmtp
+listen = 127.0.0.1
+ssl = no
+first_valid_uid = 1
+mail_location = maildir:{folder}/mail/%n
+# Line ends as they came.
+mail_save_crlf = yes
+passdb {{
+  driver = passwd-file
+  args = username_format=%u {folder}/users
+}}
+userdb {{
+  driver = passwd-file
+  args = username_format=%u {folder}/users
+  default_fields = uid=nobody gid=nogroup home={folder}/mail/%n
+}}
+protocol lmtp {{
+  postmaster_address = postmaster@example.test
+}}
+service lmtp {{
+  inet_listener lmtp {{
+    port = {port}
+  }}
+}}
+"
+    );
+    for (name, text) in [("users", users), ("dovecot.conf", settings)] {
+        let path = Path::new(&folder.to_string()).join(name);
+        fs::write(&path, text).map_err(io(path.display()))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Dovecot;
+
+    #[test]
+    fn it_starts_and_leaves_nothing() {
+        let dovecot = Dovecot::start(&["ann"]).unwrap();
+        let folder = dovecot.folder.path().to_owned();
+        assert!(dovecot.delivered("ann").unwrap().is_empty());
+        drop(dovecot);
+        assert!(!folder.exists());
+    }
+}
