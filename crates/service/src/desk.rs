@@ -115,6 +115,8 @@ pub struct StateView {
     pub why: Option<String>,
     /// How many.
     pub legs: u64,
+    /// When the oldest of them was taken in.
+    pub oldest: String,
 }
 
 /// An order about legs.
@@ -222,6 +224,7 @@ pub async fn queue(tenant: &Tenant, after: i64, all: bool) -> Result<QueueView, 
         state: count.state.name().into(),
         why: count.why.map(|why| why.name().into()),
         legs: count.legs,
+        oldest: time(count.oldest),
     });
     Ok(QueueView {
         legs: legs.into_iter().map(LegView::from).collect(),
@@ -268,9 +271,13 @@ pub async fn order(
     })
 }
 
-/// Settles uncertain legs by a mail log.
-pub async fn evidence(tenant: &Tenant, log: &[u8]) -> Result<EvidenceView, StoreError> {
-    let found = by_log(tenant, log, now_us() / 1_000_000, 0).await?;
+/// Settles uncertain legs by a mail log; `offset_minutes` as the log's lines leave it out.
+pub async fn evidence(
+    tenant: &Tenant,
+    log: &[u8],
+    offset_minutes: Option<i16>,
+) -> Result<EvidenceView, StoreError> {
+    let found = by_log(tenant, log, now_us() / 1_000_000, offset_minutes).await?;
     Ok(EvidenceView {
         messages: found.messages,
         delivered: found.delivered,

@@ -1,6 +1,7 @@
 //! What a request carries, with problems where the kept library would answer in plain text.
 
 use axum::Json;
+use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
@@ -30,6 +31,20 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         match Json::from_request(request, state).await {
             Ok(Json(body)) => Ok(Body(body)),
+            Err(error) => Err(Problem::new(error.status(), "E-INVALID", error.body_text())),
+        }
+    }
+}
+
+/// A body as it is, for what has a limit of its own.
+pub(crate) struct Whole(pub(crate) Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Whole {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        match Bytes::from_request(request, state).await {
+            Ok(body) => Ok(Whole(body)),
             Err(error) => Err(Problem::new(error.status(), "E-INVALID", error.body_text())),
         }
     }

@@ -92,6 +92,10 @@ pub(crate) enum QueueCommand {
     Evidence {
         /// The log; - for standard input
         file: PathBuf,
+        /// The zone of its times, in minutes east of UTC, where they name none (Jan  2 03:04:05). Without it such a
+        /// log proves what was taken, and denies nothing
+        #[arg(long, value_name = "MINUTES", allow_hyphen_values = true)]
+        offset: Option<i16>,
     },
 }
 

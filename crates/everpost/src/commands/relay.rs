@@ -86,15 +86,15 @@ impl Desk {
         }
     }
 
-    async fn evidence(&self, log: Vec<u8>) -> Result<EvidenceView, Failure> {
+    async fn evidence(&self, log: Vec<u8>, offset: Option<i16>) -> Result<EvidenceView, Failure> {
         match self {
             Desk::Service(service) => {
-                let body = service
-                    .send(Method::POST, "/queue/evidence", log.into())
-                    .await?;
+                let offset = offset.map(|offset| format!("?offset_minutes={offset}"));
+                let path = format!("/queue/evidence{}", offset.unwrap_or_default());
+                let body = service.send(Method::POST, &path, log.into()).await?;
                 Ok(serde_json::from_slice(&body).map_err(anyhow::Error::from)?)
             }
-            Desk::Archive(_, tenant) => Ok(desk::evidence(tenant, &log).await?),
+            Desk::Archive(_, tenant) => Ok(desk::evidence(tenant, &log, offset).await?),
         }
     }
 
@@ -185,7 +185,7 @@ pub(crate) async fn queue(global: &Global, command: QueueCommand) -> Result<Exit
     let (order, legs) = match command {
         QueueCommand::List { all } => return list(global, all).await,
         QueueCommand::Explain { leg } => return explain(global, leg).await,
-        QueueCommand::Evidence { file } => return evidence(global, &file).await,
+        QueueCommand::Evidence { file, offset } => return evidence(global, &file, offset).await,
         QueueCommand::Retry(legs) => ("retry", legs),
         QueueCommand::Hold(legs) => ("hold", legs),
         QueueCommand::Release(legs) => ("release", legs),
@@ -295,10 +295,10 @@ async fn explain(global: &Global, number: i64) -> Result<Exit, Failure> {
     Ok(Exit::Well)
 }
 
-async fn evidence(global: &Global, path: &Path) -> Result<Exit, Failure> {
+async fn evidence(global: &Global, path: &Path, offset: Option<i16>) -> Result<Exit, Failure> {
     let log = file(path)?;
     let desk = Desk::open(global).await?;
-    let found = desk.evidence(log).await?;
+    let found = desk.evidence(log, offset).await?;
     desk.close().await?;
     match global.json {
         true => object(&json!({

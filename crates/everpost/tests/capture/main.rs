@@ -7,10 +7,13 @@
     reason = "tests may panic"
 )]
 
+mod alerts;
 mod client;
 mod door;
 mod journal;
 mod milter;
+mod origin;
+mod people;
 mod postfix;
 mod relay;
 #[allow(dead_code, reason = "what other tests use of it")]

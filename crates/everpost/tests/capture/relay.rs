@@ -13,8 +13,8 @@ use crate::client::{Client, id};
 use crate::service::{Service, everpost, everpost_with, lines};
 use crate::{Archive, address};
 
-const ANN: &str = "ann@example.test";
-const BOB: &str = "bob@example.test";
+pub(crate) const ANN: &str = "ann@example.test";
+pub(crate) const BOB: &str = "bob@example.test";
 
 /// A line to a server.
 struct Line {
@@ -69,7 +69,7 @@ fn carry(mut from: TcpStream, mut to: TcpStream, lost: impl Fn(&[u8]) -> bool) {
     to.shutdown(Shutdown::Both).ok();
 }
 
-fn letter(number: usize) -> Vec<u8> {
+pub(crate) fn letter(number: usize) -> Vec<u8> {
     format!(
         "From: Carol <carol@example.com>\r\nTo: {ANN}\r\nSubject: letter {number}\r\n\
          Message-ID: <{number}@example.com>\r\nDate: Mon, 3 Jun 2024 10:00:00 +0000\r\n\r\n\
@@ -79,7 +79,7 @@ fn letter(number: usize) -> Vec<u8> {
 }
 
 /// Waits for something; a test that waits for ever has failed.
-fn await_that(what: &str, mut is: impl FnMut() -> bool) {
+pub(crate) fn await_that(what: &str, mut is: impl FnMut() -> bool) {
     let began = Instant::now();
     while !is() {
         assert!(
@@ -115,7 +115,7 @@ fn archive(server: SocketAddr) -> Archive {
     archive
 }
 
-fn well(archive: &Archive, command: &[&str]) -> String {
+pub(crate) fn well(archive: &Archive, command: &[&str]) -> String {
     let done = everpost(&archive.data, command);
     let said = String::from_utf8_lossy(&done.stderr);
     assert!(done.status.success(), "{command:?}: {said}");

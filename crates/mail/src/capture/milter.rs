@@ -242,6 +242,7 @@ impl Talk<'_> {
             let arrived = Arrived {
                 raw,
                 envelope: message.envelope,
+                is_whole: true,
             };
             let taken = road.capture.take(arrived).await;
             drop(room);

@@ -20,10 +20,11 @@ use bytes::Bytes;
 use everpost_codec::journal::{self, Captured, Inner, Report, Reports};
 use everpost_domain::digest::Digest;
 use everpost_domain::identity::Origin;
-use everpost_domain::message::HeldEvidence;
+use everpost_domain::message::{Head, HeldEvidence, scan};
 use everpost_store::{Envelope, Incoming, Onward, Outcome, Prepared, StoreError, Tenant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::relay::header;
 use gather::Gathered;
 use tally::Trouble;
 pub use tally::{Road, Tally};
@@ -35,6 +36,8 @@ pub struct Arrived {
     pub raw: Bytes,
     /// The envelope that they came with.
     pub envelope: journal::Envelope,
+    /// Whether the envelope names everybody whom the mail is for. That of a copy may name the archive alone.
+    pub is_whole: bool,
 }
 
 /// What became of it.
@@ -181,7 +184,10 @@ impl Capture {
             ..Envelope::default()
         };
         let Captured::Report(report) = &captured else {
-            let owners = self.owners(&came);
+            let mut owners = self.owners(&came);
+            if !arrived.is_whole && !came.recipients.iter().any(|one| self.is_local(one)) {
+                self.add_named(&arrived.raw, &mut owners);
+            }
             let item = item(arrived.raw.clone(), came, owners, None, None);
             return (vec![item], description);
         };
@@ -208,6 +214,19 @@ impl Capture {
         all.filter(|address| self.is_local(address))
             .cloned()
             .collect()
+    }
+
+    /// Adds those whom a copy's header names, where its envelope does not say whom the mail was for: copies of
+    /// `always_bcc`, of a forwarding rule.
+    fn add_named(&self, raw: &[u8], owners: &mut Vec<String>) {
+        let header = header(raw);
+        let head = Head::read(header, &scan(header));
+        let named = [&head.from, &head.to, &head.cc, &head.bcc];
+        for address in named.into_iter().flatten() {
+            if self.is_local(&address.email) && !owners.contains(&address.email) {
+                owners.push(address.email.clone());
+            }
+        }
     }
 
     /// Whether an address is the organization's.

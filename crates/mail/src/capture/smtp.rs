@@ -426,6 +426,7 @@ impl<F: Future<Output = ()>> Talk<'_, F> {
                 let arrived = Arrived {
                     raw,
                     envelope: message.envelope,
+                    is_whole: false,
                 };
                 let taken = self.road.capture.take(arrived).await;
                 let again =

@@ -296,6 +296,30 @@ async fn by_lmtp_each_recipient_hears_of_it() {
 }
 
 #[tokio::test]
+async fn whom_a_copy_is_for_says_its_envelope_else_its_header() {
+    let archive = Archive::new().await;
+    let (mut talk, _served) = connect(archive.smtp()).await;
+    talk.say("EHLO client").await;
+    let letter = b"From: Eve <eve@example.com>\r\nTo: Bob <Bob@example.org>, x@example.net\r\nCc: carl@example.org\r\n";
+    let mut owners = async |to: &str| {
+        talk.begin("MAIL FROM:<eve@example.com>", &[to]).await;
+        let copy = [&letter[..], format!("X: {to}\r\n").as_bytes()].concat();
+        let kept = id(&talk.data(&copy).await);
+        let mut owners = Vec::new();
+        for one in ["bob@example.org", "carl@example.org", "dan@example.org"] {
+            let scope = Scope::mailboxes(vec![one.to_owned()]);
+            if archive.tenant.show_within(&kept, &scope).await.is_ok() {
+                owners.push(one);
+            }
+        }
+        owners
+    };
+    let named = owners("journal@archive.example").await;
+    assert_eq!(named, ["bob@example.org", "carl@example.org"]);
+    assert_eq!(owners("dan@example.org").await, ["dan@example.org"]);
+}
+
+#[tokio::test]
 async fn without_room_a_sender_comes_again() {
     let archive = Archive::with_room(256 << 10).await;
     let (mut talk, _served) = connect(archive.smtp()).await;

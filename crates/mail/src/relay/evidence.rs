@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use everpost_codec::maillog::{Entry, Stories, Story};
+use everpost_codec::maillog::{Entry, Stamp, Stories, Story};
 use everpost_domain::digest::Digest;
 use everpost_domain::relay::Order;
 use everpost_store::{Leg, StoreError, Tenant, Verdict};
@@ -67,16 +67,20 @@ pub(super) async fn by_journal(tenant: &Tenant) -> Result<u64, StoreError> {
     Ok(settled)
 }
 
-/// Settles uncertain legs by the text of a Postfix log. `now` in seconds since 1970, for lines that name no year.
+/// Settles uncertain legs by the text of a Postfix log. `now` in seconds since 1970, for lines that name no year;
+/// `offset_minutes` east of UTC, for lines that name no zone: without it such a log denies nothing, for nobody knows which
+/// time it covers.
 pub async fn by_log(
     tenant: &Tenant,
     log: &[u8],
     now: i64,
-    offset_minutes: i16,
+    offset_minutes: Option<i16>,
 ) -> Result<LogEvidence, StoreError> {
-    let mut stories = Stories::new(now, offset_minutes);
+    let mut stories = Stories::new(now, offset_minutes.unwrap_or(0));
     let mut known: Vec<Story> = Vec::new();
+    let mut is_timed = true;
     for entry in log.split(|byte| *byte == b'\n').filter_map(Entry::read) {
+        is_timed &= offset_minutes.is_some() || matches!(entry.stamp, Stamp::Exact(_));
         known.extend(stories.push(entry));
     }
     known.extend(stories.finish());
@@ -104,7 +108,8 @@ pub async fn by_log(
         let names = |story: &&&Story| story.accepted() && story.outcome(&leg.recipient).is_some();
         let taken = near.iter().find(names);
         // Only a log that goes from before the try until well after it can deny it.
-        let covers = from.is_some_and(|from| from < at - SKEW)
+        let covers = is_timed
+            && from.is_some_and(|from| from < at - SKEW)
             && until.is_some_and(|until| until > at + SKEW + SILENCE);
         let (order, words) = match taken {
             Some(story) => (

@@ -30,4 +30,5 @@ pub use route::{MailHosts, NoHosts};
 pub use run::{Relay, RelayOptions};
 pub use send::{TlsPolicy, Trust};
 pub use tally::{Blocked, RelayTally};
+pub(crate) use trace::header;
 pub use trace::{Came, Wanted};

@@ -130,7 +130,7 @@ fn tame_address(address: &str) -> String {
 }
 
 /// The header of a message: up to the first empty line.
-pub(super) fn header(raw: &[u8]) -> &[u8] {
+pub(crate) fn header(raw: &[u8]) -> &[u8] {
     let lines = raw.split_inclusive(|byte| *byte == b'\n');
     let mut end = 0;
     for line in lines {

@@ -1,7 +1,6 @@
 //! Mail that goes on: the queue, domains, recipients and their states.
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use everpost_domain::access::{Action, Object};
@@ -15,7 +14,7 @@ use crate::desk::{
     self, DomainView, EvidenceView, OrderAsk, OrderedView, QueueView, RecipientView, StateAsk,
     StateChangeView,
 };
-use crate::extract::{Ask, Body};
+use crate::extract::{Ask, Body, Whole};
 use crate::omissions::{OmissionsView, omissions};
 use crate::problem::Problem;
 
@@ -57,17 +56,26 @@ pub(crate) async fn order(
     Ok(Json(done))
 }
 
+/// How the log is read.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct EvidenceAsk {
+    /// The zone of its times, in minutes east of UTC, where they name none. Without it such a log denies nothing.
+    offset_minutes: Option<i16>,
+}
+
 /// Hand over a mail log of Postfix: uncertain legs are settled by it.
-#[utoipa::path(post, path = "/queue/evidence", tag = "relay",
+#[utoipa::path(post, path = "/queue/evidence", tag = "relay", params(EvidenceAsk),
     request_body(content = String, content_type = "text/plain"),
     responses((status = 200, body = EvidenceView), Problem))]
 pub(crate) async fn evidence(
     State(app): State<App>,
     caller: Caller,
-    log: Bytes,
+    Ask(ask): Ask<EvidenceAsk>,
+    Whole(log): Whole,
 ) -> Result<Json<EvidenceView>, Problem> {
     caller.check(Action::ManageUsers, Object::Organization)?;
-    let found = desk::evidence(&app.tenant, &log).await?;
+    let found = desk::evidence(&app.tenant, &log, ask.offset_minutes).await?;
     app.wake_relays();
     Ok(Json(found))
 }
@@ -89,7 +97,7 @@ pub(crate) async fn omitted(
     State(app): State<App>,
     caller: Caller,
     Ask(ask): Ask<OmissionsAsk>,
-    log: Bytes,
+    Whole(log): Whole,
 ) -> Result<Json<OmissionsView>, Problem> {
     caller.check(Action::ManageUsers, Object::Organization)?;
     let actor = ask.record.then(|| caller.name());

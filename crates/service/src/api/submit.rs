@@ -62,7 +62,12 @@ pub(crate) async fn submit(
         sender: ask.sender.trim().to_owned(),
         recipients: recipients.collect(),
     };
-    let taken = app.submitted.take(Arrived { raw, envelope }).await?;
+    let arrived = Arrived {
+        raw,
+        is_whole: !envelope.recipients.is_empty(),
+        envelope,
+    };
+    let taken = app.submitted.take(arrived).await?;
     drop(room);
     let (status, stored, id) = match taken.copies.first() {
         Some(Outcome::Stored(id)) => (StatusCode::CREATED, true, id),

@@ -191,12 +191,13 @@ const RELAY: &[&str] = &[
     "CREATE UNIQUE INDEX mail_domain_by_hash ON mail_domain (tenant, hash)",
     "CREATE TABLE recipient (id BIGINT PRIMARY KEY, tenant BIGINT NOT NULL, hash BIGINT NOT NULL, state BIGINT NOT NULL, generation BIGINT NOT NULL, about BLOB NOT NULL)",
     "CREATE UNIQUE INDEX recipient_by_hash ON recipient (tenant, hash)",
+    "CREATE INDEX recipient_by_state ON recipient (tenant, state)",
     "CREATE TABLE relay_mail (id BIGINT PRIMARY KEY, tenant BIGINT NOT NULL, copy BIGINT NOT NULL, at BIGINT NOT NULL, about BLOB NOT NULL)",
     "CREATE INDEX relay_mail_by_age ON relay_mail (tenant, at)",
     "CREATE TABLE relay_leg (id BIGINT PRIMARY KEY, tenant BIGINT NOT NULL, mail BIGINT NOT NULL, copy BIGINT NOT NULL, place BIGINT NOT NULL, recipient BIGINT NOT NULL, state BIGINT NOT NULL, why BIGINT NOT NULL, priority BIGINT NOT NULL, at BIGINT NOT NULL, due BIGINT NOT NULL, holder BLOB, until BIGINT NOT NULL, about BLOB NOT NULL)",
-    "CREATE INDEX relay_leg_by_due ON relay_leg (tenant, state, place, due)",
+    "CREATE INDEX relay_leg_by_due ON relay_leg (tenant, state, place, priority DESC, due, id)",
     "CREATE INDEX relay_leg_of_mail ON relay_leg (tenant, mail)",
-    "CREATE INDEX relay_leg_of_copy ON relay_leg (tenant, copy)",
+    "CREATE INDEX relay_leg_of_copy ON relay_leg (tenant, copy, recipient)",
     "CREATE INDEX relay_leg_of_recipient ON relay_leg (tenant, recipient)",
 ];
 

@@ -4,7 +4,6 @@ use std::collections::HashSet;
 
 use sqlx::AnyConnection;
 
-use super::REMEMBERED;
 use super::record::{LegAbout, MailAbout, NewLeg, Onward};
 use crate::catalog::sql::{Columns, values};
 use crate::catalog::{Counter, statements, take_ids};
@@ -39,8 +38,7 @@ pub(crate) async fn insert_onward(
         return Ok(());
     }
     let recipient = |leg: &NewLeg| keys.lookup(b"mailbox", &mailbox_key(&leg.user));
-    let since = now - REMEMBERED;
-    let asked = legs().map(|(_, copy, leg)| values![keys.tenant, copy, recipient(leg), since]);
+    let asked = legs().map(|(_, copy, leg)| values![keys.tenant, copy, recipient(leg)]);
     let mut known: HashSet<Key> = HashSet::new();
     for row in statements::FIND_REPEATS.fetch(db, asked.collect()).await? {
         known.insert((row.int(0)?, row.int(1)?));

@@ -66,6 +66,8 @@ impl Tenant {
         let mut tx = self.store.catalog.begin().await?;
         let at = now(&mut tx).await?;
         let most = i64::try_from(most).unwrap_or(i64::MAX);
+        let due = values![self.id(), place, at];
+        let held = sql::execute(&mut tx, statements::STAND_BY_DUE, due).await?;
         let asked = values![self.id(), place, at, most];
         let rows = sql::fetch(&mut tx, statements::LEGS_DUE, asked).await?;
         let mut errands: Vec<Errand> = Vec::new();
@@ -79,7 +81,7 @@ impl Tenant {
                 None => errands.push(Errand::new(leg)),
             }
         }
-        if !errands.is_empty() {
+        if !errands.is_empty() || held > 0 {
             tx.commit().await?;
         }
         Ok(errands)

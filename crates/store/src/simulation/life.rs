@@ -114,6 +114,8 @@ impl Shared {
                     return Err(error);
                 }
             }
+            // An operator takes a moment, too: a cut ends, and a node that made the archive gets to the end of it.
+            node.sleep(Duration::from_secs(1)).await;
         }
     }
 

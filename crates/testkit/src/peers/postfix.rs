@@ -81,13 +81,15 @@ impl Postfix {
         ))
     }
 
-    /// One that shows each mail to a milter at [`Postfix::archive`] before it takes it, and takes none
-    /// without it.
+    /// One that shows each mail to a milter at [`Postfix::archive`] before it takes it; without it, it does this
+    /// `otherwise`: `tempfail`, `accept`.
     ///
     /// # Errors
     /// Where Postfix is not installed or does not start.
-    pub fn filtering() -> Result<Self> {
-        Self::with("smtpd_milters = inet:127.0.0.1:ARCHIVE\nmilter_default_action = tempfail\n")
+    pub fn filtering(otherwise: &str) -> Result<Self> {
+        Self::with(&format!(
+            "smtpd_milters = inet:127.0.0.1:ARCHIVE\nmilter_default_action = {otherwise}\n"
+        ))
     }
 
     /// One that hands mail for the users of this Dovecot to it, and refuses other recipients; and, if `journals`, sends a copy

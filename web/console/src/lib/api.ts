@@ -128,7 +128,7 @@ export interface Cut {
 export function upload<T>(
   path: string,
   params: Params,
-  file: File,
+  file: Blob,
   progress: (sent: number) => void,
 ): Promise<T> {
   return new Promise((resolve, reject) => {

@@ -6,6 +6,7 @@ const decimals = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
 const day = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' });
 const minute = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 const second = new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeStyle: 'long' });
+const hours = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' });
 const monthName = new Intl.DateTimeFormat(undefined, {
   year: 'numeric',
   month: 'long',
@@ -35,6 +36,8 @@ export function size(bytes: number): string {
 export const date = (value: string): string => day.format(new Date(value));
 export const time = (value: string): string => minute.format(new Date(value));
 export const longTime = (value: string): string => second.format(new Date(value));
+/** The hour of a moment, in ms since 1970. */
+export const clock = (moment: number): string => hours.format(new Date(moment));
 
 /** To the second in UTC, as the archive keeps it. */
 export function utc(value: string): string {
@@ -49,7 +52,8 @@ export const month = (value: string): string => monthName.format(new Date(`${val
 export function duration(seconds: number): string {
   if (seconds < 90) return `${Math.ceil(seconds)} s`;
   if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
-  return `${decimals.format(seconds / 3600)} h`;
+  if (seconds < 172_800) return `${decimals.format(seconds / 3600)} h`;
+  return `${numbers.format(Math.round(seconds / 86_400))} d`;
 }
 
 export function language(code: string): string {

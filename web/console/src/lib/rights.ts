@@ -10,6 +10,8 @@ export interface Rights {
   observe: boolean;
   /** New imports, and taking imports back. */
   add: boolean;
+  /** The queue, domains and recipients. */
+  manage: boolean;
 }
 
 export function rights({ roles, cases }: Pick<Me, 'roles' | 'cases'>): Rights {
@@ -20,5 +22,6 @@ export function rights({ roles, cases }: Pick<Me, 'roles' | 'cases'>): Rights {
     mail: own || cases.length > 0,
     observe: has('admin', 'officer', 'operator'),
     add: has('admin', 'operator'),
+    manage: has('admin', 'operator'),
   };
 }

@@ -179,6 +179,96 @@ export interface Job {
   errors: string[];
 }
 
+export const LEG_STATES = [
+  'waiting',
+  'taken',
+  'sending',
+  'uncertain',
+  'held',
+  'delivered',
+  'failed',
+  'dropped',
+  'repeated',
+] as const;
+export type LegState = (typeof LEG_STATES)[number];
+
+export type Held = 'operator' | 'unknown recipient' | 'standby';
+
+export type Verdict =
+  | 'accepted'
+  | 'temporary'
+  | 'permanent'
+  | 'uncertain'
+  | 'unsettled'
+  | 'evidence'
+  | 'not-there'
+  | 'ordered';
+
+export interface Attempt {
+  at: string;
+  server: string;
+  verdict: Verdict;
+  words: string;
+}
+
+/** A message's way to one recipient. */
+export interface Leg {
+  id: number;
+  mail: number;
+  sha256: string;
+  sender: string;
+  recipient: string;
+  /** `domain NAME` or `server HOST:PORT`. */
+  place: string;
+  state: LegState;
+  why?: Held | null;
+  priority: number;
+  at: string;
+  due: string;
+  tries: number;
+  possibly_doubled: boolean;
+  attempts: Attempt[];
+}
+
+export interface Queue {
+  legs: Leg[];
+  open: number;
+  oldest: string | null;
+  states: { state: LegState; why?: Held | null; legs: number }[];
+}
+
+export interface Evidence {
+  messages: number;
+  delivered: number;
+  not_delivered: number;
+  open: number;
+}
+
+export interface Domain {
+  name: string;
+  /** `reject`, `hold`, `relay`, or the address that gets it. */
+  unknown: string;
+  server: string | null;
+}
+
+export const USER_STATES = ['ready', 'active', 'recovery'] as const;
+export type UserState = (typeof USER_STATES)[number];
+
+export interface Recipient {
+  address: string;
+  targets: string[];
+  server: string | null;
+  state: UserState;
+  generation: number;
+}
+
+export interface StateChange {
+  changed: string[];
+  already: string[];
+  /** As `ADDRESS is STATE`. */
+  refused: string[];
+}
+
 export interface Storage {
   messages: number;
   copies: number;

@@ -8,6 +8,8 @@ let site;
 before(async () => { site = await start(); });
 after(() => site.stop());
 
+/** So tall that nothing which sticks to an edge lies over anything. */
+const whole = (page) => page.setViewportSize({ ...page.viewportSize(), height: 3000 });
 const press = (name) => (page) => page.getByRole('button', { name, exact: true }).click();
 
 /** Address of each page, and what is done there first. */
@@ -28,6 +30,23 @@ const PAGES = {
   'imports': ['/imports'],
   'import that runs': ['/imports/3'],
   'import to be withdrawn': ['/imports/2', press('Withdraw…')],
+  'queue': ['/queue', async (page) => {
+    await whole(page);
+    await page.getByLabel('Also ended within the last week').check();
+    await page.getByRole('button', { name: 'sara@example.org' }).click();
+    await page.getByLabel('Select all that are shown').check();
+  }],
+  'order that may be regretted': ['/queue', async (page) => {
+    await page.getByLabel('Select 2, to sara@example.org').check();
+    await page.getByRole('button', { name: 'Drop…' }).click();
+  }],
+  'domains and recipients': ['/recipients'],
+  'domain to be changed': ['/recipients', press('Edit example.net')],
+  'recipient to be added': ['/recipients', press('Add a recipient')],
+  'change of states': ['/recipients', async (page) => {
+    await page.getByRole('button', { name: 'Show what would change' }).click();
+    await page.getByRole('dialog').waitFor();
+  }],
   'storage': ['/storage', (page) => page.getByText('As a table').click()],
 };
 
@@ -44,6 +63,7 @@ for (const scheme of ['light', 'dark']) {
       await signIn(visitor);
       for (const [what, [path, act]] of Object.entries(PAGES)) {
         await t.test(what, async () => {
+          await page.setViewportSize(size);
           await page.goto(site.server.address + path);
           await settled(page);
           await act?.(page);

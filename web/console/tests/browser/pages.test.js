@@ -92,7 +92,7 @@ test('what a role may not do is not offered', async () => {
   assert.deepEqual(reader.names, ['Search']);
   assert.equal(await reader.page.getByLabel('Reading as').count(), 0);
   const admin = await offered('admin@example.org');
-  assert.deepEqual(admin.names, ['Imports', 'Storage']);
+  assert.deepEqual(admin.names, ['Imports', 'Storage', 'Queue', 'Recipients']);
   await admin.page.getByRole('heading', { name: 'Storage' }).waitFor();
   const officer = await offered('officer@example.org');
   assert.deepEqual(officer.names, ['Search', 'Imports', 'Storage']);

@@ -1,20 +1,25 @@
 // The program itself, filled with the demo, in a folder that goes away.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 
-/** Starts `everpost up --demo` on a free port; with the accounts that it made. */
+/** Mail goes on; nobody is asked about its senders, as there is no DNS. */
+const CONFIG = '[relay]\nhostname = "mx.example.org"\ncheck_senders = false\n';
+
+/** Starts `everpost up --demo` on free ports; with the accounts that it made. */
 export async function program(path, messages = 2000) {
   const folder = await mkdtemp(join(tmpdir(), 'everpost-console-'));
   const ready = join(folder, 'ready.json');
+  const config = join(folder, 'everpost.toml');
+  await writeFile(config, CONFIG);
   const child = spawn(
     path,
     ['--data', join(folder, 'data'), '--json', 'up', '--demo', '--messages', String(messages),
-      '--listen', 'https=127.0.0.1:0', '--ready-file', ready],
+      '--config', config, '--listen', 'https=127.0.0.1:0', '--listen', 'mx=127.0.0.1:0', '--ready-file', ready],
     { stdio: ['ignore', 'pipe', 'pipe'] },
   );
   const said = [];
@@ -38,5 +43,5 @@ export async function program(path, messages = 2000) {
     await pause(50);
   }
   const { listeners } = JSON.parse(await readFile(ready, 'utf8'));
-  return { address: `https://${listeners.https}`, accounts, said, stop };
+  return { address: `https://${listeners.https}`, mx: listeners.mx, accounts, said, stop };
 }

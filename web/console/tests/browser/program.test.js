@@ -5,6 +5,7 @@ import { mkdir } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { chrome, overflow, settled, signIn, SIZES, violations, visit } from './browser.js';
 import { program } from './program.js';
+import { mailServer, post } from './smtp.js';
 
 const path = process.env.EVERPOST_PROGRAM;
 const only = { skip: path ? false : 'EVERPOST_PROGRAM names no program' };
@@ -27,7 +28,7 @@ async function as(role, look = {}) {
   const visitor = await visit(site, { bypassCSP: true, ...look });
   const { address, password } = site.server.accounts[role];
   await signIn(visitor, address, password);
-  const show = async (to, name, act) => {
+  const show = async (to, name, act, pose) => {
     await visitor.page.goto(site.server.address + to);
     await settled(visitor.page);
     await act?.(visitor.page);
@@ -36,6 +37,7 @@ async function as(role, look = {}) {
     if (process.env.UPDATE_SCREENS === '1' && name) {
       await mkdir(SCREENS, { recursive: true });
       await visitor.page.evaluate(() => scrollTo(0, 0));
+      await pose?.(visitor.page);
       await visitor.page.screenshot({ path: `${SCREENS}${name}.png` });
     }
   };
@@ -133,6 +135,98 @@ test('an administrator imports a file and looks at the storage', only, async () 
   await page.getByRole('button', { name: 'Withdraw the import' }).click();
   await page.locator('strong', { hasText: 'withdrawn' }).waitFor();
   await done();
+});
+
+test('an administrator looks after mail that goes on', only, async () => {
+  const { page, show, done } = await as('admin');
+  const server = await mailServer();
+  const button = (name) => page.getByRole('button', { name, exact: true });
+  const dialog = page.getByRole('dialog');
+  const add = async (what, boxes, unknown) => {
+    await button(what).click();
+    for (const [label, text] of Object.entries(boxes)) await dialog.getByLabel(label).fill(text);
+    if (unknown) await dialog.getByLabel('Mail for unknown addresses').selectOption(unknown);
+    await dialog.getByRole('button', { name: 'Save' }).click();
+    await dialog.waitFor({ state: 'hidden' });
+  };
+  const recipient = (Address, more = {}) => add('Add a recipient', { Address, ...more });
+  await show('/recipients');
+  await page.getByText('No domain yet').waitFor();
+  // Nobody listens on port 1.
+  await add('Add a domain', { Domain: 'example.org', 'Mail server': 'localhost:1' }, 'hold');
+  await add('Add a domain', { Domain: 'example.net' }, 'relay');
+  for (const name of ['ann', 'bob.mueller', 'emile']) await recipient(`${name}@example.org`);
+  await recipient('sales@example.org', { 'Stands for': 'ann@example.org\nbob.mueller@example.org' });
+  for (const name of ['lost', 'warehouse']) await recipient(`${name}@example.org`, { 'Mail server': server.address });
+  await page.getByLabel('Whose').selectOption({ label: 'One recipient' });
+  await page.locator('#continuity-address').fill('emile@example.org');
+  await button('Show what would change').click();
+  await dialog.getByText('1 would change').waitFor();
+  await dialog.getByLabel('Reason').fill('his server moves');
+  await dialog.getByRole('button', { name: 'Make active' }).click();
+  await page.getByText('1 changed, 0 already so, 0 refused.').waitFor();
+  await show('/recipients', 'recipients');
+
+  const letters = { lost: 'Order 811', 'bob.mueller': 'Invoice 2024-0117', 'nobody.here': 'A question', warehouse: 'Delivery note', emile: 'Lunch?', ann: 'Minutes' };
+  for (const [name, subject] of Object.entries(letters)) {
+    await post(site.server.mx, 'billing@supplier.example', `${name}@example.org`, subject);
+  }
+  await show('/queue');
+  const line = (name) => page.locator('tbody tr', { has: page.getByRole('button', { name, exact: true }) });
+  /** Reads the queue until a leg is there in a state. */
+  const until = async (name, state) => {
+    const there = line(`${name}@example.org`).getByText(state, { exact: true }).filter({ visible: true });
+    for (let tries = 0; (await there.count()) === 0; tries += 1) {
+      assert.ok(tries < 100, `${name} is not ${state}`);
+      await button('Refresh').click();
+      await page.waitForTimeout(200);
+    }
+  };
+  await page.getByLabel('Also ended').check();
+  await until('warehouse', 'delivered');
+  await until('lost', 'uncertain');
+  for (const [name, state] of [['nobody.here', 'held'], ['emile', 'held'], ['ann', 'waiting']]) await until(name, state);
+  await page.waitForFunction(() => document.body.textContent.includes('451 4.4.1'));
+  await show('/queue', 'queue', async (found) => {
+    await found.getByLabel('Also ended').check();
+    await found.getByRole('button', { name: 'lost@example.org' }).click();
+    await found.getByText('no answer: it may have been taken').waitFor();
+  }, async (found) => {
+    await found.getByRole('button', { name: 'lost@example.org' }).click();
+    for (const name of ['lost', 'bob.mueller']) await found.getByLabel(new RegExp(`^Select \\d+, to ${name}@`)).check();
+  });
+
+  // Every order does what its dialog says.
+  const clear = button('Clear');
+  if (await clear.isVisible()) await clear.click();
+  const give = async (name, state, order, last, reason) => {
+    await page.getByLabel(new RegExp(`^Select \\d+, to ${name}@`)).check();
+    await button(order).click();
+    if (last) {
+      await dialog.getByLabel('Reason').fill(reason);
+      await dialog.getByRole('button', { name: last, exact: true }).click();
+    }
+    await until(name, state);
+    // What is over is not selected any more.
+    await page.getByText('1 selected').waitFor({ state: last ? 'detached' : 'visible' });
+  };
+  await give('lost', 'delivered', 'Delivered…', 'It was delivered', 'seen in the mailbox');
+  await give('nobody.here', 'dropped', 'Drop…', 'Drop', 'nobody of that name');
+  await give('ann', 'held', 'Hold');
+  await page.getByLabel('Log file').setInputFiles({ name: 'mail.log', mimeType: 'text/x-log', buffer: Buffer.from('no log of mail\n') });
+  await button('Read the log').click();
+  await page.getByText('No message was found in it.').waitFor();
+  await done();
+
+  const phone = await as('admin', { size: SIZES.phone, scheme: 'dark' });
+  await phone.show('/queue', 'queue-phone', async (found) => {
+    await found.getByLabel('Also ended').check();
+    await found.getByRole('button', { name: 'lost@example.org' }).click();
+    await found.getByText('evidence: it was taken').waitFor();
+    await found.evaluate(() => scrollTo(0, 0));
+  }, (found) => found.locator('.filter').evaluate((filter) => filter.scrollIntoView()));
+  await phone.done();
+  await server.stop();
 });
 
 test('the sign-in page', only, async () => {

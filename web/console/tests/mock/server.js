@@ -5,6 +5,7 @@ import { createServer } from 'node:http';
 import { readFile } from 'node:fs/promises';
 import { extname, join, normalize } from 'node:path';
 import { facets, help, hit, hostile, marks, message, months, people, proof, storage, text } from './mail.js';
+import { answerRelay, relay } from './relay.js';
 
 const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
 /** What the service sends with every page. */
@@ -15,7 +16,7 @@ export const PASSWORD = 'correct horse battery staple';
 
 /** Starts the mock on a free port (or the given one) and says where. */
 export async function mock(dist, port = 0) {
-  const state = { saved: [], jobs: jobs(), sessions: new Map(), log: [] };
+  const state = { saved: [], jobs: jobs(), relay: relay(), sessions: new Map(), log: [] };
   const server = createServer((request, response) => {
     state.log.push(`${request.method} ${request.url}`);
     answer(request, response, dist, state).catch((error) => {
@@ -56,6 +57,8 @@ async function answer(request, response, dist, state) {
     state.sessions.delete(key);
     return response.writeHead(204).end();
   }
+  const onward = answerRelay(state.relay, route, parts, url.searchParams, body);
+  if (onward) return onward[1] === 204 ? response.writeHead(204).end() : json(...onward);
   const q = url.searchParams.get('q') ?? '';
   const word = /[\p{L}\d]{3,}/u.exec(q.replace(/\b[a-z]+:\S+/g, ''))?.[0]?.toLowerCase() ?? '';
   const n = Number(/^m(\d+)/.exec(parts[1] ?? '')?.[1] ?? 0);

@@ -29,11 +29,11 @@ pub(crate) const INSERT_RELAY_LEGS: Batch = Batch {
     columns: 13,
     after: "",
 };
-/// Legs of the same bytes to the same recipient that are not given up.
+/// Legs of the same bytes to the same recipient that are not given up. Ends are forgotten after a while.
 pub(crate) const FIND_REPEATS: Batch = Batch {
-    before: "WITH wanted (tenant, copy, recipient, since) AS (VALUES",
-    columns: 4,
-    after: ") SELECT relay_leg.copy, relay_leg.recipient FROM wanted CROSS JOIN relay_leg WHERE relay_leg.tenant = wanted.tenant AND relay_leg.copy = wanted.copy AND relay_leg.recipient = wanted.recipient AND relay_leg.at >= wanted.since AND relay_leg.state < 6",
+    before: "WITH wanted (tenant, copy, recipient) AS (VALUES",
+    columns: 3,
+    after: ") SELECT relay_leg.copy, relay_leg.recipient FROM wanted CROSS JOIN relay_leg WHERE relay_leg.tenant = wanted.tenant AND relay_leg.copy = wanted.copy AND relay_leg.recipient = wanted.recipient AND relay_leg.state < 6",
 };
 pub(crate) const DUE_PLACES: &str = "SELECT place, COUNT(*), CAST(MAX(priority) AS BIGINT) FROM relay_leg WHERE tenant = $1 AND state = 0 AND due <= $2 GROUP BY place";
 /// What the next four read of a leg.
@@ -58,6 +58,8 @@ pub(crate) const LEG: &str = legs!("relay_leg.id = $2");
 pub(crate) const LEGS_STRANDED: &str = legs!(
     "((relay_leg.state IN (1, 2) AND (relay_leg.until < $2 OR relay_leg.holder = $3)) OR (relay_leg.state = 3 AND relay_leg.due <= $2)) ORDER BY relay_leg.id LIMIT 1000"
 );
+/// What is due there of users whose mail server is not used waits for them, however it came to be due.
+pub(crate) const STAND_BY_DUE: &str = "UPDATE relay_leg SET state = 4, why = 3 WHERE tenant = $1 AND state = 0 AND place = $2 AND due <= $3 AND recipient IN (SELECT hash FROM recipient WHERE tenant = $1 AND state = 1)";
 pub(crate) const TAKE_LEG: &str = "UPDATE relay_leg SET state = 1, holder = $3, until = $4 WHERE tenant = $1 AND id = $2 AND state = 0";
 pub(crate) const SEND_LEG: &str =
     "UPDATE relay_leg SET state = 2 WHERE tenant = $1 AND id = $2 AND state = 1 AND holder = $3";
@@ -69,6 +71,7 @@ pub(crate) const STAND_BY: &str =
     "UPDATE relay_leg SET state = 4, why = 3 WHERE tenant = $1 AND recipient = $2 AND state = 0";
 pub(crate) const STAND_DOWN: &str = "UPDATE relay_leg SET state = 0, why = 0, due = $3 WHERE tenant = $1 AND recipient = $2 AND state = 4 AND why = 3";
 pub(crate) const COUNT_LEGS: &str = "SELECT state, why, COUNT(*), CAST(MIN(at) AS BIGINT), CAST(MIN(due) AS BIGINT) FROM relay_leg WHERE tenant = $1 AND state <= 4 GROUP BY state, why";
+/// Since it ended a leg is due.
 pub(crate) const FORGET_LEGS: &str =
-    "DELETE FROM relay_leg WHERE tenant = $1 AND state > 4 AND at < $2";
+    "DELETE FROM relay_leg WHERE tenant = $1 AND state > 4 AND due < $2";
 pub(crate) const FORGET_MAILS: &str = "DELETE FROM relay_mail WHERE tenant = $1 AND at < $2 AND NOT EXISTS (SELECT 1 FROM relay_leg WHERE relay_leg.tenant = $1 AND relay_leg.mail = relay_mail.id)";
