@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use everpost_codec::journal::Reports;
+use everpost_codec::smtp::{Secret, client};
 use everpost_mail::authenticity::{Came, Checker, Signer, Signers};
 use everpost_mail::capture::Capture;
 use everpost_mail::capture::smtp::Login;
@@ -138,6 +139,26 @@ pub(crate) fn hosts(config: &DnsConfig) -> Result<Arc<dyn MailHosts>, NodeError>
     Ok(Arc::new(Hosts(Dns::new(config)?)))
 }
 
+/// Who we are to the smarthost.
+pub(crate) fn login(config: &RelayConfig) -> Result<Option<client::Login>, NodeError> {
+    match (&config.smarthost_user, &config.smarthost_password) {
+        (None, None) => Ok(None),
+        (Some(user), Some(path)) => {
+            let read = std::fs::read_to_string(path);
+            let read = read.map_err(|error| {
+                NodeError::Config(format!("[relay]: {}: {error}", path.display()))
+            })?;
+            Ok(Some(client::Login {
+                user: user.clone(),
+                password: Secret::new(read.trim_end_matches(['\r', '\n'])),
+            }))
+        }
+        _ => Err(NodeError::Config(
+            "[relay]: `smarthost_user` and `smarthost_password` belong together".into(),
+        )),
+    }
+}
+
 /// Whom mail that goes on may be handed to.
 pub(crate) fn trust(config: &RelayConfig) -> Result<Trust, NodeError> {
     let wrong = |what: String| NodeError::Config(format!("[relay]: {what}"));
@@ -199,6 +220,7 @@ pub(crate) async fn onward(
     let options = RelayOptions {
         hostname: name.to_owned(),
         smarthost: relay.smarthost.clone(),
+        login: login(relay)?,
         trust: trust(relay)?,
         give_up: hours(relay.give_up_hours),
         tell_delay: hours(relay.tell_delay_hours),

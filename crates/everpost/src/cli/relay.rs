@@ -33,7 +33,7 @@ pub(super) const CONTINUITY_EXAMPLES: &str = "Examples:
 While a user is active, mail for them waits here however long; in recovery and when ready it goes to the mail server.";
 
 pub(super) const DKIM_EXAMPLES: &str = "Examples:
-  everpost dkim generate example.org mail2026 --key /etc/everpost/mail2026.pem
+  everpost dkim generate example.org mail2026 --out /etc/everpost/mail2026.pem
   everpost dkim list --config /etc/everpost/everpost.toml";
 
 #[derive(Subcommand)]
@@ -46,7 +46,7 @@ pub(crate) enum DkimCommand {
         selector: String,
         /// The file that gets the private key; it must not be there yet
         #[arg(long, value_name = "FILE")]
-        key: PathBuf,
+        out: PathBuf,
         /// Everybody verifies rsa; ed25519 is shorter, and not everybody does
         #[arg(long, value_enum, default_value = "rsa")]
         kind: DkimKind,

@@ -21,7 +21,7 @@ pub(crate) fn run(global: &Global, command: &DkimCommand) -> Result<Exit, Failur
         DkimCommand::Generate {
             domain,
             selector,
-            key,
+            out,
             kind,
         } => {
             let kind = match kind {
@@ -29,21 +29,21 @@ pub(crate) fn run(global: &Global, command: &DkimCommand) -> Result<Exit, Failur
                 DkimKind::Ed25519 => KeyKind::Ed25519,
             };
             let hint =
-                "as: everpost dkim generate example.org mail2026 --key /etc/everpost/mail2026.pem";
+                "as: everpost dkim generate example.org mail2026 --out /etc/everpost/mail2026.pem";
             let wrong = |error: everpost_mail::authenticity::SignError| {
                 Failure::usage(error.to_string(), hint)
             };
             let (pem, _) = Signer::generate(domain, selector, kind).map_err(wrong)?;
             let signer = Signer::from_pem(domain, selector, &pem).map_err(wrong)?;
             let unwritten = |error: std::io::Error| {
-                Failure::from(anyhow::anyhow!("{}: {error}", key.display()))
+                Failure::from(anyhow::anyhow!("{}: {error}", out.display()))
             };
             // A key that is there signs mail that is under way: it is never written over.
             let mut file = std::fs::OpenOptions::new()
                 .write(true)
                 .create_new(true)
                 .mode(0o600)
-                .open(key)
+                .open(out)
                 .map_err(unwritten)?;
             file.write_all(pem.as_bytes()).map_err(unwritten)?;
             file.sync_all().map_err(unwritten)?;
@@ -54,7 +54,7 @@ pub(crate) fn run(global: &Global, command: &DkimCommand) -> Result<Exit, Failur
                      [[relay.dkim]]\ndomain = \"{}\"\nselector = \"{}\"\nkey = \"{}\"",
                     signer.domain(),
                     signer.selector(),
-                    key.display(),
+                    out.display(),
                 ))?;
             }
         }
@@ -66,13 +66,13 @@ pub(crate) fn run(global: &Global, command: &DkimCommand) -> Result<Exit, Failur
 fn show(global: &Global, signer: &Signer) -> Result<(), Failure> {
     let (name, record) = (signer.dns_name(), signer.dns_record());
     if global.json {
-        return Ok(object(&json!({
+        return object(&json!({
             "domain": signer.domain(), "selector": signer.selector(), "name": name, "record": record,
-        }))?);
+        }));
     }
     let strings = record.as_bytes().chunks(255);
     let strings: Vec<String> = strings
         .map(|part| format!("\"{}\"", String::from_utf8_lossy(part)))
         .collect();
-    Ok(line(format!("{name}. IN TXT ( {} )", strings.join(" ")))?)
+    line(format!("{name}. IN TXT ( {} )", strings.join(" ")))
 }

@@ -12,6 +12,7 @@ mod client;
 mod door;
 mod journal;
 mod milter;
+mod onward;
 mod origin;
 mod people;
 mod postfix;

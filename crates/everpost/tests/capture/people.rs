@@ -67,7 +67,7 @@ fn people_sign_in_and_what_they_send_is_signed() {
         "generate",
         "example.test",
         "s1",
-        "--key",
+        "--out",
         text(&key),
     ];
     let said = well(&archive, &generate);

@@ -128,7 +128,7 @@ fn queue(archive: &Archive) -> Vec<Value> {
     legs
 }
 
-fn states(archive: &Archive) -> Vec<String> {
+pub(crate) fn states(archive: &Archive) -> Vec<String> {
     let legs = queue(archive);
     let states = legs
         .iter()

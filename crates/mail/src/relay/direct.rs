@@ -1,7 +1,7 @@
 //! A mail that does not go through the queue: what is to be told when the queue, or the archive, is what does not work.
 
 use bytes::Bytes;
-use everpost_codec::smtp::client::{Envelope, Verdict};
+use everpost_codec::smtp::client::{Envelope, Login, Verdict};
 use everpost_codec::smtp::{Mail, Path, Rcpt, Survey};
 
 use super::route::{MailHosts, place_of, servers};
@@ -16,7 +16,9 @@ pub struct Direct<'a> {
     pub server: Option<&'a str>,
     /// The one for whom there is no other, as `HOST:PORT`; without it, DNS says.
     pub smarthost: Option<&'a str>,
-    /// Whom is trusted.
+    /// Who we are to it.
+    pub login: Option<&'a Login>,
+    /// Who is trusted.
     pub trust: &'a Trust,
     /// What finds servers.
     pub hosts: &'a dyn MailHosts,
@@ -48,7 +50,8 @@ impl Direct<'_> {
             };
             for mut address in addresses {
                 address.set_port(server.port);
-                let opened = Connection::open(&server.name, address, self.hostname, self.trust);
+                let opened =
+                    Connection::open(&server, address, self.hostname, self.trust, self.login);
                 let mut connection = match opened.await {
                     Ok(connection) => connection,
                     Err(Unusable::Unreachable(words)) => {

@@ -158,7 +158,7 @@ impl Front {
         match sender {
             Sender::Stranger => Ok(()),
             Sender::User(own) if own.iter().any(|own| own.eq_ignore_ascii_case(from)) => Ok(()),
-            Sender::User(_) => Err(no(553, [5, 7], "this is not an address of yours")),
+            Sender::User(_) => Err(no(553, [7, 1], "this is not an address of yours")),
         }
     }
 

@@ -3,11 +3,14 @@
 use std::fmt;
 use std::net::SocketAddr;
 
+use everpost_codec::smtp::Protocol;
 use everpost_store::{MailDomain, Recipient};
 use futures::future::BoxFuture;
 
 /// The port of mail servers.
 const SMTP: u16 = 25;
+/// The port that LMTP mostly has; there is no other by law (RFC 2033 §5).
+const LMTP: u16 = 24;
 
 /// Finds the mail servers of a domain, and addresses of a host: DNS, or what stands for it.
 pub trait MailHosts: Send + Sync {
@@ -38,6 +41,9 @@ impl fmt::Display for NoHosts {
 pub(super) struct Server {
     pub(super) name: String,
     pub(super) port: u16,
+    pub(super) protocol: Protocol,
+    /// It is the smarthost, which may want to know who we are.
+    pub(super) is_smarthost: bool,
 }
 
 impl fmt::Display for Server {
@@ -46,17 +52,23 @@ impl fmt::Display for Server {
     }
 }
 
-/// A server's name and port, `[ADDRESS]:PORT` for IPv6.
+/// A server's name and port, `[ADDRESS]:PORT` for IPv6, behind `lmtp:` where it speaks that.
 fn server(text: &str) -> Server {
+    let (protocol, usual, text) = match text.strip_prefix("lmtp:") {
+        Some(rest) => (Protocol::Lmtp, LMTP, rest),
+        None => (Protocol::Smtp, SMTP, text),
+    };
     let (name, port) = match text.rsplit_once(':') {
         Some((name, port)) if !name.contains(':') || name.ends_with(']') => {
-            (name, port.parse().unwrap_or(SMTP))
+            (name, port.parse().unwrap_or(usual))
         }
-        _ => (text, SMTP),
+        _ => (text, usual),
     };
     Server {
         name: name.trim_matches(['[', ']']).to_owned(),
         port,
+        protocol,
+        is_smarthost: false,
     }
 }
 
@@ -88,7 +100,10 @@ pub(super) async fn servers(
         None => smarthost,
     };
     if let Some(named) = named {
-        return Ok(vec![server(named)]);
+        return Ok(vec![Server {
+            is_smarthost: known.is_none(),
+            ..server(named)
+        }]);
     }
     let mut found = hosts.hosts(domain.to_owned()).await?;
     found.sort();
@@ -120,7 +135,7 @@ pub(super) async fn servers(
     }
     let servers = found
         .into_iter()
-        .map(|(_, name)| Server { name, port: SMTP });
+        .map(|(_, name)| Server { name, ..server("") });
     Ok(servers.collect())
 }
 
@@ -176,6 +191,11 @@ mod tests {
             ok(&["2001:db8::1:587"])
         );
         assert_eq!(ask("domain x.example", &[]).await, ok(&["x.example:25"]));
+        let lmtp = server("lmtp:[::1]");
+        assert_eq!(
+            (lmtp.to_string(), lmtp.protocol),
+            ("::1:24".into(), Protocol::Lmtp)
+        );
         let zone = &[(20, "b.example"), (10, "a.example")];
         assert_eq!(
             ask("domain x.example", zone).await,

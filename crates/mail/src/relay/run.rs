@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use everpost_codec::dsn::Action;
-use everpost_codec::smtp::client::{Envelope, Outcome, Verdict as Said};
+use everpost_codec::smtp::client::{Envelope, Login, Outcome, Verdict as Said};
 use everpost_codec::smtp::{
     Content, Mail, Mailbox, Notify, OriginalRecipient, Path, Rcpt, Return, Survey,
 };
@@ -48,6 +48,8 @@ pub struct RelayOptions {
     pub hostname: String,
     /// Where mail for other organizations goes, as `HOST:PORT`; else where DNS says.
     pub smarthost: Option<String>,
+    /// Who we are to it, where it wants to know.
+    pub login: Option<Login>,
     /// How it is protected.
     pub trust: Trust,
     /// Seconds after which a message that could not be delivered goes back to its sender.
@@ -378,8 +380,9 @@ impl Relay {
             for mut address in addresses {
                 address.set_port(server.port);
                 self.tally.connected();
+                let login = options.login.as_ref();
                 let opened =
-                    Connection::open(&server.name, address, &options.hostname, &options.trust);
+                    Connection::open(&server, address, &options.hostname, &options.trust, login);
                 match opened.await {
                     Ok(connection) => return Ok(Ok(connection)),
                     Err(Unusable::Unreachable(why)) => {

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use everpost_codec::smtp::client::{Client, Config, Envelope, Event, Outcome, Report, StartTls};
-use everpost_codec::smtp::{Protocol, Timeout};
+use everpost_codec::smtp::Timeout;
+use everpost_codec::smtp::client::{
+    Client, Config, Envelope, Event, Login, Outcome, Report, StartTls,
+};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -15,6 +17,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
+
+use super::route::Server;
 
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(30);
@@ -137,11 +141,13 @@ pub(super) enum Unusable {
 impl Connection {
     /// Connects to a server and greets it.
     pub(super) async fn open(
-        name: &str,
+        to: &Server,
         address: SocketAddr,
         our_name: &str,
         trust: &Trust,
+        login: Option<&Login>,
     ) -> Result<Self, Unusable> {
+        let name = &to.name;
         let server = format!("{name} [{address}]");
         let unreachable =
             |why: &dyn std::fmt::Display| Unusable::Unreachable(format!("{server}: {why}"));
@@ -151,8 +157,10 @@ impl Connection {
             Err(_) => return Err(unreachable(&"no answer")),
         };
         stream.set_nodelay(true).ok();
-        let mut config = Config::new(our_name, Protocol::Smtp);
+        let mut config = Config::new(our_name, to.protocol);
         config.starttls = trust.starttls();
+        config.login = login.filter(|_| to.is_smarthost).cloned();
+        config.login_in_clear = address.ip().is_loopback();
         let mut connection = Connection {
             stream: Box::new(stream),
             client: Client::new(config),
@@ -164,7 +172,7 @@ impl Connection {
             match connection.event().await {
                 Ok(Event::Ready) => return Ok(connection),
                 Ok(Event::StartTls) => {
-                    let name = ServerName::try_from(name.to_owned())
+                    let name = ServerName::try_from(name.clone())
                         .unwrap_or_else(|_| ServerName::IpAddress(address.ip().into()));
                     connection = connection.upgrade(name, trust).await?;
                 }

@@ -14,7 +14,12 @@ pub struct RelayConfig {
     pub hostname: Option<String>,
     /// Where mail for other organizations goes, as `HOST:PORT`; without one, where its domain's MX records say.
     pub smarthost: Option<String>,
-    /// How it is protected: `opportunistic` (TLS where it is offered, whoever the server is), `required` (nothing
+    /// The name by which we sign in there, if it wants that; only within TLS, or on this machine.
+    pub smarthost_user: Option<String>,
+    /// The file that holds the password.
+    #[schema(value_type = Option<String>)]
+    pub smarthost_password: Option<PathBuf>,
+    /// How mail is protected on its way: `opportunistic` (TLS where it is offered, whoever the server is), `required` (nothing
     /// without TLS), `verified` (and the server's certificate is of its name).
     pub tls: RelayTls,
     /// For `verified`: certificates of authorities, PEM, that are believed instead of the system's.
@@ -71,6 +76,8 @@ impl Default for RelayConfig {
         RelayConfig {
             hostname: None,
             smarthost: None,
+            smarthost_user: None,
+            smarthost_password: None,
             tls: RelayTls::Opportunistic,
             ca: None,
             check_senders: true,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use everpost_codec::smtp::client::Login;
 use everpost_domain::alert::{Change, Condition, Notice, Severity};
 use everpost_domain::digest::Digest;
 use everpost_domain::message::{format_rfc3339, format_rfc5322};
@@ -18,7 +19,7 @@ use ring::hmac;
 use serde_json::json;
 use tokio::sync::mpsc;
 
-use crate::relay::{hosts, trust};
+use crate::relay::{hosts, login, trust};
 
 /// The first wait after a way that did not work; each next one is twice as long.
 const AGAIN: Duration = Duration::from_secs(10);
@@ -39,6 +40,7 @@ pub(super) struct Mail {
     hostname: String,
     server: Option<String>,
     smarthost: Option<String>,
+    login: Option<Login>,
     trust: Trust,
     hosts: Arc<dyn MailHosts>,
 }
@@ -65,6 +67,7 @@ pub(super) fn tellers(config: &Config, name: &str) -> Result<Vec<Teller>, NodeEr
                 hostname: name.into(),
                 server: alerts.server.clone(),
                 smarthost: config.relay.smarthost.clone(),
+                login: login(&config.relay)?,
                 trust: trust(&config.relay)?,
                 hosts: hosts.clone(),
             })));
@@ -108,6 +111,9 @@ fn webhook(url: &str, alerts: &AlertsConfig, name: &str) -> Result<Webhook, Node
             Some(hmac::Key::new(hmac::HMAC_SHA256, &key))
         }
     };
+    // Whoever was first has decided; all take the same.
+    let provider = rustls::crypto::ring::default_provider();
+    provider.install_default().ok();
     let client = reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .timeout(ANSWER)
@@ -158,6 +164,7 @@ impl Mail {
             hostname: &self.hostname,
             server: self.server.as_deref(),
             smarthost: self.smarthost.as_deref(),
+            login: self.login.as_ref(),
             trust: &self.trust,
             hosts: &*self.hosts,
         };

@@ -71,7 +71,12 @@ impl Dovecot {
         self.ports.address(0)
     }
 
-    /// Its users.
+    /// Where it says whether somebody is who they say (the protocol of Dovecot's SASL).
+    pub(super) fn auth(&self) -> PathBuf {
+        self.folder.path().join("run/auth-client")
+    }
+
+    /// Its users, whose passwords are `secret of NAME`.
     pub fn users(&self) -> &[String] {
         &self.users
     }
@@ -127,6 +132,12 @@ userdb {{
   driver = passwd-file
   args = username_format=%u {folder}/users
   default_fields = uid=nobody gid=nogroup home={folder}/mail/%n
+}}
+# Others ask it who somebody is.
+service auth {{
+  unix_listener auth-client {{
+    mode = 0666
+  }}
 }}
 protocol lmtp {{
   postmaster_address = postmaster@example.test

@@ -113,6 +113,24 @@ relay_recipient_maps = inline:{{ {users} }}
         ))
     }
 
+    /// One that hands mail to this Dovecot, and takes it from those alone who signed in as one of its users.
+    ///
+    /// # Errors
+    /// Where Postfix is not installed or does not start.
+    pub fn smarthost(dovecot: &Dovecot) -> Result<Self> {
+        let (lmtp, auth) = (dovecot.address(), dovecot.auth());
+        Self::with(&format!(
+            "transport_maps = inline:{{ {{ example.test = lmtp:inet:{lmtp} }} }}
+smtpd_sasl_auth_enable = yes
+smtpd_sasl_type = dovecot
+smtpd_sasl_path = {}
+smtpd_client_restrictions = permit_sasl_authenticated, reject
+smtpd_delay_reject = yes
+",
+            auth.display()
+        ))
+    }
+
     fn with(settings: &str) -> Result<Self> {
         on_free_ports(|ports| {
             let folder = scratch("pf.")?;
