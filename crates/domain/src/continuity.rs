@@ -1,4 +1,7 @@
-//! The state of a user's mail: where it is delivered, and which changes of it are legal.
+//! The state of a user's mail: where it is delivered, and which changes of it are legal; and the agent that follows it.
+
+pub mod agent;
+pub mod outbox;
 
 /// The state that the service holds of a user. The numbers stand in the table `recipient`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
