@@ -2,6 +2,7 @@
 
 pub mod agent;
 pub mod outbox;
+pub mod recovery;
 
 /// The state that the service holds of a user. The numbers stand in the table `recipient`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

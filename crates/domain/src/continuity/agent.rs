@@ -507,10 +507,8 @@ mod tests {
             for input in all {
                 let before = agent;
                 let effects = agent.step(input);
-                if before.mode() != Mode::Killed {
-                    if let Input::Told(state) = input {
-                        told = Some(state);
-                    }
+                if let (Input::Told(state), true) = (input, before.mode() != Mode::Killed) {
+                    told = Some(state);
                 }
                 for effect in &effects {
                     match effect {
