@@ -249,7 +249,11 @@ mod tests {
     }
 
     fn held(key: u8) -> Held<u8> {
-        let folder = if key.is_multiple_of(2) { "INBOX" } else { "Sent" };
+        let folder = if key.is_multiple_of(2) {
+            "INBOX"
+        } else {
+            "Sent"
+        };
         Held {
             key,
             folder: folder.into(),
