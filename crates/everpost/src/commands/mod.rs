@@ -1,6 +1,7 @@
 //! One file a command: parse what was asked, ask the store, print the answer.
 
 pub(crate) mod alerts;
+mod authenticity;
 pub(crate) mod backup;
 pub(crate) mod bench;
 pub(crate) mod bench_search;

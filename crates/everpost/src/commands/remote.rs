@@ -278,7 +278,7 @@ pub(crate) async fn show(
     }
     if command.authenticity {
         let found = service.get(&format!("/messages/{id}/authenticity")).await?;
-        return super::show::authentic(global, &items(found)?);
+        return super::authenticity::print(global, &items(found)?);
     }
     let message = service.get(&format!("/messages/{id}")).await?;
     if global.json {

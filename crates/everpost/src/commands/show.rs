@@ -5,12 +5,11 @@ use std::io::Write;
 use everpost_domain::digest::Digest;
 use everpost_domain::identity::Origin;
 use everpost_domain::message::{SearchText, format_rfc3339, scan};
-use everpost_service::{AuthenticityView, authenticity};
 use everpost_store::{CopyInfo, MatchExplanation, Scope, Tenant};
 use serde_json::json;
 
 use super::search::address;
-use super::{indexed, open, time};
+use super::{authenticity, indexed, open, time};
 use crate::cli::{Global, ShowCommand};
 use crate::failure::{Exit, Failure};
 use crate::output::{count, cut, line, object, plain};
@@ -37,7 +36,7 @@ pub(crate) async fn run(global: &Global, command: ShowCommand) -> Result<Exit, F
         return conversation(global, &tenant, &id).await;
     }
     if command.authenticity {
-        return authentic(global, &authenticity(&tenant, &id).await?);
+        return authenticity::print(global, &everpost_service::authenticity(&tenant, &id).await?);
     }
     let info = tenant.show(&id).await?;
     if global.json {
@@ -107,56 +106,6 @@ fn explain(global: &Global, found: &MatchExplanation) -> Result<Exit, Failure> {
         line(format!("{id:>6}  {digest}"))?;
     }
     line(&found.trace)?;
-    Ok(Exit::Well)
-}
-
-/// Whether a message is from whom it says.
-pub(super) fn authentic(global: &Global, all: &[AuthenticityView]) -> Result<Exit, Failure> {
-    if !global.json && all.is_empty() {
-        line(
-            "Nothing is recorded: it did not come by the listener mx, or nobody looked (check_senders).",
-        )?;
-    }
-    for (number, one) in all.iter().enumerate() {
-        if global.json {
-            object(&serde_json::to_value(one).map_err(anyhow::Error::from)?)?;
-            continue;
-        }
-        if number > 0 {
-            line("")?;
-        }
-        line(format!(
-            "Came      {} from {} ({}), sender <{}>",
-            one.at,
-            one.client,
-            plain(&one.helo),
-            plain(&one.sender)
-        ))?;
-        for result in &one.results {
-            let said = [&result.domain, &result.by, &result.reason];
-            let said: Vec<&str> = said.into_iter().map(|text| text.trim()).collect();
-            let said = said.join("  ");
-            line(format!(
-                "{:<9} {:<9} {}",
-                result.method.to_uppercase(),
-                result.verdict,
-                plain(said.trim_end())
-            ))?;
-        }
-        line(match one.same {
-            true => "Again     the signatures come out the same by the recorded keys",
-            false => "Again     NOT THE SAME: bytes or records were changed since",
-        })?;
-        for record in &one.records {
-            for found in &record.found {
-                line(format!(
-                    "Record    {}  {}",
-                    plain(&record.name),
-                    plain(found)
-                ))?;
-            }
-        }
-    }
     Ok(Exit::Well)
 }
 
