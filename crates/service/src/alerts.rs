@@ -108,11 +108,14 @@ impl Watch {
         let every = Duration::from_secs(config.alerts.look_seconds.max(1).into());
         let mut past = Past::default();
         loop {
-            tokio::select! {
+            let look = async {
+                tokio::time::sleep(every).await;
+                conditions::find(&app, &config, &certificate, &mut past).await
+            };
+            let found = tokio::select! {
                 () = app.stop.wait() => break,
-                () = tokio::time::sleep(every) => {}
-            }
-            let found = conditions::find(&app, &config, &certificate, &mut past).await;
+                found = look => found,
+            };
             let notices = lock(&app.alerts).look(now_us() / 1_000_000, found);
             for notice in notices {
                 let (key, change) = (&notice.condition.key, notice.change.name());

@@ -10,16 +10,23 @@ use utoipa::ToSchema;
 
 use crate::view::time;
 
-/// What a mail log and the archive say together. `seen` is the sum of `archived`, `omitted` and `unnamed`.
+/// Omissions that are listed; of more, only the number is told.
+const LISTED: usize = 10_000;
+/// Omissions that are written down at a time.
+const BATCH: usize = 1_000;
+
+/// What a mail log and the archive say together. `seen` is the sum of `archived`, `missing` and `unnamed`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 pub struct OmissionsView {
     /// Messages that the log says were delivered or sent on.
     pub seen: u64,
     /// Those that the archive has.
     pub archived: u64,
+    /// Those that it does not have.
+    pub missing: u64,
     /// Those of which the log names no Message-ID: nobody can say.
     pub unnamed: u64,
-    /// Those that the archive does not have.
+    /// The missing ones, in the order of the log; the first ten thousand.
     pub omitted: Vec<OmissionView>,
 }
 
@@ -51,37 +58,61 @@ pub async fn omissions(
 ) -> Result<OmissionsView, StoreError> {
     // What came a moment ago must be found.
     tenant.advance_index(true).await?;
+    let mut audit = Audit {
+        tenant,
+        actor,
+        known: recorded(tenant).await?,
+        new: Vec::new(),
+        view: OmissionsView::default(),
+    };
     let mut stories = Stories::new(now_us() / 1_000_000, 0);
-    let entries = log.split(|byte| *byte == b'\n').filter_map(Entry::read);
-    let mut told: Vec<Story> = entries.filter_map(|entry| stories.push(entry)).collect();
-    told.extend(stories.finish());
-    let mut known = None;
-    let mut view = OmissionsView::default();
-    for story in told {
+    // A message is looked at when its story ends, so that no log is too long.
+    for entry in log.split(|byte| *byte == b'\n').filter_map(Entry::read) {
+        if let Some(story) = stories.push(entry) {
+            audit.look(story).await?;
+        }
+    }
+    for story in stories.finish() {
+        audit.look(story).await?;
+    }
+    audit.write_down().await?;
+    Ok(audit.view)
+}
+
+/// A comparison under way.
+struct Audit<'a> {
+    tenant: &'a Tenant,
+    actor: Option<&'a str>,
+    /// Omissions that the archive's log tells of.
+    known: BTreeSet<String>,
+    /// Those that it is to tell of.
+    new: Vec<Omission>,
+    view: OmissionsView,
+}
+
+impl Audit<'_> {
+    async fn look(&mut self, story: Story) -> Result<(), StoreError> {
         let recipients = story.sent();
-        let sender = story.from.clone().unwrap_or_default();
+        let sender = story.from.unwrap_or_default();
         // A notification of the server's own passes no filter.
         if recipients.is_empty() || sender.is_empty() {
-            continue;
+            return Ok(());
         }
-        view.seen += 1;
-        let Some(message_id) = story.message_id.clone() else {
-            view.unnamed += 1;
-            continue;
+        self.view.seen += 1;
+        let Some(message_id) = story.message_id else {
+            self.view.unnamed += 1;
+            return Ok(());
         };
         let request = SearchRequest {
             by: By::Copy,
             limit: 1,
             ..SearchRequest::new(Query::Test(Test::MessageId(message_id.clone())))
         };
-        if tenant.search(&request).await?.copies > 0 {
-            view.archived += 1;
-            continue;
+        if self.tenant.search(&request).await?.copies > 0 {
+            self.view.archived += 1;
+            return Ok(());
         }
-        let known = match &known {
-            Some(known) => known,
-            None => known.insert(recorded(tenant).await?),
-        };
+        self.view.missing += 1;
         let mut one = OmissionView {
             message_id,
             queue_id: story.queue_id,
@@ -91,20 +122,31 @@ pub async fn omissions(
             recipients,
             known: false,
         };
-        one.known = known.contains(&one.subject());
-        view.omitted.push(one);
+        let subject = one.subject();
+        one.known = self.known.contains(&subject);
+        if self.actor.is_some() && !one.known {
+            self.new.push(Omission {
+                subject,
+                reason: "a mail log names it".into(),
+            });
+        }
+        if self.view.omitted.len() < LISTED {
+            self.view.omitted.push(one);
+        }
+        match self.new.len() < BATCH {
+            true => Ok(()),
+            false => self.write_down().await,
+        }
     }
-    if let Some(actor) = actor {
-        let new = view.omitted.iter().filter(|one| !one.known);
-        let new = new.map(|one| Omission {
-            subject: one.subject(),
-            reason: "a mail log names it".into(),
-        });
-        tenant
-            .record_omissions(actor, &new.collect::<Vec<_>>())
-            .await?;
+
+    async fn write_down(&mut self) -> Result<(), StoreError> {
+        if let (Some(actor), false) = (self.actor, self.new.is_empty()) {
+            self.tenant.record_omissions(actor, &self.new).await?;
+            let new = self.new.drain(..).map(|one| one.subject);
+            self.known.extend(new);
+        }
+        Ok(())
     }
-    Ok(view)
 }
 
 impl OmissionView {

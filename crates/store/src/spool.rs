@@ -172,14 +172,21 @@ impl SpoolWriter {
         Ok(())
     }
 
-    /// Ends the file. When this returned, it is durable.
+    /// Ends the file. When this returned, it is durable; when it failed, as on a full disk, the file is gone.
     pub fn finish(mut self) -> Result<Spooled> {
         let path = self.spooled.path.clone();
-        self.seal(true)
+        let ended = self
+            .seal(true)
             .and_then(|()| self.file.sync_all())
-            .map_err(|error| StoreError::file(&path, error))?;
-        crate::keys::sync_parent(&path)?;
-        Ok(self.spooled)
+            .map_err(|error| StoreError::file(&path, error))
+            .and_then(|()| crate::keys::sync_parent(&path));
+        match ended {
+            Ok(()) => Ok(self.spooled),
+            Err(error) => {
+                self.abandon().ok();
+                Err(error)
+            }
+        }
     }
 
     /// Removes what was written so far.

@@ -39,7 +39,7 @@ pub(super) const CASE_EXAMPLES: &str = "Examples:
 pub(crate) struct ServiceCommand {
     /// Where to listen: https=ADDRESS:PORT, metrics=ADDRESS:PORT (Prometheus, without TLS),
     /// nodes=ADDRESS:PORT (other nodes of a cluster), journal=, lmtp= or milter=ADDRESS:PORT (copies of mail, see `capture` in the configuration),
-    /// mx= or submission=ADDRESS:PORT (mail that goes on, see `relay`)
+    /// mx=, submission= or submissions=ADDRESS:PORT (mail that goes on, see `relay`)
     /// or, on this machine only, http=ADDRESS:PORT; port 0 takes any that is free [default: https=127.0.0.1:8443]
     #[arg(long, value_name = "NAME=ADDR")]
     pub(crate) listen: Vec<String>,

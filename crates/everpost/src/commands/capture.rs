@@ -38,7 +38,8 @@ async fn omitted(global: &Global, file: &Path, record: bool) -> Result<Exit, Fai
             one.recipients.join(", "),
         )))?;
     }
-    let omitted = found.omitted.len();
+    let omitted = found.missing;
+    let listed = found.omitted.len() as u64;
     if global.json {
         object(&json!({
             "summary": true, "seen": found.seen, "archived": found.archived, "omitted": omitted,
@@ -49,6 +50,9 @@ async fn omitted(global: &Global, file: &Path, record: bool) -> Result<Exit, Fai
             "{} messages passed: {} are in the archive, {omitted} are not, of {} the log names no Message-ID.",
             found.seen, found.archived, found.unnamed
         ))?;
+        if listed < omitted {
+            line(format!("The first {listed} are listed."))?;
+        }
         if omitted > 0 && !record {
             line("With --record they are written into the archive's log.")?;
         }

@@ -47,6 +47,13 @@ impl Archive {
         archive
     }
 
+    /// Has it relay as `mx.archive.test`, with `more` in section `[relay]` and after it.
+    fn relays(&self, more: &str) {
+        let config = std::fs::read_to_string(&self.config).unwrap();
+        let relay = format!("[relay]\nhostname = 'mx.archive.test'\n{more}");
+        std::fs::write(&self.config, config + &relay).unwrap();
+    }
+
     /// The service with this listener of mail.
     fn serve(&self, listen: &str) -> service::Service {
         let command = ["service", "--config", &self.config, "--listen", listen];

@@ -10,10 +10,9 @@ use crate::{Archive, address, text};
 /// An archive that relays with these settings.
 fn archive(relay: &str) -> Archive {
     let archive = Archive::new("domains = ['example.test']");
-    let config = std::fs::read_to_string(&archive.config).unwrap()
-        + "[relay]\nhostname = 'mx.archive.test'\nquiet_seconds = 1\ncheck_senders = false\n"
-        + relay;
-    std::fs::write(&archive.config, config).unwrap();
+    archive.relays(&format!(
+        "quiet_seconds = 1\ncheck_senders = false\n{relay}"
+    ));
     archive
 }
 

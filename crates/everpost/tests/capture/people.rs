@@ -78,14 +78,11 @@ fn people_sign_in_and_what_they_send_is_signed() {
         "a key was written over"
     );
     let bind = Bind::start(&[("example.test", zone)]).unwrap();
-    let config = std::fs::read_to_string(&archive.config).unwrap()
-        + "[relay]\nhostname = 'mx.archive.test'\n[[relay.dkim]]\ndomain = 'example.test'\nselector = 's1'\n"
-        + &format!(
-            "key = '{}'\n[dns]\nservers = ['{}']\n",
-            key.display(),
-            bind.address()
-        );
-    std::fs::write(&archive.config, config).unwrap();
+    archive.relays(&format!(
+        "[[relay.dkim]]\ndomain = 'example.test'\nselector = 's1'\nkey = '{}'\n[dns]\nservers = ['{}']\n",
+        key.display(),
+        bind.address()
+    ));
     let server = postfix.address().to_string();
     well(
         &archive,

@@ -93,9 +93,7 @@ pub(crate) fn await_that(what: &str, mut is: impl FnMut() -> bool) {
 /// An archive that is the MX of `example.test` before this server.
 fn archive(server: SocketAddr) -> Archive {
     let archive = Archive::new("domains = ['example.test']");
-    let config = std::fs::read_to_string(&archive.config).unwrap();
-    let relay = "[relay]\nhostname = 'mx.archive.test'\nquiet_seconds = 1\ncheck_senders = false\n";
-    std::fs::write(&archive.config, config + relay).unwrap();
+    archive.relays("quiet_seconds = 1\ncheck_senders = false\n");
     let server = server.to_string();
     well(
         &archive,

@@ -76,34 +76,40 @@ pub async fn by_log(
     now: i64,
     offset_minutes: Option<i16>,
 ) -> Result<LogEvidence, StoreError> {
+    // What it is asked about; of all else only the times are kept, however long the log is.
+    let mut asked: Vec<(Leg, String)> = Vec::new();
+    for leg in tenant.relay_uncertain().await? {
+        let head = tenant.show(&leg.copy).await?.head;
+        let id = String::from_utf8_lossy(head.message_id.as_deref().unwrap_or_default());
+        asked.push((leg, id.trim_matches(['<', '>']).to_owned()));
+    }
+    let mut by_id: BTreeMap<String, Vec<Story>> = BTreeMap::new();
+    by_id.extend(asked.iter().map(|(_, id)| (id.clone(), Vec::new())));
+    let (mut messages, mut from, mut until) = (0, None::<i64>, None::<i64>);
+    let mut heard = |story: Story| {
+        messages += 1;
+        from = from.into_iter().chain(story.first).min();
+        until = until.into_iter().chain(story.last).max();
+        if let Some(of) = story.message_id.as_ref().and_then(|id| by_id.get_mut(id)) {
+            of.push(story);
+        }
+    };
     let mut stories = Stories::new(now, offset_minutes.unwrap_or(0));
-    let mut known: Vec<Story> = Vec::new();
     let mut is_timed = true;
     for entry in log.split(|byte| *byte == b'\n').filter_map(Entry::read) {
         is_timed &= offset_minutes.is_some() || matches!(entry.stamp, Stamp::Exact(_));
-        known.extend(stories.push(entry));
+        stories.push(entry).into_iter().for_each(&mut heard);
     }
-    known.extend(stories.finish());
-    let from = known.iter().filter_map(|story| story.first).min();
-    let until = known.iter().filter_map(|story| story.last).max();
-    let mut by_id: BTreeMap<&str, Vec<&Story>> = BTreeMap::new();
-    for story in &known {
-        if let Some(id) = &story.message_id {
-            by_id.entry(id).or_default().push(story);
-        }
-    }
+    stories.finish().for_each(&mut heard);
     let mut evidence = LogEvidence {
-        messages: known.len() as u64,
+        messages,
         ..LogEvidence::default()
     };
-    for leg in tenant.relay_uncertain().await? {
-        let Some(at) = tried(&leg) else { continue };
-        let head = tenant.show(&leg.copy).await?.head;
-        let id = String::from_utf8_lossy(head.message_id.as_deref().unwrap_or_default());
-        let id = id.trim_matches(['<', '>']);
+    for (leg, id) in &asked {
+        let Some(at) = tried(leg) else { continue };
         let stories = by_id.get(id).map(Vec::as_slice).unwrap_or_default();
-        let near = |story: &&&Story| story.first.is_some_and(|first| first > at - SKEW);
-        let near: Vec<&Story> = stories.iter().filter(near).copied().collect();
+        let near = |story: &&Story| story.first.is_some_and(|first| first > at - SKEW);
+        let near: Vec<&Story> = stories.iter().filter(near).collect();
         // It may have been taken for others and not for this one.
         let names = |story: &&&Story| story.accepted() && story.outcome(&leg.recipient).is_some();
         let taken = near.iter().find(names);

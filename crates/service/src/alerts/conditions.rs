@@ -113,32 +113,25 @@ async fn queue(found: &mut Found, app: &App, config: &AlertsConfig) {
 
 /// `now`: µs since 1970.
 fn waits(found: &mut Found, status: &RelayStatus, now: i64, config: &AlertsConfig) {
-    let limit = i64::from(config.queue_minutes) * 60;
-    for count in &status.counts {
-        let age = (now - count.oldest) / 1_000_000;
-        let (key, severity, patience, what, hint) = match count.state {
-            LegState::Waiting | LegState::Taken | LegState::Sending if age >= limit => (
-                "queue.waiting",
-                Severity::Critical,
-                0,
-                format!(
-                    "mail waits to go on, the oldest of {} for {} minutes",
-                    count.legs,
-                    age / 60
-                ),
-                "`everpost queue list` says for which server; `everpost queue explain NUMBER` what it said",
-            ),
-            LegState::Uncertain => (
-                "queue.uncertain",
-                Severity::Warning,
-                // A journal settles it within seconds.
-                300,
-                format!("of {} nobody knows whether a server took them", count.legs),
-                "hand over that server's log: `everpost queue evidence FILE`",
-            ),
-            _ => continue,
-        };
-        found.add(key, severity, patience, what, hint);
+    let of = |wanted: fn(LegState) -> bool| {
+        let counts = status.counts.iter().filter(|count| wanted(count.state));
+        let oldest = counts.clone().map(|count| count.oldest).min();
+        let legs: u64 = counts.map(|count| count.legs).sum();
+        (legs, oldest.map_or(0, |oldest| (now - oldest) / 60_000_000))
+    };
+    use LegState::{Sending, Taken, Uncertain, Waiting};
+    let (legs, minutes) = of(|state| matches!(state, Waiting | Taken | Sending));
+    if legs > 0 && minutes >= config.queue_minutes.into() {
+        let what = format!("mail waits to go on, the oldest of {legs} for {minutes} minutes");
+        let hint = "`everpost queue list` says for which server; `everpost queue explain NUMBER` what it said";
+        found.add("queue.waiting", Severity::Critical, 0, what, hint);
+    }
+    let (legs, _) = of(|state| state == Uncertain);
+    if legs > 0 {
+        let what = format!("of {legs} nobody knows whether a server took them");
+        let hint = "hand over that server's log: `everpost queue evidence FILE`";
+        // A journal settles it within seconds.
+        found.add("queue.uncertain", Severity::Warning, 300, what, hint);
     }
 }
 

@@ -18,6 +18,7 @@ use everpost_store::now_us;
 use ring::hmac;
 use serde_json::json;
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use crate::relay::{hosts, login, trust};
 
@@ -25,8 +26,8 @@ use crate::relay::{hosts, login, trust};
 const AGAIN: Duration = Duration::from_secs(10);
 /// The longest.
 const AGAIN_AT_MOST: Duration = Duration::from_secs(600);
-/// How long a webhook may take.
-const ANSWER: Duration = Duration::from_secs(20);
+/// How long a way may take.
+const ANSWER: Duration = Duration::from_secs(60);
 
 /// One way by which people are told.
 pub(super) enum Teller {
@@ -47,6 +48,8 @@ pub(super) struct Mail {
 
 pub(super) struct Webhook {
     url: String,
+    /// Its scheme, host and port.
+    origin: String,
     secret: Option<hmac::Key>,
     hostname: String,
     client: reqwest::Client,
@@ -120,6 +123,7 @@ fn webhook(url: &str, alerts: &AlertsConfig, name: &str) -> Result<Webhook, Node
         .build();
     Ok(Webhook {
         url: url.into(),
+        origin: parsed.origin().ascii_serialization(),
         secret,
         hostname: name.into(),
         client: client.map_err(|error| wrong(error.to_string()))?,
@@ -129,24 +133,28 @@ fn webhook(url: &str, alerts: &AlertsConfig, name: &str) -> Result<Webhook, Node
 impl Teller {
     /// Tells each notice, again and again until it is told or the service stops.
     pub(super) async fn keep(self, mut notices: mpsc::Receiver<Notice>, stop: Stop) {
-        while let Some(notice) = notices.recv().await {
-            let mut wait = AGAIN;
-            while let Err(why) = self.tell(&notice).await {
-                tracing::error!(way = self.name(), why, "an alert could not be told");
-                tokio::select! {
-                    () = stop.wait() => return,
-                    () = tokio::time::sleep(wait) => {}
+        let all = async {
+            while let Some(notice) = notices.recv().await {
+                let mut wait = AGAIN;
+                while let Err(why) = self.tell(&notice).await {
+                    tracing::error!(way = self.name(), why, "an alert could not be told");
+                    tokio::time::sleep(wait).await;
+                    wait = (wait * 2).min(AGAIN_AT_MOST);
                 }
-                wait = (wait * 2).min(AGAIN_AT_MOST);
             }
+        };
+        // Whoever stops does not wait for a server that does not answer.
+        tokio::select! {
+            () = stop.wait() => {}
+            () = all => {}
         }
     }
 
-    /// What it is called in messages to the operator.
+    /// What it is called in messages to the operator. The rest of a webhook's address is often its secret.
     fn name(&self) -> &str {
         match self {
             Teller::Mail(mail) => &mail.to,
-            Teller::Webhook(webhook) => &webhook.url,
+            Teller::Webhook(webhook) => &webhook.origin,
         }
     }
 
@@ -169,7 +177,10 @@ impl Mail {
             hosts: &*self.hosts,
         };
         let raw = Bytes::from(letter(notice, &self.from, &self.to, &self.hostname));
-        direct.send(&self.from, &self.to, &raw).await
+        match timeout(ANSWER, direct.send(&self.from, &self.to, &raw)).await {
+            Ok(sent) => sent,
+            Err(_) => Err("no answer".into()),
+        }
     }
 }
 

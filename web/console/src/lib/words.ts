@@ -409,7 +409,7 @@ export const words = {
     title: 'Mail log as evidence',
     lead: 'The log of the Postfix that mail goes to settles what is uncertain: what it names was taken; what it does not name, though it goes on for minutes after the try, was not and is sent again.',
     file: 'Log file',
-    hint: (bytes: number) => `Plain text, not packed, ${size(bytes)} at most. Times without a zone are read as UTC: a log in local time would settle wrongly.`,
+    hint: (bytes: number) => `Plain text, not packed, ${size(bytes)} at most. A log whose times name no zone proves what was taken, and denies nothing.`,
     tooLarge: (bytes: number) => `This file is larger than ${size(bytes)}. Cut it to the days in question.`,
     submit: 'Read the log',
     messages: (n: number) => `${many(n, 'message', 'messages')} in the log.`,
