@@ -5,6 +5,7 @@ mod global;
 mod migrate;
 mod relay;
 mod service;
+mod tenant;
 mod upkeep;
 
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ use relay::{
     CONTINUITY_EXAMPLES, DKIM_EXAMPLES, DOMAIN_EXAMPLES, QUEUE_EXAMPLES, RECIPIENT_EXAMPLES,
 };
 use service::{CAPTURE_EXAMPLES, CASE_EXAMPLES, SERVICE_EXAMPLES, UP_EXAMPLES, USER_EXAMPLES};
+use tenant::TENANT_EXAMPLES;
 
 use crate::examples::*;
 pub(crate) use doctor::{AlertsCommand, DoctorCommand};
@@ -29,7 +31,8 @@ pub(crate) use service::{
     CaptureCommand, CaseCommand, ConfigCommand, ServiceCommand, TokenCommand, UpCommand,
     UserCommand,
 };
-pub(crate) use upkeep::{ClassCommand, CompactCommand, FsckCommand};
+pub(crate) use tenant::TenantCommand;
+pub(crate) use upkeep::{ClassCommand, CompactCommand, FsckCommand, KeyCommand, KeyWhat};
 
 /// Keeps an organization's email kept, findable and flowing.
 #[derive(Parser)]
@@ -156,6 +159,9 @@ pub(crate) enum Command {
     /// Run everything on this machine; makes the archive and a first administrator if needed
     #[command(after_help = UP_EXAMPLES)]
     Up(UpCommand),
+    /// Organizations that share the archive
+    #[command(subcommand, after_help = TENANT_EXAMPLES)]
+    Tenant(TenantCommand),
     /// Accounts of people
     #[command(subcommand, after_help = USER_EXAMPLES)]
     User(UserCommand),
@@ -475,35 +481,6 @@ pub(crate) enum LogCommand {
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
-}
-
-#[derive(Args)]
-pub(crate) struct KeyCommand {
-    #[command(subcommand)]
-    pub(crate) what: KeyWhat,
-}
-
-#[derive(Subcommand)]
-pub(crate) enum KeyWhat {
-    /// Open the archive and say what its master key is, without telling it
-    Check {
-        /// Read a recovery key from standard input instead and say what it opens
-        #[arg(long)]
-        recovery: bool,
-    },
-    /// Put the archive under a new master key
-    Rotate {
-        /// Where the new key is or is to be made; default: DIR.key beside the data directory is replaced
-        #[arg(long, value_name = "FILE|env:NAME")]
-        new_key: Option<String>,
-        /// Make a new recovery key as well and print it once
-        #[arg(long)]
-        recovery: bool,
-    },
-    /// The master key is lost: read the recovery key from standard input, make a new master key
-    Recover,
-    /// Print a new master key, for use with env:NAME
-    New,
 }
 
 #[derive(Args)]

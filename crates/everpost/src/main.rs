@@ -63,6 +63,7 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Log(command) => commands::verify::log(&global, command).await,
         Command::Service(command) => commands::service::run(&global, command).await,
         Command::Up(command) => commands::up::run(&global, command).await,
+        Command::Tenant(command) => commands::tenant::run(&global, command).await,
         Command::User(command) => commands::user::run(&global, command).await,
         Command::Token(command) => commands::token::run(&global, command).await,
         Command::Case(command) => commands::case::run(&global, command).await,

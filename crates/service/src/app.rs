@@ -11,7 +11,7 @@ use everpost_mail::capture::Capture;
 use everpost_mail::relay::Relay;
 use everpost_node::config::{Config, LimitConfig};
 use everpost_node::stop::Stop;
-use everpost_store::{Accessed, Scope, Store, StoreError, Tenant};
+use everpost_store::{Accessed, RelayStatus, Scope, Store, StoreError, Tenant};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::api::jobs::Jobs;
@@ -144,6 +144,15 @@ impl Shared {
             tenant,
             stop,
         })
+    }
+
+    /// Legs under way of every tenant.
+    pub(crate) async fn relay_status(&self) -> Result<RelayStatus, StoreError> {
+        let mut all = RelayStatus::default();
+        for tenant in self.store.tenants() {
+            all.counts.extend(tenant.relay_status().await?.counts);
+        }
+        Ok(all)
     }
 
     /// Something may be due that was not.

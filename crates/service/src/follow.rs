@@ -1,12 +1,12 @@
-//! What runs beside the requests: index, log and the reading of attachments follow what was
-//! admitted, and imports that were under way go on.
+//! What runs beside the requests, for every tenant: index, log and the reading of attachments
+//! follow what was admitted, and imports that were under way go on.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use everpost_extract::{Pool, PoolOptions};
 use everpost_node::config::BackupConfig;
-use everpost_store::{StoreError, now_us};
+use everpost_store::{StoreError, Tenant, now_us};
 use tokio::task::JoinHandle;
 
 use crate::api::imports;
@@ -50,12 +50,14 @@ pub(crate) async fn start(
 ) -> Result<Background, StoreError> {
     imports::resume(app).await?;
     let mut all = vec![
-        tokio::spawn(follow(app.clone())),
         tokio::spawn(read(app.clone(), Pool::new(readers))),
-        tokio::spawn(tidy(app.clone())),
-        tokio::spawn(settle(app.clone())),
         tokio::spawn(backups::take(app.clone(), backup)),
     ];
+    for tenant in app.store.tenants() {
+        all.push(tokio::spawn(follow(app.clone(), tenant.clone())));
+        all.push(tokio::spawn(tidy(app.clone(), tenant.clone())));
+        all.push(tokio::spawn(settle(app.clone(), tenant)));
+    }
     if let Some(address) = answers_at {
         all.push(tokio::spawn(announce(app.clone(), address)));
     }
@@ -77,9 +79,9 @@ async fn announce(app: App, address: SocketAddr) {
     app.tenant.withdraw().await.ok();
 }
 
-async fn follow(app: App) {
+async fn follow(app: App, tenant: Tenant) {
     loop {
-        let pause = pause("index or log", advance(&app).await);
+        let pause = pause("index or log", advance(&app, &tenant).await);
         tokio::select! {
             () = app.stop.wait() => return,
             () = tokio::time::sleep(pause) => {}
@@ -101,9 +103,9 @@ async fn read(app: App, readers: Pool) {
     }
 }
 
-async fn tidy(app: App) {
+async fn tidy(app: App, tenant: Tenant) {
     loop {
-        let removed = app.tenant.remove_doomed().await.map(drop);
+        let removed = tenant.remove_doomed().await.map(drop);
         let pause = TIDY.max(pause("removing of old objects", removed));
         tokio::select! {
             () = app.stop.wait() => return,
@@ -113,15 +115,15 @@ async fn tidy(app: App) {
 }
 
 /// Moves mail to its storage class and locks it there.
-async fn settle(app: App) {
+async fn settle(app: App, tenant: Tenant) {
     loop {
         // One node is enough for it: the one that follows.
-        let pause = match app.tenant.leads().await {
+        let pause = match tenant.leads().await {
             false => LATER,
             // What is under way when the service stops is begun again.
             true => tokio::select! {
                 () = app.stop.wait() => return,
-                done = move_due(&app) => MOVE.max(pause("moving to storage classes", done)),
+                done = move_due(&tenant) => MOVE.max(pause("moving to storage classes", done)),
             },
         };
         tokio::select! {
@@ -131,8 +133,8 @@ async fn settle(app: App) {
     }
 }
 
-async fn move_due(app: &App) -> Result<(), StoreError> {
-    let report = app.tenant.move_classes(now_us(), false, |_| ()).await?;
+async fn move_due(tenant: &Tenant) -> Result<(), StoreError> {
+    let report = tenant.move_classes(now_us(), false, |_| ()).await?;
     for bad in report.bad {
         tracing::error!(
             item = bad.item,
@@ -161,24 +163,27 @@ fn pause(what: &str, done: Result<(), StoreError>) -> Duration {
 }
 
 async fn advance_extract(app: &App, readers: &Pool) -> Result<(), StoreError> {
-    if app.jobs.importing() || !app.tenant.extract_is_behind().await? {
-        return Ok(());
+    for tenant in app.store.tenants() {
+        if !imports(app, &tenant) && tenant.extract_is_behind().await? {
+            tenant.advance_extract(readers, false, |_| ()).await?;
+        }
     }
-    app.tenant
-        .advance_extract(readers, false, |_| ())
-        .await
-        .map(drop)
+    Ok(())
 }
 
-async fn advance(app: &App) -> Result<(), StoreError> {
-    // An import builds its own, larger splits.
-    if app.jobs.importing() {
+async fn advance(app: &App, tenant: &Tenant) -> Result<(), StoreError> {
+    if imports(app, tenant) {
         return Ok(());
     }
-    let progress = app.tenant.index_progress().await?;
+    let progress = tenant.index_progress().await?;
     if progress.indexed < progress.events {
-        app.tenant.advance_index(true).await?;
+        tenant.advance_index(true).await?;
     }
-    app.tenant.advance_log().await?;
+    tenant.advance_log().await?;
     Ok(())
+}
+
+/// Whether an import is under way here for a tenant: it builds its own, larger splits.
+fn imports(app: &App, tenant: &Tenant) -> bool {
+    app.jobs.importing() && tenant.name() == app.tenant.name()
 }

@@ -224,7 +224,7 @@ async fn relayed(registry: &mut Registry, app: &App, reached: bool) {
         blocked,
     );
     let status = match reached {
-        true => app.tenant.relay_status().await.ok(),
+        true => app.relay_status().await.ok(),
         false => None,
     };
     let Some(status) = status else { return };
@@ -242,7 +242,7 @@ async fn relayed(registry: &mut Registry, app: &App, reached: bool) {
             ("why", why.to_string()),
         ];
         legs.get_or_create(&labels)
-            .set(i64::try_from(count.legs).unwrap_or(i64::MAX));
+            .inc_by(i64::try_from(count.legs).unwrap_or(i64::MAX));
     }
     registry.register("relay_legs", "Legs under way", legs);
 }

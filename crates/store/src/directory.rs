@@ -8,6 +8,7 @@ use crate::access::clean_address;
 use crate::catalog::sql::{self, Columns, values};
 use crate::catalog::{Counter, now, statements, take_ids};
 use crate::error::{Result, StoreError};
+use crate::keys::TenantKeys;
 use crate::tenant::Tenant;
 
 /// Addresses that an alias stands for: more is a list, and lists are the mail server's.
@@ -117,6 +118,10 @@ fn clean_server(server: Option<&String>) -> Result<Option<String>> {
     }
 }
 
+fn domain_hash(keys: &TenantKeys, name: &str) -> i64 {
+    keys.lookup(b"domain", name.as_bytes())
+}
+
 impl Tenant {
     /// Every domain, oldest first.
     pub async fn mail_domains(&self) -> Result<Vec<MailDomain>> {
@@ -127,6 +132,10 @@ impl Tenant {
     }
 
     /// Adds a domain, or replaces what was said of it. `actor` is who does it, for the log.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] where another tenant of the store has the domain: mail for it
+    /// would go to whichever of them is asked first.
     pub async fn put_mail_domain(&self, domain: &MailDomain, actor: &str) -> Result<()> {
         let mut domain = domain.clone();
         domain.name = clean_domain(&domain.name)?;
@@ -136,6 +145,14 @@ impl Tenant {
         }
         let mut tx = self.store.catalog.begin().await?;
         let id = take_ids(&mut tx, Counter::Domain, 1).await?;
+        for other in self.store.tenants.iter().filter(|one| one.id != self.id()) {
+            let asked = values![other.id, domain_hash(&other.keys, &domain.name)];
+            let found = sql::fetch_optional(&mut tx, statements::DOMAIN_BY_HASH, asked).await?;
+            if found.is_some() {
+                let what = format!("domain {}, of another tenant,", domain.name);
+                return Err(StoreError::Exists(what));
+            }
+        }
         let about = self.seal_about(b"mail_domain", &domain)?;
         let row = values![id, self.id(), self.domain_hash(&domain.name), about];
         sql::execute(&mut tx, statements::PUT_DOMAIN, row).await?;
@@ -290,7 +307,7 @@ impl Tenant {
     }
 
     fn domain_hash(&self, name: &str) -> i64 {
-        self.state.keys.lookup(b"domain", name.as_bytes())
+        domain_hash(&self.state.keys, name)
     }
 
     fn seal_about<T: Serialize>(&self, kind: &[u8], about: &T) -> Result<Vec<u8>> {

@@ -50,6 +50,7 @@ mod spool;
 mod status;
 mod store;
 mod tenant;
+mod tenants;
 mod texts;
 #[cfg(test)]
 mod together;

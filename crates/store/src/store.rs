@@ -9,16 +9,16 @@ use std::sync::Arc;
 use object_store::ObjectStore;
 
 use crate::address::Address;
-use crate::catalog::sql::{self, Columns, values};
-use crate::catalog::{Catalog, Counter, NodeId, fence, statements, take_ids};
-use crate::clock::now_us;
+use crate::catalog::sql::{self, Columns};
+use crate::catalog::{Catalog, NodeId, statements};
 use crate::error::{Result, StoreError};
 use crate::index::{BlockCache, DiskCache};
-use crate::keys::{self, KeySource, MasterKey, RecoveryKey, TenantKeys};
+use crate::keys::{self, KeySource, MasterKey, RecoveryKey};
 use crate::objects;
 use crate::rekey;
 use crate::seal::random;
 use crate::tenant::{Tenant, TenantState};
+use crate::tenants;
 use crate::vault::Vault;
 
 /// How to open a store.
@@ -85,7 +85,7 @@ pub(crate) struct Inner {
     pub(crate) data: PathBuf,
     pub(crate) options: Options,
     pub(crate) master: MasterKey,
-    tenants: Vec<Arc<TenantState>>,
+    pub(crate) tenants: Vec<Arc<TenantState>>,
     /// Shared by whoever copies objects; while anybody does, none is removed.
     pub(crate) copying: Arc<tokio::sync::RwLock<()>>,
     /// Held until the store is dropped; the operating system frees it when we die.
@@ -100,9 +100,6 @@ pub struct Opened {
     /// it is not kept anywhere.
     pub recovery: Option<RecoveryKey>,
 }
-
-/// The name of the tenant that a new store begins with.
-const FIRST_TENANT: &str = "default";
 
 impl Store {
     /// Opens the store. After this returned, no other process has its data directory open; at
@@ -175,14 +172,14 @@ impl Store {
             None => objects::open(&options.address, &data)?,
         };
         let catalog = open_catalog(&options, options.create).await?;
-        let recovery = first_tenant(&catalog, &master, options.create).await?;
+        let recovery = tenants::first(&catalog, &master, options.create).await?;
         let credentials = match &options.address {
             Address::Embedded => None,
             Address::Cluster(cluster) => cluster.objects.credentials.clone(),
         };
         let vault = Vault::new(objects, credentials, options.frame_cache);
         let blocks = Arc::new(open_blocks(&options, &catalog).await?);
-        let tenants = open_tenants(&catalog, &master, &blocks).await?;
+        let tenants = tenants::open(&catalog, &master, &blocks).await?;
         let inner = Inner {
             catalog,
             vault,
@@ -349,91 +346,4 @@ fn node_id(data: &Path) -> Result<NodeId> {
         }
         Err(error) => Err(fail(error)),
     }
-}
-
-/// Makes store row and first tenant in an empty catalog.
-async fn first_tenant(
-    catalog: &Catalog,
-    master: &MasterKey,
-    create: bool,
-) -> Result<Option<RecoveryKey>> {
-    let store = statements::STORE;
-    // Whoever may only read it opens it, too.
-    let mut db = catalog.read().await?;
-    fence::refuse_arriving(&mut db).await?;
-    let there = sql::fetch_optional(&mut db, store, vec![]).await?;
-    drop(db);
-    if there.is_some() {
-        return Ok(None);
-    }
-    let mut tx = catalog.begin().await?;
-    if sql::fetch_optional(&mut tx, store, vec![]).await?.is_some() {
-        return Ok(None);
-    }
-    if !create {
-        return Err(StoreError::NotFound(
-            "archive here: its catalog is empty".into(),
-        ));
-    }
-    let name: [u8; 16] = random()?;
-    sql::execute(
-        &mut tx,
-        statements::INSERT_STORE,
-        values![name.to_vec(), now_us()],
-    )
-    .await?;
-    let recovery = insert_tenant(&mut tx, master, FIRST_TENANT).await?;
-    tx.commit().await?;
-    Ok(Some(recovery))
-}
-
-async fn insert_tenant(
-    db: &mut sqlx::AnyConnection,
-    master: &MasterKey,
-    name: &str,
-) -> Result<RecoveryKey> {
-    let id = take_ids(db, Counter::Tenant, 1).await?;
-    let recovery = RecoveryKey::generate()?;
-    let (root, wrapped) = keys::new_root(id, master, &recovery)?;
-    let names = TenantKeys::new(id, &root).names;
-    let sealed = names.seal(b"tenant", name.as_bytes())?;
-    let row = values![id, sealed, wrapped.by_master, wrapped.by_recovery, now_us()];
-    sql::execute(db, statements::INSERT_TENANT, row).await?;
-    let bucket = take_ids(db, Counter::Bucket, 1).await?;
-    sql::execute(db, statements::INSERT_BUCKET, values![bucket, id, 0, 0]).await?;
-    Ok(recovery)
-}
-
-/// Opens every tenant's keys.
-async fn open_tenants(
-    catalog: &Catalog,
-    master: &MasterKey,
-    blocks: &Arc<BlockCache>,
-) -> Result<Vec<Arc<TenantState>>> {
-    let mut db = catalog.read().await?;
-    let rows = sql::fetch(&mut db, statements::TENANTS, vec![]).await?;
-    let mut tenants = Vec::new();
-    for row in rows {
-        let id = row.int(0)?;
-        let root = keys::open_root(id, master, &row.blob(2)?).ok_or_else(|| {
-            StoreError::Key("this master key is not the one of this archive".into())
-        })?;
-        let keys = TenantKeys::new(id, &root);
-        let name = keys
-            .names
-            .open(b"tenant", &row.blob(1)?)
-            .and_then(|name| String::from_utf8(name).ok())
-            .ok_or_else(|| StoreError::damaged(format!("tenant {id}"), "its name does not open"))?;
-        let bucket = sql::fetch_optional(&mut db, statements::BUCKETS, values![id, 0, 0])
-            .await?
-            .ok_or_else(|| StoreError::damaged(format!("tenant {id}"), "it has no bucket"))?
-            .int(0)?;
-        tenants.push(Arc::new(TenantState::new(
-            name,
-            keys,
-            bucket,
-            blocks.clone(),
-        )));
-    }
-    Ok(tenants)
 }

@@ -1,4 +1,4 @@
-//! The part of the command line that concerns what is stored: is it whole, where does it rest.
+//! The part of the command line that concerns what is stored: is it whole, where does it rest, who can open it.
 
 use std::path::PathBuf;
 
@@ -43,4 +43,33 @@ pub(crate) enum ClassCommand {
         #[arg(long)]
         dry_run: bool,
     },
+}
+
+#[derive(Args)]
+pub(crate) struct KeyCommand {
+    #[command(subcommand)]
+    pub(crate) what: KeyWhat,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum KeyWhat {
+    /// Open the archive and say what its master key is, without telling it
+    Check {
+        /// Read a recovery key from standard input instead and say what it opens
+        #[arg(long)]
+        recovery: bool,
+    },
+    /// Put the archive under a new master key
+    Rotate {
+        /// Where the new key is or is to be made; default: DIR.key beside the data directory is replaced
+        #[arg(long, value_name = "FILE|env:NAME")]
+        new_key: Option<String>,
+        /// Make a new recovery key as well and print it once
+        #[arg(long)]
+        recovery: bool,
+    },
+    /// The master key is lost: read the recovery key from standard input, make a new master key
+    Recover,
+    /// Print a new master key, for use with env:NAME
+    New,
 }

@@ -7,7 +7,7 @@ use everpost_store::{
 };
 use serde_json::json;
 
-use super::options;
+use super::{options, show_recovery_key};
 use crate::cli::{Global, KeyCommand, KeyWhat};
 use crate::failure::{Exit, Failure};
 use crate::output::{line, object, plain};
@@ -124,7 +124,8 @@ async fn recover(global: &Global) -> Result<Exit, Failure> {
 
 fn report(global: &Global, rekeyed: &Rekeyed, what: &str) -> Result<(), Failure> {
     if let Some(recovery) = &rekeyed.recovery {
-        show_recovery_key(global, recovery);
+        let words = "New recovery key (shown once; the old one opens this archive no longer, only its older backups):";
+        show_recovery_key(global, recovery, words);
     }
     if global.json {
         return object(&json!({
@@ -138,18 +139,6 @@ fn report(global: &Global, rekeyed: &Rekeyed, what: &str) -> Result<(), Failure>
         rekeyed.fingerprint
     ))?;
     line("Backups made before still open with the keys they were made under.")
-}
-
-/// The one time a new recovery key is shown; to standard error, as the first one was.
-fn show_recovery_key(global: &Global, recovery: &RecoveryKey) {
-    if global.json {
-        eprintln!("{}", json!({ "recovery_key": recovery.display() }));
-        return;
-    }
-    eprintln!(
-        "New recovery key (shown once; the old one opens this archive no longer, only its older backups):"
-    );
-    eprintln!("\n    {}\n", recovery.display());
 }
 
 fn new(global: &Global) -> Result<Exit, Failure> {

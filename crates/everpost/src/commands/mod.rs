@@ -26,6 +26,7 @@ pub(crate) mod service;
 pub(crate) mod show;
 pub(crate) mod status;
 pub(crate) mod tag;
+pub(crate) mod tenant;
 pub(crate) mod token;
 pub(crate) mod up;
 pub(crate) mod user;
@@ -53,7 +54,11 @@ pub(crate) async fn open(global: &Global, create: bool) -> Result<(Store, Tenant
     options.create = create;
     let opened = Store::open(options).await?;
     if let Some(recovery) = &opened.recovery {
-        show_recovery_key(global, recovery);
+        show_new_key(
+            global,
+            recovery,
+            &format!("A new archive was made in {}.", global.place()),
+        );
     }
     let tenant = opened.store.tenant(global.tenant.as_deref())?;
     Ok((opened.store, tenant))
@@ -74,19 +79,20 @@ pub(crate) async fn indexed(tenant: &Tenant) -> Result<u64, Failure> {
     Ok(progress.events.saturating_sub(progress.indexed))
 }
 
-/// The one time a recovery key is shown. It goes to standard error, so that it is seen
-/// even when the output is a file or a program.
-pub(crate) fn show_recovery_key(global: &Global, recovery: &RecoveryKey) {
-    if global.json {
-        eprintln!(
-            "{}",
-            serde_json::json!({ "recovery_key": recovery.display() })
-        );
-        return;
+/// Shows the first recovery key of what was `made`.
+pub(crate) fn show_new_key(global: &Global, recovery: &RecoveryKey, made: &str) {
+    let keep = "Recovery key (shown once; write it down and keep it away from this machine):";
+    show_recovery_key(global, recovery, &format!("{made}\n{keep}"));
+}
+
+/// The one time a recovery key is shown, after `words` for people. It goes to standard error, so
+/// that it is seen even when the output is a file or a program.
+pub(crate) fn show_recovery_key(global: &Global, recovery: &RecoveryKey, words: &str) {
+    let key = recovery.display();
+    match global.json {
+        true => eprintln!("{}", serde_json::json!({ "recovery_key": key })),
+        false => eprintln!("{words}\n\n    {key}\n"),
     }
-    eprintln!("A new archive was made in {}.", global.place());
-    eprintln!("Recovery key (shown once; write it down and keep it away from this machine):");
-    eprintln!("\n    {}\n", recovery.display());
 }
 
 /// A date of the command line as seconds since 1970: a day (its beginning, UTC) or an instant.

@@ -20,6 +20,7 @@ mod relay;
 #[allow(dead_code, reason = "what other tests use of it")]
 #[path = "../service/common.rs"]
 mod service;
+mod tenants;
 
 use std::path::{Path, PathBuf};
 

@@ -106,7 +106,7 @@ async fn queue(found: &mut Found, app: &App, config: &AlertsConfig) {
             found.add("queue.blocked", Severity::Warning, 0, what, hint);
         }
     }
-    if let Ok(status) = app.tenant.relay_status().await {
+    if let Ok(status) = app.relay_status().await {
         waits(found, &status, now_us(), config);
     }
 }

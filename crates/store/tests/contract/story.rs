@@ -96,7 +96,7 @@ impl Story {
 
     /// The story goes on with this store.
     pub(crate) fn go_on_with(&mut self, store: Store) {
-        let tenant = store.tenant(None).unwrap();
+        let tenant = store.tenant(Some("default")).unwrap();
         self.open = Some((store, tenant));
     }
 

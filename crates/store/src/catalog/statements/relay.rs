@@ -6,6 +6,8 @@ use crate::catalog::sql::Batch;
 
 pub(crate) const DOMAINS: &str =
     "SELECT id, hash, about FROM mail_domain WHERE tenant = $1 ORDER BY id";
+pub(crate) const DOMAIN_BY_HASH: &str =
+    "SELECT id FROM mail_domain WHERE tenant = $1 AND hash = $2";
 pub(crate) const PUT_DOMAIN: &str = "INSERT INTO mail_domain (id, tenant, hash, about) VALUES ($1, $2, $3, $4) ON CONFLICT (tenant, hash) DO UPDATE SET about = excluded.about";
 pub(crate) const DELETE_DOMAIN: &str = "DELETE FROM mail_domain WHERE tenant = $1 AND hash = $2";
 pub(crate) const RECIPIENTS: &str = "SELECT id, state, generation, about FROM recipient WHERE tenant = $1 AND id > $2 ORDER BY id LIMIT 1000";

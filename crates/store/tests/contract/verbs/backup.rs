@@ -126,7 +126,7 @@ pub(super) async fn move_away(story: &mut Story) {
         ..Options::new(story.place.beside("moved"))
     };
     let there = Store::open(options).await.unwrap().store;
-    let tenant = there.tenant(None).unwrap();
+    let tenant = there.tenant(Some("default")).unwrap();
     let arrived = there.manifest().await.unwrap();
     story.say("and what is there", &(arrived == left));
     let raw = tenant.raw(&story.mails.id("large")).await;

@@ -46,6 +46,8 @@ pub(super) async fn tell(story: &mut Story) {
     holdings::tell(story).await;
     backup::tell(story).await;
     keys::tell(story).await;
+    // What moves is two tenants'.
+    opening::beside(story).await;
     backup::move_away(story).await;
     opening::close(story).await;
 }

@@ -1,6 +1,8 @@
 //! Opening and closing.
 
-use everpost_store::{KeySource, MasterKey, Options, RecoveryKey, Store};
+use everpost_store::{
+    KeySource, MailDomain, MasterKey, Options, RecoveryKey, Store, UnknownRecipient, check_recovery,
+};
 
 use crate::story::Story;
 
@@ -76,6 +78,52 @@ async fn wrong_key(story: &mut Story) {
     story.code("opened by a wrong key", &refused.map(drop));
     let opened = story.open(story.place.options(true)).await.unwrap();
     story.say("made another archive", &opened.recovery.is_some());
+    story.go_on_with(opened.store);
+}
+
+/// A second tenant: what one has, the other has not.
+pub(super) async fn beside(story: &mut Story) {
+    story.chapter("a second tenant");
+    let store = story.store();
+    let nameless = store.add_tenant("North & South").await;
+    story.answer("by a name that is none", &nameless.map(drop));
+    let twice = store.add_tenant("default").await;
+    story.answer("by a name that is taken", &twice.map(drop));
+    let recovery = store.add_tenant("north").await.unwrap();
+    story.say("in this handle", &store.tenants().len());
+    drop(store);
+    story.let_go().close().await.unwrap();
+    let store = story.open(story.place.options(false)).await.unwrap().store;
+    story.answer("whose mail", &store.tenant(None).map(drop));
+    let first = store.tenant(Some("default")).unwrap();
+    let north = store.tenant(Some("north")).unwrap();
+    let domain = |name: &str| MailDomain {
+        name: name.into(),
+        unknown: UnknownRecipient::Reject,
+        server: None,
+    };
+    first
+        .put_mail_domain(&domain("south.test"), "operator")
+        .await
+        .unwrap();
+    let taken = north
+        .put_mail_domain(&domain("South.test"), "operator")
+        .await;
+    story.answer("a domain of the other", &taken);
+    north
+        .put_mail_domain(&domain("north.test"), "operator")
+        .await
+        .unwrap();
+    story.say("its domains", &north.mail_domains().await.unwrap());
+    story.say("its mail", &north.status().await.unwrap().copies);
+    let id = story.mails.id("large");
+    let foreign = story.done(async || north.raw(&id).await).await;
+    story.answer("mail of the other", &foreign.map(|raw| raw.len()));
+    drop((first, north));
+    store.close().await.unwrap();
+    let opens = check_recovery(&story.place.options(false), recovery).await;
+    story.answer("its recovery key opens", &opens);
+    let opened = story.open(story.place.options(false)).await.unwrap();
     story.go_on_with(opened.store);
 }
 
