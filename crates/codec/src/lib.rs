@@ -5,6 +5,7 @@ pub mod apple;
 pub mod codepage;
 pub mod dsn;
 pub mod eml;
+pub mod imap;
 pub mod journal;
 pub mod maildir;
 pub mod maillog;

@@ -65,7 +65,7 @@ pub(super) fn line_ending(raw: &[u8]) -> u8 {
 
 /// A field's value on one line: line breaks go, and the blank after them stays (RFC 5322
 /// §2.2.3). A break without a blank (a broken sender's continuation) becomes a space.
-pub(super) fn unfold(value: &[u8]) -> Cow<'_, [u8]> {
+pub fn unfold(value: &[u8]) -> Cow<'_, [u8]> {
     if memchr::memchr2(b'\r', b'\n', value).is_none() {
         return Cow::Borrowed(value);
     }

@@ -9,6 +9,9 @@ pub struct Field<'a> {
     pub name: &'a [u8],
     /// The value with its folding.
     pub value: &'a [u8],
+    /// All of it as it stands, from its name on, without the line break that ends it: what a
+    /// server hands on that gives some fields of a header.
+    pub whole: &'a [u8],
 }
 
 impl Field<'_> {
@@ -84,13 +87,28 @@ impl<'a> Iterator for Fields<'a> {
             }
             self.at = next;
             let Some(length) = name else { continue };
-            let (name, rest) = self.header.get(start..end)?.split_at_checked(length)?;
+            let whole = self.header.get(start..end)?;
+            let (name, rest) = whole.split_at_checked(length)?;
             let colon = rest.iter().position(|&b| b == b':')?;
             return Some(Field {
                 name,
                 value: rest.get(colon + 1..)?,
+                whole,
             });
         }
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_whole_field() {
+        let header = b"From x\r\nA: 1\r\n\t2\r\nB :3\r\nodd\r\n\r\n";
+        let whole: Vec<&[u8]> = fields(header).map(|field| field.whole).collect();
+        assert_eq!(whole, [b"A: 1\r\n\t2".as_slice(), b"B :3\r\nodd"]);
+        assert!(fields(header).all(|field| field.whole.ends_with(field.value)));
     }
 }

@@ -25,6 +25,7 @@ mod words;
 pub(crate) use attached::same_type;
 pub use attached::{Attachment, attachment_type, attachments};
 pub use body::{BodyPart, attachment_parts};
+pub use bytes::unfold;
 pub use date::{
     Sent, civil, day, format_rfc3339, format_rfc5322, mbox_from_date, parse_date, parse_rfc3339,
 };
@@ -35,6 +36,7 @@ pub use head::{Address, Head};
 pub use headers::{HeaderLine, is_searchable, searchable_headers};
 pub use held::{HeldEvidence, HeldFromSource, held_from, received_date};
 pub use html::html_to_text;
+pub use params::parameters;
 pub use scan::{MAX_DEPTH, MAX_PARTS, scan};
 pub use structure::{Disposition, Encoding, Kind, Part, Structure, Transfer};
 pub use words::SearchText;

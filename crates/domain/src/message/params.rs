@@ -61,6 +61,26 @@ impl Parameters {
         Parameters { value, list }
     }
 
+    /// The parameters in their order, as they are written but for quotes and the case of names:
+    /// RFC 2231 pieces stay pieces (`name*0*`).
+    fn written(self) -> Vec<(String, Vec<u8>)> {
+        let name = |parameter: &Parameter| {
+            let mut name = String::from_utf8_lossy(&parameter.name).into_owned();
+            if let Some(piece) = parameter.piece {
+                name.push('*');
+                name.push_str(&piece.to_string());
+            }
+            if parameter.extended {
+                name.push('*');
+            }
+            name
+        };
+        self.list
+            .into_iter()
+            .map(|parameter| (name(&parameter), parameter.value))
+            .collect()
+    }
+
     /// The raw bytes of a parameter: its first occurrence, or its pieces joined.
     pub(super) fn raw(&self, name: &str) -> Option<Vec<u8>> {
         let plain = |p: &&Parameter| p.piece.is_none() && !p.extended && p.name == name.as_bytes();
@@ -121,6 +141,14 @@ impl Parameters {
         }
         Some((charset, bytes))
     }
+}
+
+/// The value of a field like Content-Type and its parameters (RFC 2045 §5.1), for who hands them
+/// on undecoded. The value is in lower case, without blanks and comments; parameters come in their
+/// order, names in lower case, quotes removed, RFC 2231 pieces and encodings left as they are.
+pub fn parameters(value: &[u8]) -> (String, Vec<(String, Vec<u8>)>) {
+    let mut read = Parameters::read(value);
+    (std::mem::take(&mut read.value), read.written())
 }
 
 fn percent_decode(value: &[u8], out: &mut Vec<u8>) {
@@ -256,4 +284,24 @@ pub(super) fn skip_comment(text: &[u8]) -> &[u8] {
         }
     }
     rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_as_they_are_written() {
+        let value = b" Attachment (c);\r\n FileName*0*=utf-8''%e4; filename*1=\"\\\"b\"; x = y;z";
+        let (word, list) = parameters(value);
+        assert_eq!(word, "attachment");
+        let expected: [(&str, &[u8]); 3] = [
+            ("filename*0*", b"utf-8''%e4"),
+            ("filename*1", b"\"b"),
+            ("x", b"y"),
+        ];
+        let expected = expected.map(|(name, value)| (name.to_string(), value.to_vec()));
+        assert_eq!(list, expected);
+        assert_eq!(parameters(b""), (String::new(), Vec::new()));
+    }
 }
