@@ -44,6 +44,8 @@ pub enum Why {
     UnknownRecipient,
     /// The recipient's mail server is not used now: the mail waits, however long.
     Standby,
+    /// It waits likewise, and meanwhile lies in the recipient's standby mailbox.
+    StandbyMailbox,
 }
 
 /// What an operator may want of a leg.
@@ -127,7 +129,12 @@ impl LegState {
 
 impl Why {
     /// Every reason.
-    pub const ALL: [Why; 3] = [Why::Operator, Why::UnknownRecipient, Why::Standby];
+    pub const ALL: [Why; 4] = [
+        Why::Operator,
+        Why::UnknownRecipient,
+        Why::Standby,
+        Why::StandbyMailbox,
+    ];
 
     /// As it is stored; 0 is no reason.
     pub fn code(self) -> i64 {
@@ -135,6 +142,7 @@ impl Why {
             Why::Operator => 1,
             Why::UnknownRecipient => 2,
             Why::Standby => 3,
+            Why::StandbyMailbox => 4,
         }
     }
 
@@ -149,6 +157,7 @@ impl Why {
             Why::Operator => "operator",
             Why::UnknownRecipient => "unknown recipient",
             Why::Standby => "standby",
+            Why::StandbyMailbox => "standby mailbox",
         }
     }
 }

@@ -27,7 +27,8 @@ pub struct Config {
     /// loopback addresses only; `metrics` for Prometheus, without TLS; `nodes` for the other nodes of
     /// a cluster, at the address by which they reach this one; `journal`, `lmtp` and `milter` for mail,
     /// from the peers of `[capture]`; `mx` for mail of the organization's domains from anybody, and `submission`
-    /// (STARTTLS) or `submissions` (TLS from the first byte) from its users, which goes on as `[relay]` says.
+    /// (STARTTLS) or `submissions` (TLS from the first byte) from its users, which goes on as `[relay]` says; `imap` (STARTTLS) and
+    /// `imaps` for standby mailboxes.
     pub listen: Vec<String>,
     /// Where catalog and objects lie.
     pub store: StoreConfig,
@@ -287,6 +288,10 @@ pub enum Protocol {
     Submission,
     /// The same within TLS from the first byte (RFC 8314).
     Submissions,
+    /// Standby mailboxes, for their users' mail programs.
+    Imap,
+    /// The same within TLS from the first byte.
+    Imaps,
 }
 
 impl Protocol {
@@ -303,6 +308,8 @@ impl Protocol {
             Protocol::Mx => "mx",
             Protocol::Submission => "submission",
             Protocol::Submissions => "submissions",
+            Protocol::Imap => "imap",
+            Protocol::Imaps => "imaps",
         }
     }
 }
@@ -349,9 +356,11 @@ impl FromStr for Listen {
             "mx" => Protocol::Mx,
             "submission" => Protocol::Submission,
             "submissions" => Protocol::Submissions,
+            "imap" => Protocol::Imap,
+            "imaps" => Protocol::Imaps,
             _ => {
                 return Err(wrong(
-                    "the names are https, http, metrics, nodes, journal, lmtp, milter, mx, submission and submissions",
+                    "the names are https, http, metrics, nodes, journal, lmtp, milter, mx, submission, submissions, imap and imaps",
                 ));
             }
         };

@@ -84,7 +84,7 @@ impl Listener {
             name: listen.protocol.name(),
             kind: match listen.protocol {
                 Protocol::Https => Kind::Tls(listener, TlsAcceptor::from(identity.server.clone())),
-                Protocol::Submissions => {
+                Protocol::Submissions | Protocol::Imaps => {
                     Kind::Tls(listener, TlsAcceptor::from(identity.upgrade.clone()))
                 }
                 _ => Kind::Plain(listener),

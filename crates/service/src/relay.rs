@@ -1,8 +1,8 @@
 //! Mail that goes on: DNS for the relay, sign-in for submission, and the relays themselves.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use everpost_codec::journal::Reports;
@@ -21,9 +21,8 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-use crate::app::{App, lock};
+use crate::app::App;
 use crate::capture::limits;
-use crate::password;
 
 /// What looks hosts up for the relay.
 struct Hosts(Dns);
@@ -106,30 +105,12 @@ impl Login for Doorman {
     ) -> BoxFuture<'static, Result<Option<Vec<String>>, StoreError>> {
         let app = self.0.clone();
         Box::pin(async move {
-            let name: String = user.trim().to_lowercase().chars().take(320).collect();
-            let now = Instant::now();
-            let from = from.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
-            let waits = lock(&app.by_account).wait(&name, now).is_some();
-            if waits || lock(&app.by_address).wait(&from, now).is_some() {
-                return Ok(None);
-            }
-            lock(&app.by_account).failed(name.clone(), now);
-            lock(&app.by_address).failed(from, now);
-            let (account, hash) = match app.tenant.credentials(&name).await? {
-                Some((account, hash)) => (Some(account), hash),
-                None => (None, app.nobody.clone()),
-            };
-            let right = app.hashing(move || password::is(&secret, &hash)).await;
-            let right = right.map_err(|_| StoreError::Stopped)?;
-            let Some(account) = account.filter(|account| right && !account.disabled) else {
-                tracing::warn!("a sign-in to submit failed");
-                return Ok(None);
-            };
-            lock(&app.by_account).succeeded(&name);
-            lock(&app.by_address).succeeded(&from);
-            let mut own = account.owns;
-            own.push(account.address);
-            Ok(Some(own))
+            let account = app.sign_in(user, secret, from).await?;
+            Ok(account.map(|account| {
+                let mut own = account.owns;
+                own.push(account.address);
+                own
+            }))
         })
     }
 }

@@ -309,16 +309,4 @@ impl Tenant {
     fn domain_hash(&self, name: &str) -> i64 {
         domain_hash(&self.state.keys, name)
     }
-
-    fn seal_about<T: Serialize>(&self, kind: &[u8], about: &T) -> Result<Vec<u8>> {
-        let text = serde_json::to_string(about);
-        let text = text.map_err(|error| StoreError::Invalid(error.to_string()))?;
-        self.state.keys.names.seal(kind, text.as_bytes())
-    }
-
-    fn open_about<T: for<'de> Deserialize<'de>>(&self, kind: &[u8], sealed: &[u8]) -> Result<T> {
-        let text = self.open_name(kind, sealed)?;
-        serde_json::from_str(&text)
-            .map_err(|error| StoreError::damaged(String::from_utf8_lossy(kind), error.to_string()))
-    }
 }

@@ -22,6 +22,7 @@ mod clock;
 mod compact;
 mod copy;
 mod delivery;
+mod devices;
 mod directory;
 mod error;
 mod explain;
@@ -42,6 +43,7 @@ mod record;
 mod rekey;
 mod relay;
 mod relocate;
+mod replica;
 mod seal;
 mod search;
 #[cfg(test)]
@@ -75,6 +77,7 @@ pub use classes::{ClassFile, ClassInfo, ClassMove, ClassReport};
 pub use clock::now_us;
 pub use compact::{CompactOptions, CompactProgress, CompactReport};
 pub use delivery::Delivery;
+pub use devices::{Device, Handed, LedgerChange, NewDevice, Submission, Unwanted};
 pub use directory::{MailDomain, Recipient, StateChange, UnknownRecipient};
 pub use error::{Result, StoreError};
 pub use explain::MatchExplanation;
@@ -89,10 +92,14 @@ pub use objects::open as open_objects;
 pub use read::{CopyInfo, Place};
 pub use rekey::{KeyState, Rekeyed, check_recovery, recover_key};
 pub use relay::{
-    Attempt, DuePlace, Errand, Leg, NewLeg, Onward, Ordered, RelayStatus, Settled, StateCount,
-    Verdict,
+    Attempt, DuePlace, Errand, Leg, NewLeg, Onward, Ordered, RelayStatus, Settled, StandbyMail,
+    StateCount, Verdict,
 };
 pub use relocate::{Destination, Relocated, RelocationPlan, RelocationProgress, RelocationStage};
+pub use replica::{
+    Changes, FlagOrder, Flags, Folder, FolderCounts, MOST_KEYWORDS, NewMessage, Replica, Row,
+    SpecialUse, Taken,
+};
 pub use search::{
     Area, By, Conversation, ConversationItem, Cursor, FacetCount, Facets, Group, HitSnippet,
     MonthCount, Months, Order, Reason, ReasonPlace, SavedSearch, Scope, SearchHit, SearchPage,

@@ -5,15 +5,17 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use everpost_domain::digest::Digest;
 use ring::hmac;
+use serde::{Deserialize, Serialize};
 
 use crate::admit::Queue;
 use crate::cache::Cache;
 use crate::catalog::{Lease, Work};
-use crate::error::Result;
+use crate::error::{Result, StoreError};
 use crate::follow::{Building, FreshDoc};
 use crate::index::{BlockCache, Split};
 use crate::keys::TenantKeys;
 use crate::nodes::Nodes;
+use crate::replica::Watched;
 use crate::search::{Known, Ranked, Shown};
 use crate::store::Inner;
 
@@ -30,6 +32,9 @@ const FRESH: usize = 48 << 20;
 
 /// Opened heads that are kept for the next search, in bytes.
 const SHOWN: usize = 24 << 20;
+
+/// Bytes that an id takes in a cache.
+pub(crate) const ID: usize = 64;
 
 /// Ids whose copies are known, in bytes.
 const IDS: usize = 4 << 20;
@@ -68,6 +73,8 @@ pub(crate) struct TenantState {
     pub(crate) ids: Cache<Digest, i64>,
     /// Answers in the order by score that somebody may page through.
     pub(crate) ranked: Mutex<Ranked>,
+    /// Who shows users' mailboxes, and is told of their changes.
+    pub(crate) watched: Watched,
     /// The nodes that searches are shared with, once this one takes part.
     pub(crate) nodes: OnceLock<Nodes>,
     /// Where a test stops an admission between its decision and its commit.
@@ -109,6 +116,7 @@ impl TenantState {
             shown: Cache::new(SHOWN),
             ids: Cache::new(IDS),
             ranked: Mutex::default(),
+            watched: Watched::default(),
             nodes: OnceLock::new(),
             #[cfg(test)]
             gate: crate::admit::Gate::default(),
@@ -133,6 +141,24 @@ impl Tenant {
 
     pub(crate) fn id(&self) -> i64 {
         self.state.id
+    }
+
+    /// Seals what is kept of something, as JSON; `kind` says what it is.
+    pub(crate) fn seal_about<T: Serialize>(&self, kind: &[u8], about: &T) -> Result<Vec<u8>> {
+        let text = serde_json::to_string(about);
+        let text = text.map_err(|error| StoreError::Invalid(error.to_string()))?;
+        self.state.keys.names.seal(kind, text.as_bytes())
+    }
+
+    /// Opens what [`Tenant::seal_about`] sealed.
+    pub(crate) fn open_about<T: for<'de> Deserialize<'de>>(
+        &self,
+        kind: &[u8],
+        sealed: &[u8],
+    ) -> Result<T> {
+        let text = self.open_name(kind, sealed)?;
+        serde_json::from_str(&text)
+            .map_err(|error| StoreError::damaged(String::from_utf8_lossy(kind), error.to_string()))
     }
 
     /// The lease of the followers' work, if this node has it or can have it now. It is kept until

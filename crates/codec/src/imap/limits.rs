@@ -4,8 +4,8 @@
 /// RFC 2683 §3.2.1.5 want room for long sets; programs with a hundred thousand messages send some 10 kB.
 pub const COMMAND: usize = 64 << 10;
 
-/// Octets of a command before login: LOGIN and AUTHENTICATE with a token of OAuth are the longest.
-pub const COMMAND_BEFORE_LOGIN: usize = 8 << 10;
+/// Octets of a command before login: an ID of thirty fields (RFC 2971 §3.3) has 32 kB and is the longest.
+pub const COMMAND_BEFORE_LOGIN: usize = 40 << 10;
 
 /// Octets of a client's answer to a challenge, with its line end: the same as SMTP takes (RFC 4954 §4).
 pub const AUTH_LINE: usize = 12_288;

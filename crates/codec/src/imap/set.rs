@@ -17,7 +17,7 @@ pub enum Saved<T> {
     Saved,
 }
 
-/// How `*` is kept. A UID that large is not to be told from it, which does no harm: whoever has it has the largest.
+/// How `*` is kept. No message has that number: what a client writes so is read as one less, which none has either.
 const STAR: u32 = u32::MAX;
 
 impl Numbers {
@@ -104,7 +104,7 @@ fn end_of_range(text: &[u8]) -> Option<u32> {
     }
     let digits = !text.is_empty() && text.iter().all(u8::is_ascii_digit);
     let number: u32 = std::str::from_utf8(text).ok()?.parse().ok()?;
-    (digits && number > 0).then_some(number)
+    (digits && number > 0).then_some(number.min(STAR - 1))
 }
 
 impl fmt::Display for Numbers {

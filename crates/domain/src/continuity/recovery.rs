@@ -154,6 +154,32 @@ impl<K: Ord + Clone> Ledger<K> {
         }
     }
 
+    /// As it was kept: who has the mailbox, the highest generation that was given, the lines of each message in their order.
+    pub fn restore(lease: Option<Lease>, generation: u64, lines: BTreeMap<K, Vec<Line>>) -> Self {
+        Ledger {
+            lease,
+            generation,
+            lines,
+        }
+    }
+
+    /// Who had the mailbox last, and may have it still.
+    pub fn held(&self) -> Option<&Lease> {
+        self.lease.as_ref()
+    }
+
+    /// The highest generation that was given.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// All that it knows, by message.
+    pub fn all(&self) -> impl Iterator<Item = (&K, &[Line])> {
+        self.lines
+            .iter()
+            .map(|(key, lines)| (key, lines.as_slice()))
+    }
+
     /// What it knows of a message.
     pub fn lines(&self, key: &K) -> &[Line] {
         self.lines.get(key).map(Vec::as_slice).unwrap_or_default()

@@ -113,6 +113,7 @@ pub(super) async fn tell(
         options: String::new(),
     };
     let onward = Onward {
+        handed: None,
         sender: String::new(),
         how: Came {
             at: now(),

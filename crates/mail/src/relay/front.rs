@@ -8,7 +8,9 @@ use bytes::Bytes;
 use everpost_codec::smtp::{Mail, Notify, Rcpt, Reply, Return};
 use everpost_domain::digest::Digest;
 use everpost_domain::relay::Why;
-use everpost_store::{Envelope, MailDomain, NewLeg, Onward, StoreError, Tenant, UnknownRecipient};
+use everpost_store::{
+    Envelope, Handed, MailDomain, NewLeg, Onward, StoreError, Tenant, UnknownRecipient,
+};
 use futures::future::BoxFuture;
 use tokio::sync::Notify as Signal;
 
@@ -93,6 +95,8 @@ struct Led {
 pub struct Incoming {
     /// Who sends it.
     pub mail: Mail,
+    /// The device that hands it over, if one does.
+    pub handed: Option<Handed>,
     accepted: Accepted,
 }
 
@@ -335,7 +339,8 @@ impl Front {
             legs.push(led);
         }
         let mut id = None;
-        for (place, legs) in by_organization {
+        // The organization whose people sign in comes last: what it writes down of a device's mail says that all is done.
+        for (place, legs) in by_organization.into_iter().rev() {
             let Some(organization) = self.organizations.get(place) else {
                 continue;
             };
@@ -355,6 +360,7 @@ impl Front {
                 sender: from.clone(),
                 how: how.clone(),
                 legs: once_each(legs),
+                handed: incoming.handed.clone().filter(|_| place == HOME),
             };
             let raw = raw.clone();
             let prepared = tokio::task::spawn_blocking(move || {

@@ -19,6 +19,7 @@ mod places;
 mod route;
 mod run;
 mod send;
+mod standby;
 mod tally;
 #[cfg(test)]
 mod tests;
@@ -31,4 +32,4 @@ pub use run::{Relay, RelayOptions};
 pub use send::{TlsPolicy, Trust};
 pub use tally::{Blocked, RelayTally};
 pub(crate) use trace::header;
-pub use trace::{Came, Wanted};
+pub use trace::{Came, LINK, Wanted};

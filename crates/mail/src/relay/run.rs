@@ -168,6 +168,7 @@ impl Relay {
                 .relay_wake(begins, self.options.uncertain_wait)
                 .await?;
         }
+        super::standby::deliver(&self.tenant).await?;
         if is_time(kept, KEEP) {
             self.tenant.relay_keep(&self.at_work.all()).await?;
         }

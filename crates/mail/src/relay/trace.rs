@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 const HOP: &str = "Everpost-Hop";
 /// The protocol of what this program sends.
 pub(super) const INTERNAL: &str = "internal";
+/// The protocol of what an agent hands over: within HTTPS, and signed by a device of whom it is from.
+pub const LINK: &str = "HTTPS";
 /// A message that passed us so often goes round in circles. It may pass twice: to its server, and from there back
 /// for a user whose mail is here meanwhile.
 pub(super) const MOST_HOPS: usize = 3;
@@ -54,7 +56,7 @@ impl Came {
 
     /// Whether it began here: somebody who signed in sent it (RFC 3848, RFC 6531 §4.3), or this program.
     pub(super) fn is_ours(&self) -> bool {
-        self.protocol == INTERNAL || self.protocol.ends_with('A')
+        [INTERNAL, LINK].contains(&self.protocol.as_str()) || self.protocol.ends_with('A')
     }
 
     /// Of a queue; what cannot be read is left out, as it decides nothing.

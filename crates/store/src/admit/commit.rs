@@ -20,7 +20,7 @@ use crate::follow::{FreshDoc, claim};
 use crate::objects::MAIN;
 use crate::relay::{Outgoing, insert_onward};
 use crate::seal::Key;
-use crate::tenant::{Tenant, TenantState};
+use crate::tenant::{ID, Tenant, TenantState};
 use crate::vault::pack::Style;
 use crate::vault::{FrameKind, PIECE, PackWriter, Run, WrittenPack, object_path};
 
@@ -185,6 +185,7 @@ impl Tenant {
             let onward = item.incoming.onward.as_ref()?;
             Some(Outgoing {
                 copy: ids.copy(chosen.copy),
+                digest: item.digest,
                 onward,
             })
         });
@@ -201,6 +202,10 @@ impl Tenant {
             .places
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner) = places;
+        // Whoever admitted something mostly has more to say of it.
+        for (item, chosen) in items.iter().zip(&decision.items) {
+            state.ids.put(item.digest, ID, ids.copy(chosen.copy));
+        }
         Ok(outcomes)
     }
 

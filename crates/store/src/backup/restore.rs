@@ -339,12 +339,15 @@ impl Store {
         if sql::execute(&mut tx, statements::RAISE_EPOCH, values![epoch]).await? != 1 {
             return Err(store());
         }
-        sql::execute(
-            &mut tx,
+        // Agents pass over a state of a lower generation than they know.
+        for statement in [
             statements::RAISE_LEASES,
-            values![epoch.saturating_mul(GENERATIONS)],
-        )
-        .await?;
+            statements::RAISE_STATES,
+            statements::RAISE_RECOVERIES,
+        ] {
+            let first = values![epoch.saturating_mul(GENERATIONS)];
+            sql::execute(&mut tx, statement, first).await?;
+        }
         // A backup keeps the packs of storage classes beside all others, and that is where they are.
         for statement in [
             statements::BUCKETS_ARE_NEW,

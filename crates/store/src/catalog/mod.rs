@@ -58,6 +58,11 @@ pub(crate) enum Counter {
     Recipient = 24,
     RelayMail = 25,
     RelayLeg = 26,
+    Replica = 27,
+    ReplicaFolder = 28,
+    Enrolment = 32,
+    Device = 33,
+    Recovery = 34,
 }
 
 /// The database's clock, in µs since 1970; a file has that of whoever opened it.

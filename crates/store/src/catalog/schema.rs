@@ -9,6 +9,7 @@
 /// (expand, migrate, contract), so that versions N and N-1 can run side by side.
 const MIGRATIONS: &[&[&str]] = &[
     FIRST, FRAMES, SPLITS, FINDING, TEXTS, ACCESS, NODES, MOVED, PEERS, CLASSES, RANGES, RELAY,
+    REPLICA, DEVICES,
 ];
 
 /// Where the version is kept; there before the first step.
@@ -199,6 +200,37 @@ const RELAY: &[&str] = &[
     "CREATE INDEX relay_leg_of_mail ON relay_leg (tenant, mail)",
     "CREATE INDEX relay_leg_of_copy ON relay_leg (tenant, copy, recipient)",
     "CREATE INDEX relay_leg_of_recipient ON relay_leg (tenant, recipient)",
+];
+
+/// Mailboxes as mail programs see them. `replica`: a user's; `indicator` counts the new mail that ever came.
+/// `replica_folder`: its id is the UIDVALIDITY, `next` the UIDNEXT. `replica_message`: `flags` are replica::Flags, `date` is
+/// INTERNALDATE in seconds, `size` what IMAP shows. `replica_gone`: UIDs that were expunged, and since when.
+const REPLICA: &[&str] = &[
+    "CREATE TABLE replica (id BIGINT PRIMARY KEY, tenant BIGINT NOT NULL, hash BIGINT NOT NULL, indicator BIGINT NOT NULL, about BLOB NOT NULL)",
+    "CREATE UNIQUE INDEX replica_by_hash ON replica (tenant, hash)",
+    "CREATE TABLE replica_folder (id BIGINT PRIMARY KEY, tenant BIGINT NOT NULL, replica BIGINT NOT NULL, next BIGINT NOT NULL, modseq BIGINT NOT NULL, about BLOB NOT NULL)",
+    "CREATE INDEX folder_of_replica ON replica_folder (tenant, replica)",
+    "CREATE TABLE replica_message (tenant BIGINT NOT NULL, folder BIGINT NOT NULL, uid BIGINT NOT NULL, copy BIGINT NOT NULL, flags BIGINT NOT NULL, modseq BIGINT NOT NULL, date BIGINT NOT NULL, saved BIGINT NOT NULL, size BIGINT NOT NULL, about BLOB NOT NULL, PRIMARY KEY (tenant, folder, uid))",
+    "CREATE INDEX replica_message_by_modseq ON replica_message (tenant, folder, modseq)",
+    "CREATE INDEX replica_message_of_copy ON replica_message (tenant, copy, folder)",
+    "CREATE TABLE replica_gone (tenant BIGINT NOT NULL, folder BIGINT NOT NULL, uid BIGINT NOT NULL, modseq BIGINT NOT NULL, PRIMARY KEY (tenant, folder, uid))",
+    "CREATE INDEX replica_gone_by_modseq ON replica_gone (tenant, folder, modseq)",
+];
+
+/// Agents. `enrolment`: one-time codes, found and proved by keyed hashes of their tickets; `device`: the one that it made,
+/// or 0. `device`: `page` is a keyed hash of its state page's name; `seen`, `revoked`: when, or 0; `changed`: changes of the standby
+/// mailbox up to this number are done. `submission`: mails that were taken of a device, by its numbers. `recovery`: a user's
+/// mailbox that is written back; `generation`: the highest of its leases; `changed` counts the changes of its lines.
+const DEVICES: &[&str] = &[
+    "CREATE TABLE enrolment (id BIGINT PRIMARY KEY, tenant BIGINT NOT NULL, prefix BIGINT NOT NULL, tag BLOB NOT NULL, expires BIGINT NOT NULL, device BIGINT NOT NULL, about BLOB NOT NULL)",
+    "CREATE INDEX enrolment_by_prefix ON enrolment (tenant, prefix)",
+    "CREATE TABLE device (id BIGINT PRIMARY KEY, tenant BIGINT NOT NULL, page BIGINT NOT NULL, created BIGINT NOT NULL, seen BIGINT NOT NULL, revoked BIGINT NOT NULL, changed BIGINT NOT NULL, about BLOB NOT NULL, beat BLOB)",
+    "CREATE INDEX device_by_page ON device (tenant, page)",
+    "CREATE TABLE submission (tenant BIGINT NOT NULL, device BIGINT NOT NULL, number BIGINT NOT NULL, at BIGINT NOT NULL, digest BLOB NOT NULL, about BLOB NOT NULL, PRIMARY KEY (tenant, device, number))",
+    "CREATE TABLE recovery (id BIGINT PRIMARY KEY, tenant BIGINT NOT NULL, hash BIGINT NOT NULL, generation BIGINT NOT NULL, changed BIGINT NOT NULL, about BLOB NOT NULL)",
+    "CREATE UNIQUE INDEX recovery_by_hash ON recovery (tenant, hash)",
+    "CREATE TABLE recovery_line (tenant BIGINT NOT NULL, recovery BIGINT NOT NULL, place BIGINT NOT NULL, changed BIGINT NOT NULL, about BLOB NOT NULL, PRIMARY KEY (tenant, recovery, place))",
+    "CREATE INDEX recovery_line_by_change ON recovery_line (tenant, recovery, changed)",
 ];
 
 /// The newest schema this program knows.

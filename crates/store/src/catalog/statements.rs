@@ -1,10 +1,14 @@
 //! Every statement the store runs, by name. Those that concern mail name the tenant;
 //! the test below reads each one for it.
 
+mod devices;
 mod relay;
+mod replica;
 
 use super::sql::Batch;
+pub(crate) use devices::*;
 pub(crate) use relay::*;
+pub(crate) use replica::*;
 
 // -- operator: concern no tenant's mail ----------------------------------------------------
 
@@ -47,6 +51,11 @@ pub(crate) const ALL_SPLITS: &str = "SELECT name FROM split";
 pub(crate) const ALL_DOOMED: &str = "SELECT name, volume FROM doomed WHERE kind = $1";
 /// Every lease ends, and its next generation is above `$1` and above all it had.
 pub(crate) const RAISE_LEASES: &str = "UPDATE lease SET until = 0, generation = CASE WHEN generation < $1 THEN $1 ELSE generation + 1 END";
+/// The states of users, and leases of their mailboxes, are of a generation above `$1` and above all they had.
+pub(crate) const RAISE_STATES: &str =
+    "UPDATE recipient SET generation = CASE WHEN generation < $1 THEN $1 ELSE generation + 1 END";
+pub(crate) const RAISE_RECOVERIES: &str =
+    "UPDATE recovery SET generation = CASE WHEN generation < $1 THEN $1 ELSE generation + 1 END";
 /// Ends every lease: their holders are nodes of another place.
 pub(crate) const END_LEASES: &str = "UPDATE lease SET until = 0, generation = generation + 1";
 /// PostgreSQL only: its clock, in µs since 1970.

@@ -7,14 +7,17 @@ use sqlx::AnyConnection;
 use super::record::{LegAbout, MailAbout, NewLeg, Onward};
 use crate::catalog::sql::{Columns, values};
 use crate::catalog::{Counter, statements, take_ids};
+use crate::devices::insert_submission;
 use crate::error::Result;
 use crate::keys::TenantKeys;
 use crate::tenant::mailbox_key;
+use everpost_domain::digest::Digest;
 use everpost_domain::relay::LegState;
 
 /// A message of the group that goes on, and the copy that it is.
 pub(crate) struct Outgoing<'a> {
     pub(crate) copy: i64,
+    pub(crate) digest: Digest,
     pub(crate) onward: &'a Onward,
 }
 
@@ -95,5 +98,10 @@ pub(crate) async fn insert_onward(
     }
     statements::INSERT_RELAY_MAILS.execute(db, mails).await?;
     statements::INSERT_RELAY_LEGS.execute(db, rows).await?;
+    for one in outgoing {
+        if let Some(handed) = &one.onward.handed {
+            insert_submission(db, keys, handed, &one.digest, now).await?;
+        }
+    }
     Ok(())
 }

@@ -15,10 +15,12 @@
 mod enqueue;
 mod order;
 mod record;
+mod standby;
 
 pub(crate) use enqueue::{Outgoing, insert_onward};
 pub use order::{Ordered, RelayStatus, StateCount};
 pub use record::{Attempt, Errand, Leg, NewLeg, Onward, Settled, Verdict};
+pub use standby::StandbyMail;
 
 use everpost_domain::relay::LegState;
 use record::{LegAbout, read_leg};

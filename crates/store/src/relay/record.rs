@@ -7,6 +7,7 @@ use sqlx::any::AnyRow;
 
 use super::seconds;
 use crate::catalog::sql::Columns;
+use crate::devices::Handed;
 use crate::error::{Result, StoreError};
 use crate::keys::TenantKeys;
 
@@ -22,6 +23,8 @@ pub struct Onward {
     pub how: String,
     /// Its recipients.
     pub legs: Vec<NewLeg>,
+    /// The device that handed it over, which is receipted for it: in the same transaction.
+    pub handed: Option<Handed>,
 }
 
 /// A recipient of a message that goes on.

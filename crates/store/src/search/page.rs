@@ -18,10 +18,7 @@ use crate::error::{Result, StoreError};
 use crate::follow::blocking;
 use crate::index::{self, Hit, Matches};
 use crate::read::Place;
-use crate::tenant::Tenant;
-
-/// Bytes that an id takes in a cache.
-const ID: usize = 64;
+use crate::tenant::{ID, Tenant};
 
 /// Answers in the order by score that are kept for their next pages.
 const RANKED: usize = 16;

@@ -1,4 +1,4 @@
-//! A Dovecot of one's own, which delivers what it is handed into Maildirs.
+//! A Dovecot of one's own, which delivers what it is handed into Maildirs, and serves them over IMAP.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use super::process::{Process, Start};
 use super::{PeerError, Ports, Result, io, on_free_ports, output, scratch};
 
-const PACKAGE: &str = "the Debian packages dovecot-core and dovecot-lmtpd";
+const PACKAGE: &str = "the Debian packages dovecot-core, dovecot-lmtpd and dovecot-imapd";
 const NAME: &str = "Dovecot";
 const DOVECOT: &str = "/usr/sbin/dovecot";
 
@@ -71,6 +71,11 @@ impl Dovecot {
         self.ports.address(0)
     }
 
+    /// Where it serves its users' mail by IMAP, in the clear.
+    pub fn imap(&self) -> SocketAddr {
+        self.ports.address(1)
+    }
+
     /// Where it says whether somebody is who they say (the protocol of Dovecot's SASL).
     pub(super) fn auth(&self) -> PathBuf {
         self.folder.path().join("run/auth-client")
@@ -112,18 +117,38 @@ fn fill(folder: &Path, ports: &Ports, users: &[&str]) -> Result<()> {
         .iter()
         .map(|user| format!("{user}@example.test:{{PLAIN}}secret of {user}::::::\n"))
         .collect();
-    let (folder, port) = (folder.display(), ports.port(0));
+    let (folder, port, imap) = (folder.display(), ports.port(0), ports.port(1));
+    let special: String = ["Drafts", "Sent", "Trash", "Junk", "Archive"]
+        .iter()
+        .map(|name| {
+            format!("  mailbox {name} {{\n    special_use = \\{name}\n    auto = subscribe\n  }}\n")
+        })
+        .collect();
     let settings = format!(
         "base_dir = {folder}/run
 state_dir = {folder}/run
 log_path = {folder}/log
-protocols = lmtp
+protocols = lmtp imap
 listen = 127.0.0.1
 ssl = no
 first_valid_uid = 1
 mail_location = maildir:{folder}/mail/%n
 # Line ends as they came.
 mail_save_crlf = yes
+disable_plaintext_auth = no
+mail_max_userip_connections = 1000
+namespace inbox {{
+  inbox = yes
+  separator = /
+{special}}}
+service imap-login {{
+  inet_listener imap {{
+    port = {imap}
+  }}
+  inet_listener imaps {{
+    port = 0
+  }}
+}}
 passdb {{
   driver = passwd-file
   args = username_format=%u {folder}/users

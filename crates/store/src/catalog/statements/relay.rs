@@ -71,7 +71,12 @@ pub(crate) const CHANGE_LEG: &str = "UPDATE relay_leg SET state = $4, why = $5, 
 /// The recipient's mail server is not used any more, or again.
 pub(crate) const STAND_BY: &str =
     "UPDATE relay_leg SET state = 4, why = 3 WHERE tenant = $1 AND recipient = $2 AND state = 0";
-pub(crate) const STAND_DOWN: &str = "UPDATE relay_leg SET state = 0, why = 0, due = $3 WHERE tenant = $1 AND recipient = $2 AND state = 4 AND why = 3";
+pub(crate) const STAND_DOWN: &str = "UPDATE relay_leg SET state = 0, why = 0, due = $3 WHERE tenant = $1 AND recipient = $2 AND state = 4 AND why IN (3, 4)";
+/// What waits for active users and lies in nobody's mailbox.
+pub(crate) const STANDING_BY: &str = "SELECT relay_leg.id, copy.digest, recipient.about FROM relay_leg JOIN copy ON copy.id = relay_leg.copy JOIN recipient ON recipient.tenant = relay_leg.tenant AND recipient.hash = relay_leg.recipient WHERE relay_leg.tenant = $1 AND relay_leg.state = 4 AND relay_leg.why = 3 AND recipient.state = 1 ORDER BY relay_leg.id LIMIT 100";
+/// It lies there now.
+pub(crate) const PUT_INTO_MAILBOX: &str =
+    "UPDATE relay_leg SET why = 4 WHERE tenant = $1 AND id = $2 AND state = 4 AND why = 3";
 pub(crate) const COUNT_LEGS: &str = "SELECT state, why, COUNT(*), CAST(MIN(at) AS BIGINT), CAST(MIN(due) AS BIGINT) FROM relay_leg WHERE tenant = $1 AND state <= 4 GROUP BY state, why";
 /// Since it ended a leg is due.
 pub(crate) const FORGET_LEGS: &str =

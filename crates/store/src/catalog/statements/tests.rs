@@ -12,10 +12,15 @@ fn every_statement_names_its_tenant() {
     let source = include_str!("../statements.rs");
     let (_, tenants) = source.split_once("// -- vault").unwrap();
     let tenants = tenants.split("#[cfg(test)]").next().unwrap();
-    let relay = include_str!("relay.rs");
+    let others = [
+        include_str!("devices.rs"),
+        include_str!("relay.rs"),
+        include_str!("replica.rs"),
+    ]
+    .concat();
     let definitions = tenants.split("pub(crate) const ").skip(1);
     let mut seen = 0;
-    for definition in definitions.chain(relay.split("pub(crate) const ").skip(1)) {
+    for definition in definitions.chain(others.split("pub(crate) const ").skip(1)) {
         let name = definition.split(':').next().unwrap();
         let mut text: String = definition.split('"').skip(1).step_by(2).collect();
         if definition.contains("= legs!(") {

@@ -3,6 +3,7 @@
 mod admit;
 mod backup;
 mod classes;
+mod devices;
 mod export;
 mod holdings;
 mod jobs;
@@ -13,6 +14,7 @@ mod opening;
 mod people;
 mod read;
 mod relay;
+mod replica;
 mod search;
 mod spool;
 mod texts;
@@ -32,6 +34,8 @@ pub(super) async fn tell(story: &mut Story) {
     search::tell(story).await;
     people::tell(story).await;
     relay::tell(story).await;
+    replica::tell(story).await;
+    devices::tell(story).await;
     holdings::tell(story).await;
     export::tell(story).await;
     spool::tell(story).await;

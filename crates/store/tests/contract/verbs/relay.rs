@@ -187,6 +187,7 @@ async fn queue(story: &mut Story) {
     let mail = |name: &str, legs: Vec<NewLeg>| {
         let (_, raw) = raws.iter().find(|(known, _)| *known == name).unwrap();
         let onward = Onward {
+            handed: None,
             sender: "carol@example.com".into(),
             how: "SMTP".into(),
             legs,
