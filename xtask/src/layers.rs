@@ -36,9 +36,21 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "everpost-node",
         ],
     ),
+    // Beside a user's mail program; it has a store of its own, and no service.
+    (
+        "everpost-agent",
+        &[
+            "everpost-domain",
+            "everpost-codec",
+            "everpost-store",
+            "everpost-mail",
+            "everpost-node",
+        ],
+    ),
     (
         "everpost",
         &[
+            "everpost-agent",
             "everpost-domain",
             "everpost-codec",
             "everpost-extract",

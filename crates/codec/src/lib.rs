@@ -7,6 +7,7 @@ pub mod dsn;
 pub mod eml;
 pub mod imap;
 pub mod journal;
+pub mod link;
 pub mod maildir;
 pub mod maillog;
 pub mod mbox;

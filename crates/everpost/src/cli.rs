@@ -2,6 +2,7 @@
 
 mod doctor;
 mod global;
+mod link;
 mod migrate;
 mod relay;
 mod service;
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use doctor::{ALERTS_EXAMPLES, DOCTOR_EXAMPLES};
+use link::{DEVICE_EXAMPLES, ENROL_EXAMPLES};
 use migrate::MIGRATE_EXAMPLES;
 use relay::{
     CONTINUITY_EXAMPLES, DKIM_EXAMPLES, DOMAIN_EXAMPLES, QUEUE_EXAMPLES, RECIPIENT_EXAMPLES,
@@ -23,6 +25,7 @@ use tenant::TENANT_EXAMPLES;
 use crate::examples::*;
 pub(crate) use doctor::{AlertsCommand, DoctorCommand};
 pub(crate) use global::Global;
+pub(crate) use link::{DeviceCommand, EnrolCommand};
 pub(crate) use migrate::MigrateCommand;
 pub(crate) use relay::{
     ContinuityCommand, DkimCommand, DkimKind, DomainCommand, QueueCommand, RecipientCommand,
@@ -121,6 +124,12 @@ pub(crate) enum Command {
     /// Where users' mail is delivered: their mail server, or here while it is down
     #[command(subcommand, after_help = CONTINUITY_EXAMPLES)]
     Continuity(ContinuityCommand),
+    /// Make a code by which a user's device is enrolled
+    #[command(after_help = ENROL_EXAMPLES)]
+    Enrol(EnrolCommand),
+    /// Devices of users: installations of the agent
+    #[command(subcommand, after_help = DEVICE_EXAMPLES)]
+    Device(DeviceCommand),
     /// Keys that mail of the organization is signed with
     #[command(subcommand, after_help = DKIM_EXAMPLES)]
     Dkim(DkimCommand),

@@ -49,6 +49,8 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Domain(command) => commands::relay::domain(&global, command).await,
         Command::Recipient(command) => commands::relay::recipient(&global, command).await,
         Command::Continuity(command) => commands::relay::continuity(&global, command).await,
+        Command::Enrol(command) => commands::device::enrol(&global, command).await,
+        Command::Device(command) => commands::device::device(&global, command).await,
         Command::Export(command) => commands::export::run(&global, command).await,
         Command::Status(command) => commands::status::run(&global, command).await,
         Command::Backup(command) => commands::backup::run(&global, command).await,

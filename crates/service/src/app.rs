@@ -18,6 +18,7 @@ use crate::api::jobs::Jobs;
 use crate::caller::Caller;
 use crate::capture::limits;
 use crate::guard::Limiter;
+use crate::link::Link;
 use crate::metrics::Metrics;
 use crate::password;
 use crate::problem::Problem;
@@ -41,7 +42,7 @@ pub(crate) struct Shared {
     pub(crate) tenant: Tenant,
     pub(crate) stop: Stop,
     pub(crate) limits: LimitConfig,
-    pub(crate) limiter: Limiter,
+    pub(crate) limiter: Limiter<IpAddr>,
     pub(crate) jobs: Jobs,
     pub(crate) metrics: Metrics,
     /// The way of mail that is captured, where a listener takes it.
@@ -52,6 +53,8 @@ pub(crate) struct Shared {
     pub(crate) max_message: u64,
     /// What sends mail on, where a listener takes such mail.
     pub(crate) relays: OnceLock<Vec<Relay>>,
+    /// What requests of agents share.
+    pub(crate) link: Link,
     /// What is not well.
     pub(crate) alerts: Mutex<Alerts>,
     /// Whoever owns the data directory is the operator.
@@ -133,6 +136,7 @@ impl Shared {
             ),
             max_message: config.capture.max_message_bytes,
             relays: OnceLock::new(),
+            link: Link::new(config),
             alerts: Mutex::new(Alerts::new(i64::from(config.alerts.repeat_hours) * 3600)),
             by_account: Mutex::new(Throttle::new(1)),
             by_address: Mutex::new(Throttle::new(ADDRESS_TIMES)),

@@ -15,10 +15,13 @@ mod caller;
 mod capture;
 mod console;
 pub mod desk;
+pub mod devices;
+mod door;
 mod extract;
 mod follow;
 mod guard;
 mod html;
+mod link;
 mod metrics;
 mod nodes;
 mod omissions;
@@ -26,6 +29,7 @@ pub mod password;
 mod problem;
 mod relay;
 mod routes;
+mod standby;
 mod throttle;
 mod view;
 
@@ -43,6 +47,7 @@ use everpost_node::stop::Stop;
 use everpost_store::{Store, StoreError, Tenant};
 
 use alerts::Watch;
+use standby::Standby;
 
 pub use alerts::test as test_alerts;
 pub use api::moves::MoveView;
@@ -91,7 +96,7 @@ pub async fn run(
     let name = capture::name(&options.config);
     let watch = Watch::new(&options.config, &name, keeper.status())?;
     let (mut listeners, mut figures, mut nodes) = (Vec::new(), Vec::new(), Vec::new());
-    let mut mail = Vec::new();
+    let (mut mail, mut mailboxes) = (Vec::new(), Vec::new());
     let has = |kind: fn(Protocol) -> bool| options.listen.iter().any(|one| kind(one.protocol));
     let (captures, relays) = (has(is_captured), has(goes_on));
     let capture = match captures || relays {
@@ -113,10 +118,12 @@ pub async fn run(
             }
             Protocol::Nodes => nodes.push(listener),
             Protocol::Https | Protocol::Http => listeners.push(listener),
+            one if standby::is_mailbox(one) => mailboxes.push(listener),
             _ => mail.push(listener),
         }
     }
-    let all = listeners.iter().chain(&figures).chain(&nodes).chain(&mail);
+    let all = listeners.iter().chain(&figures).chain(&nodes);
+    let all = all.chain(&mail).chain(&mailboxes);
     let ready = Ready {
         listeners: all.filter_map(Listener::address).collect(),
         // Whoever reads it may stand in another directory.
@@ -148,6 +155,7 @@ pub async fn run(
             relaying.push(tokio::spawn(async move { relay.run(stop.wait()).await }));
         }
         app.relays.set(onward.relays).ok();
+        app.link.front.set(onward.front.clone()).ok();
         let login: Arc<dyn Login> = Arc::new(relay::Doorman(app.clone()));
         (onward.front, login)
     });
@@ -160,6 +168,7 @@ pub async fn run(
         tenant.share(messenger, options.config.nodes.share_from);
     }
     let answers_at = answers_at.map(|(_, address)| address);
+    let standby = Standby::new(&app, &options.config, stop.clone());
     let background =
         follow::start(&app, options.readers, options.config.backup, answers_at).await?;
     let watching = tokio::spawn(watch.keep(app.clone()));
@@ -169,8 +178,10 @@ pub async fn run(
     let answering = tokio::spawn(serve(nodes, nodes::router(app), stop.clone()));
     let taking = roads.map(|roads| {
         let handler = move |connection| roads.clone().serve(connection);
-        tokio::spawn(serve_streams(mail, handler, stop))
+        tokio::spawn(serve_streams(mail, handler, stop.clone()))
     });
+    let handler = move |connection| standby.clone().serve(connection);
+    let showing = tokio::spawn(serve_streams(mailboxes, handler, stop));
     let keeping = tokio::spawn(keeper.keep(keeper_stop));
     // The listeners are bound, so connections wait in their queues from here on.
     if let Some(path) = &options.ready_file {
@@ -183,6 +194,7 @@ pub async fn run(
     if let Some(taking) = taking {
         taking.await.ok();
     }
+    showing.await.ok();
     keeping.await.ok();
     watching.await.ok();
     for relay in relaying {

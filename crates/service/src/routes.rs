@@ -11,14 +11,15 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::api::{
-    cases, exports, health, help, imports, messages, moves, relay, saved, search, session, storage,
-    submit, tokens, users, verify,
+    cases, devices, exports, health, help, imports, messages, moves, relay, saved, search, session,
+    storage, submit, tokens, users, verify,
 };
 use crate::app::App;
 use crate::caller::COOKIE;
 use crate::console;
 use crate::desk;
 use crate::guard::guard;
+use crate::link;
 use crate::problem::{Problem, ProblemBody};
 
 /// Bytes of a body of JSON; the largest is a list of people.
@@ -93,6 +94,9 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(relay::recipients, relay::put_recipients))
         .routes(routes!(relay::remove_recipient))
         .routes(routes!(relay::continuity))
+        .routes(routes!(devices::list))
+        .routes(routes!(devices::code))
+        .routes(routes!(devices::revoke))
         .routes(routes!(health::alerts))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz));
@@ -119,6 +123,8 @@ pub(crate) fn router(app: App) -> Router {
     routes
         .route("/api/v1/openapi.json", get(described))
         .route("/api/{*rest}", axum::routing::any(nowhere))
+        .merge(link::routes())
+        .route("/link/{*rest}", axum::routing::any(nowhere))
         .fallback_service(get(console::serve))
         .method_not_allowed_fallback(not_so)
         .layer(DefaultBodyLimit::max(JSON))

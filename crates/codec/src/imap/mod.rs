@@ -15,6 +15,7 @@
 //! accounted for when a command is refused, or what a program sent as data is read as a command. That is most of a parser.
 
 pub mod answer;
+pub mod client;
 pub mod command;
 mod date;
 pub mod limits;

@@ -10,6 +10,7 @@ pub(crate) mod case;
 pub(crate) mod class;
 pub(crate) mod compact;
 pub(crate) mod config;
+pub(crate) mod device;
 pub(crate) mod dkim;
 pub(crate) mod doctor;
 pub(crate) mod export;

@@ -1,6 +1,7 @@
 //! The operations of the API, a file a kind of thing.
 
 pub(crate) mod cases;
+pub(crate) mod devices;
 pub(crate) mod exports;
 pub(crate) mod health;
 pub(crate) mod help;

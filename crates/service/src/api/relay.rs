@@ -194,5 +194,6 @@ pub(crate) async fn continuity(
     caller.check(Action::ManageUsers, Object::Organization)?;
     let done = desk::states(&app.tenant, &ask, caller.name()).await?;
     app.wake_relays();
+    app.link.tell();
     Ok(Json(done))
 }
