@@ -16,5 +16,6 @@ pub mod log;
 pub mod message;
 pub mod query;
 pub mod relay;
+pub mod replica;
 pub mod text;
 pub mod wire;

@@ -5,8 +5,11 @@ pub mod capture;
 pub mod demo;
 pub mod export;
 mod flags;
+pub mod imap;
 pub mod import;
+pub mod link;
 pub mod relay;
+pub mod upstream;
 
 /// The file of an export that lists what it holds; imports pass over it.
 pub const MANIFEST: &str = "manifest.ndjson";

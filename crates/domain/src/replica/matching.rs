@@ -1,0 +1,225 @@
+//! Which message of the server that has no row is which row that has no message of the server.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::sighting::{Copied, Evidence};
+use super::state::{FolderId, Message, MessageId, RemoteId};
+
+/// How a row stands to the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It was never there.
+    Never,
+    /// Nobody looked.
+    Unknown,
+    /// It is where it was.
+    There(Copied),
+    /// It is no more where it was.
+    Vanished,
+    /// Its place is of a numbering that is over.
+    Stale,
+}
+
+/// A message of the server that no row names.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Arrival<'a, K> {
+    pub(super) remote: RemoteId,
+    /// What clients see of that folder.
+    pub(super) folder: Option<FolderId>,
+    pub(super) uid: u32,
+    pub(super) copied: Copied,
+    pub(super) evidence: &'a Evidence<K>,
+}
+
+/// Why an arrival is a row's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum How {
+    /// It is where it was.
+    InPlace,
+    /// The same under another numbering, or in another folder: brought there by somebody else.
+    Elsewhere,
+    /// We ordered that, and the answer was lost.
+    ByUs,
+    /// Brought there by us and by somebody else, or saved by the server itself.
+    Adopted,
+}
+
+/// Whether they are the same message as far as is known. `None`: the content has to be asked for.
+///
+/// Equal headers are not enough: programs save a draft again and again under one Message-ID. Equal size and date are, where
+/// the server itself carried the message along. Of what the server was never seen to have, only the content is proof: taking
+/// an older state for it would lose it.
+pub(super) fn is_same<K: Ord>(
+    row: &Message<K>,
+    evidence: &Evidence<K>,
+    needs_proof: bool,
+) -> Option<bool> {
+    if row.key != evidence.key {
+        return Some(false);
+    }
+    let looks_same = (row.size, row.date) == (evidence.size, evidence.date);
+    match (&row.content, &evidence.content) {
+        (Some(ours), Some(theirs)) => Some(ours == theirs),
+        (Some(_), None) if needs_proof || !looks_same => None,
+        _ => Some(looks_same),
+    }
+}
+
+/// Whether only the content proves that this row is that folder's arrival.
+pub(super) fn needs_proof<K>(
+    row: &Message<K>,
+    standing: Standing,
+    remote: Option<RemoteId>,
+) -> bool {
+    match (row.base, standing) {
+        (None, _) => true,
+        // Nobody moves a message into the folder in which it is; a draft that is saved again looks like that.
+        (Some(base), Standing::Vanished | Standing::There(_)) => Some(base.remote) == remote,
+        _ => false,
+    }
+}
+
+/// Whether a row looks for its message among the arrivals.
+pub(super) fn is_loose<K>(row: &Message<K>, standing: Standing) -> bool {
+    match standing {
+        Standing::Never | Standing::Vanished | Standing::Stale => true,
+        // We ordered it elsewhere: what it was copied from is still there, or was when we looked there.
+        Standing::There(_) => row.deed.and_then(|deed| deed.what.brings()).is_some(),
+        Standing::Unknown => false,
+    }
+}
+
+/// One way in which an arrival can be a row's.
+type Pass<K> = fn(&Message<K>, Standing, &Arrival<'_, K>) -> bool;
+
+fn is_ordered_to<K>(row: &Message<K>, arrival: &Arrival<'_, K>) -> bool {
+    let brought = row.deed.and_then(|deed| deed.what.brings());
+    brought.is_some_and(|(to, _)| to == arrival.remote)
+}
+
+fn was_in<K>(row: &Message<K>, arrival: &Arrival<'_, K>) -> bool {
+    row.base.is_some_and(|base| base.remote == arrival.remote)
+}
+
+fn is_wanted_in<K>(row: &Message<K>, arrival: &Arrival<'_, K>) -> bool {
+    row.here
+        .is_some_and(|seat| Some(seat.folder) == arrival.folder)
+}
+
+/// The ways, most certain first.
+fn passes<K>() -> [(How, Pass<K>); 7] {
+    let stale: Pass<K> =
+        |row, standing, arrival| standing == Standing::Stale && was_in(row, arrival);
+    let ordered: Pass<K> = |row, _, arrival| is_ordered_to(row, arrival);
+    let moved_alike: Pass<K> = |row, standing, arrival| {
+        standing == Standing::Vanished && is_wanted_in(row, arrival) && !was_in(row, arrival)
+    };
+    let moved: Pass<K> =
+        |row, standing, arrival| standing == Standing::Vanished && !was_in(row, arrival);
+    let back: Pass<K> =
+        |row, standing, arrival| standing == Standing::Vanished && was_in(row, arrival);
+    let adopted: Pass<K> = |row, standing, arrival| {
+        standing == Standing::Never && row.deed.is_none() && is_wanted_in(row, arrival)
+    };
+    let anywhere: Pass<K> = |row, standing, _| match standing {
+        Standing::Stale => true,
+        // What we had it copied to was carried on.
+        Standing::Never | Standing::There(_) => row.deed.is_some(),
+        _ => false,
+    };
+    [
+        (How::Elsewhere, stale),
+        (How::ByUs, ordered),
+        (How::Elsewhere, moved_alike),
+        (How::Elsewhere, moved),
+        (How::Elsewhere, back),
+        (How::Adopted, adopted),
+        (How::Elsewhere, anywhere),
+    ]
+}
+
+/// What a row was paired with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Pair {
+    /// The number of the arrival.
+    pub(super) at: usize,
+    pub(super) how: How,
+    /// The number of another that is to go: a move in two steps leaves two.
+    pub(super) still: Option<usize>,
+}
+
+/// Pairs rows with arrivals. An arrival is one row's. What came for those of `goes_on` was seen before: the others choose first.
+pub(super) fn pair<K: Ord>(
+    loose: &[(&Message<K>, Standing)],
+    arrivals: &[Arrival<'_, K>],
+    goes_on: &BTreeSet<MessageId>,
+) -> BTreeMap<MessageId, Pair> {
+    let mut by_key: BTreeMap<&K, Vec<usize>> = BTreeMap::new();
+    for (number, arrival) in arrivals.iter().enumerate() {
+        let numbers = by_key.entry(&arrival.evidence.key).or_default();
+        numbers.push(number);
+    }
+    // Copies of one message keep their order.
+    let mut rows: Vec<&(&Message<K>, Standing)> = loose
+        .iter()
+        .filter(|(row, _)| by_key.contains_key(&row.key))
+        .collect();
+    rows.sort_by_key(|(row, _)| (row.base.map_or(u32::MAX, |base| base.uid), row.id));
+    let mut taken: BTreeSet<usize> = BTreeSet::new();
+    let mut choose = |row: &Message<K>, standing, fits: &dyn Fn(&Arrival<'_, K>) -> bool| {
+        let mut numbers = by_key.get(&row.key).into_iter().flatten().copied();
+        let found = numbers.find(|number| {
+            arrivals.get(*number).is_some_and(|arrival| {
+                let proof = needs_proof(row, standing, Some(arrival.remote));
+                !taken.contains(number)
+                    && fits(arrival)
+                    && is_same(row, arrival.evidence, proof) == Some(true)
+            })
+        });
+        taken.extend(found);
+        found
+    };
+    let mut pairs: BTreeMap<MessageId, Pair> = BTreeMap::new();
+    let twice = [false, true].into_iter();
+    for (is_late, (how, fits)) in twice.flat_map(|late| passes::<K>().map(|pass| (late, pass))) {
+        for (row, standing) in &rows {
+            if goes_on.contains(&row.id) != is_late || pairs.contains_key(&row.id) {
+                continue;
+            }
+            let found = choose(row, *standing, &|arrival| fits(row, *standing, arrival));
+            let still = None;
+            pairs.extend(found.map(|at| (row.id, Pair { at, how, still })));
+        }
+    }
+    // A move in two steps leaves two: what it copied, wherever that is by now, and what it made.
+    for (row, standing) in &rows {
+        let is_lost = matches!(standing, Standing::Stale | Standing::Vanished);
+        let first = pairs
+            .get_mut(&row.id)
+            .filter(|_| is_lost && row.is_copied());
+        let Some(pair) = first else {
+            continue;
+        };
+        let Some(first) = arrivals.get(pair.at) else {
+            continue;
+        };
+        // One that we made must be among them: it was ordered there, or they lie in one folder, where one is enough.
+        let is_made = is_ordered_to(row, first);
+        let second = choose(row, *standing, &|arrival| {
+            is_made || is_ordered_to(row, arrival) || arrival.remote == first.remote
+        });
+        if let Some(at) = second {
+            let is_here = arrivals
+                .get(at)
+                .is_some_and(|second| is_ordered_to(row, second));
+            pair.how = if is_here && !is_made {
+                How::ByUs
+            } else {
+                How::Elsewhere
+            };
+            pair.still = Some(pair.at);
+            pair.at = at;
+        }
+    }
+    pairs
+}

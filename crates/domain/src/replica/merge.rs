@@ -1,0 +1,443 @@
+//! One message, here and on the server: what becomes of it on both sides.
+
+use super::Flags;
+use super::client::REPEAT;
+use super::mailbox::Mailbox;
+use super::matching::{Arrival, How, Standing, is_same};
+use super::reconcile::Look;
+use super::state::{Base, Deed, Message, MessageId, Ordered, RemoteId, Role, Seat};
+
+/// For how many seconds after the answer to an order was lost the server may still be carrying it out.
+pub const SETTLING: i64 = 60;
+
+impl Look<'_> {
+    /// Whether this look shows what came of an order in doubt.
+    fn is_settled(&self, deed: Deed) -> bool {
+        let is_late = deed
+            .doubt
+            .is_some_and(|since| self.sighting.began >= since.saturating_add(SETTLING));
+        is_late && (self.is_proof || deed.what.brings().is_none())
+    }
+}
+
+impl<K: Ord + Clone> Mailbox<K> {
+    /// Merges a row with its message on the server. `still` is the copy at the old place, if that is there besides.
+    pub(super) fn take_found(
+        &mut self,
+        look: &Look<'_>,
+        id: MessageId,
+        found: Base,
+        how: How,
+        still: Option<Base>,
+    ) {
+        let Some(mut row) = self.messages.get(&id).cloned() else {
+            return;
+        };
+        let (was_in, flags) = known_of(&row, found, how);
+        if let Some(still) = still {
+            // What somebody changed at the old place meanwhile is a change of this message.
+            if let (Some(seat), Some(before)) = (row.here, row.base) {
+                let flags = Flags::merged(before.flags, seat.flags, still.flags);
+                row.here = Some(self.reflagged(seat, flags));
+            }
+            self.leave_remnant(&row, still);
+        }
+        let is_append = matches!(row.deed.map(|deed| deed.what), Some(Ordered::Append { .. }));
+        row.is_ours |= is_append && row.base.is_none() && how != How::Adopted;
+        if row.base.is_none() {
+            row.from = None;
+        }
+        if how != How::InPlace {
+            row.deed = None;
+        } else if let Some(deed) = row.deed.filter(|deed| look.is_settled(*deed)) {
+            row.deed = None;
+            if let Ordered::Copy { .. } = deed.what {
+                row.unheard += 1;
+                // The copy is there, but it is known as another message by now. This one is what it was copied from.
+                if let Some(seat) = row.here.filter(|_| deed.is_done) {
+                    self.expunge_seat(seat);
+                    row.here = None;
+                }
+            }
+        }
+        let there = found;
+        let is_moved = there.remote != was_in;
+        if let (Some(stays), true) = (row.remnant_of, is_moved) {
+            self.take_moved_remnant(row, stays, flags, there);
+            return;
+        }
+        row.missing = None;
+        row.base = Some(there);
+        match (row.here, row.remnant_of) {
+            (_, Some(stays)) => self.pass_on(stays, flags, there.flags),
+            (None, None) => {
+                let is_changed = there.flags != flags
+                    && !there.flags.has(Flags::DELETED)
+                    && self.role_there(there.remote) != Some(Role::Drafts);
+                if is_moved || is_changed {
+                    let folder = self.folder_for(there.remote);
+                    row.here = folder.and_then(|folder| self.new_seat(folder, there.flags));
+                }
+            }
+            (Some(seat), None) => {
+                let merged = Flags::merged(flags, seat.flags, there.flags);
+                let folder = is_moved.then(|| self.folder_for(there.remote)).flatten();
+                row.here = match folder.filter(|folder| *folder != seat.folder) {
+                    Some(folder) => {
+                        self.expunge_seat(seat);
+                        self.new_seat(folder, merged)
+                    }
+                    None => Some(self.reflagged(seat, merged)),
+                };
+            }
+        }
+        self.put(row);
+    }
+
+    /// Somebody moved the copy that was to go. The message is where it was moved to, and the other copy, which is ours, goes
+    /// instead.
+    fn take_moved_remnant(
+        &mut self,
+        mut row: Message<K>,
+        stays: MessageId,
+        before: Flags,
+        there: Base,
+    ) {
+        let stays = self.messages.get(&stays).cloned();
+        let ours = stays.as_ref().and_then(|stays| stays.base);
+        // If the other is gone meanwhile, this is all there is.
+        let mut moved = stays.unwrap_or_else(|| Message {
+            remnant_of: None,
+            ..row.clone()
+        });
+        let flags = moved.here.map_or(there.flags, |seat| {
+            Flags::merged(before, seat.flags, there.flags)
+        });
+        if let Some(seat) = moved.here {
+            self.expunge_seat(seat);
+        }
+        let folder = self.folder_for(there.remote);
+        moved.here = folder.and_then(|folder| self.new_seat(folder, flags));
+        moved.base = Some(there);
+        moved.deed = None;
+        moved.missing = None;
+        let is_other = moved.id != row.id;
+        self.put(moved);
+        row.base = ours;
+        match (is_other, ours) {
+            (true, Some(_)) => self.put(row),
+            (true, None) => self.drop_message(row.id),
+            (false, _) => {}
+        }
+    }
+
+    /// What somebody changed at a copy that is to go, the message that stays gets.
+    fn pass_on(&mut self, stays: MessageId, before: Flags, after: Flags) {
+        let row = self.messages.get(&stays).cloned();
+        if let Some(mut row) = row.filter(|_| before != after)
+            && let Some(seat) = row.here
+        {
+            let flags = Flags::merged(before, seat.flags, after);
+            row.here = Some(self.reflagged(seat, flags));
+            self.put(row);
+        }
+    }
+
+    fn role_there(&self, remote: RemoteId) -> Option<Role> {
+        let folder = self.remotes.get(&remote)?.folder?;
+        self.folders.get(&folder)?.role
+    }
+
+    /// A copy on the server that we made, and need no more because `row` has another.
+    pub(super) fn leave_remnant(&mut self, row: &Message<K>, base: Base) {
+        let id = self.new_message_id();
+        self.put(Message {
+            id,
+            here: None,
+            base: Some(base),
+            deed: None,
+            missing: None,
+            from: None,
+            remnant_of: Some(row.id),
+            is_ours: false,
+            unheard: 0,
+            unanswered: None,
+            ..row.clone()
+        });
+    }
+
+    /// A row whose message was not found. True if another look has to tell whether it is gone.
+    pub(super) fn take_unfound(
+        &mut self,
+        look: &Look<'_>,
+        id: MessageId,
+        standing: Standing,
+    ) -> bool {
+        let Some(mut row) = self.messages.get(&id).cloned() else {
+            return false;
+        };
+        let is_settled = row.deed.is_none_or(|deed| look.is_settled(deed));
+        let is_brought = row.deed.is_some_and(|deed| deed.what.brings().is_some());
+        match standing {
+            Standing::Unknown | Standing::There(_) => false,
+            Standing::Never => {
+                if let Some(deed) = row.deed.filter(|_| is_settled) {
+                    // Taken in, and gone since or known as another message: appending it again would never end.
+                    let is_over = deed.is_done && !is_changed(row.here, deed);
+                    if row.here.is_none() || is_over {
+                        self.drop_message(id);
+                        return false;
+                    }
+                    row.deed = None;
+                    row.unheard += 1;
+                    self.put(row);
+                }
+                false
+            }
+            // Deleted here and there. A new numbering may only hide it.
+            Standing::Vanished if row.here.is_none() && !is_brought => {
+                self.give_way(look, &row);
+                self.drop_message(id);
+                false
+            }
+            Standing::Vanished | Standing::Stale => {
+                if row.remnant_of.is_some() {
+                    self.drop_message(id);
+                    return false;
+                }
+                let is_confirmed = look.is_proof
+                    && is_settled
+                    && row.missing.is_some_and(|at| look.sighting.began >= at);
+                if is_confirmed {
+                    self.take_lost(look, row, standing);
+                    return false;
+                }
+                row.missing.get_or_insert(look.sighting.ended);
+                if let Some(base) = &mut row.base {
+                    base.validity = look.numbering_borne_out(*base).unwrap_or(base.validity);
+                }
+                self.put(row);
+                is_settled
+            }
+        }
+    }
+
+    /// A copy that was to go is gone, and not by us. If somebody moved it while we looked, what came elsewhere is the message,
+    /// and the copy that we made goes.
+    fn give_way(&mut self, look: &Look<'_>, remnant: &Message<K>) {
+        let stays = remnant.remnant_of.filter(|_| remnant.deed.is_none());
+        let stays = stays.and_then(|id| self.messages.get(&id)).cloned();
+        let Some(mut stays) = stays.filter(|stays| stays.base.is_some()) else {
+            return;
+        };
+        let twin = self
+            .twin_of(look, remnant)
+            .filter(|twin| twin.id != stays.id);
+        if let (Some(mut twin), Some(seat), Some(base)) = (twin, stays.here, stays.base) {
+            let id = twin.id;
+            twin.from = None;
+            self.put(twin);
+            self.pass_on(id, base.flags, seat.flags);
+            self.expunge_seat(seat);
+            stays.here = None;
+            stays.remnant_of = Some(id);
+            self.put(stays);
+        }
+    }
+
+    /// The server has it no more. What nobody changed here is deleted here too; all else is brought back. After a new
+    /// numbering nobody knows whether somebody deleted it or the server lost it, so it is brought back as well.
+    fn take_lost(&mut self, look: &Look<'_>, mut row: Message<K>, standing: Standing) {
+        let (Some(seat), Some(base)) = (row.here, row.base) else {
+            self.drop_message(row.id);
+            return;
+        };
+        let wanted = self.remote_of(seat.folder).map(|remote| remote.id);
+        let moved = row
+            .deed
+            .filter(|deed| deed.is_done)
+            .and_then(|deed| deed.what.brings());
+        let was_in = moved.map_or(base.remote, |(to, _)| to);
+        let role = self.folder(seat.folder).and_then(|folder| folder.role);
+        let is_changed = seat.flags != base.flags
+            && !seat.flags.has(Flags::DELETED)
+            && role != Some(Role::Drafts);
+        if standing == Standing::Vanished && wanted == Some(was_in) && !is_changed {
+            self.drop_message(row.id);
+            return;
+        }
+        // Somebody without MOVE copied it first and deleted it then, or moved it while we looked, so that it was seen in both
+        // places: what came there goes on for it.
+        if let Some(mut twin) = self.twin_of(look, &row) {
+            twin.from = None;
+            let twin_id = twin.id;
+            self.put(twin);
+            self.pass_on(twin_id, base.flags, seat.flags);
+            self.drop_message(row.id);
+            return;
+        }
+        row.base = None;
+        row.deed = None;
+        row.missing = None;
+        row.from = None;
+        row.is_ours = false;
+        self.put(row);
+    }
+
+    /// The same message, as it came to another place of the server a moment ago.
+    pub(super) fn twin_of(&self, look: &Look<'_>, row: &Message<K>) -> Option<Message<K>> {
+        let came = row.as_evidence();
+        let is_twin = |other: &&Message<K>| {
+            let age = look.sighting.ended.saturating_sub(other.born);
+            other.id != row.id
+                && other.base.is_some()
+                && other.here.is_some()
+                && age <= REPEAT
+                && is_same(other, &came, false) == Some(true)
+        };
+        let mut copies = self
+            .copies
+            .iter()
+            .filter_map(|(_, id)| self.messages.get(id));
+        // Of two that came in one look nobody knows which is the copy.
+        let original = row.from.and_then(|id| self.messages.get(&id));
+        let original = original.filter(|original| original.born == row.born);
+        copies.find(is_twin).or(original.filter(is_twin)).cloned()
+    }
+
+    /// A message of the server that is no row's. `alike` are the rows with its headers. Returns the new row.
+    pub(super) fn take_new(
+        &mut self,
+        look: &Look<'_>,
+        arrival: &Arrival<'_, K>,
+        alike: &[MessageId],
+    ) -> Option<MessageId> {
+        let remote = arrival.remote;
+        if let Some(double) = self.double_of(look, arrival, alike) {
+            self.take_double(look, double, remote, arrival);
+            return None;
+        }
+        let found = look.found::<K>(None, remote, arrival.uid, arrival.copied)?;
+        let from = self.original_of(look, arrival, alike);
+        let folder = self.folder_for(remote);
+        let here = folder.and_then(|folder| self.new_seat(folder, found.flags));
+        let id = self.new_message_id();
+        self.put(Message {
+            id,
+            key: arrival.evidence.key.clone(),
+            content: arrival.evidence.content.clone(),
+            size: arrival.evidence.size,
+            date: arrival.evidence.date,
+            born: look.sighting.ended,
+            here,
+            base: Some(found),
+            deed: None,
+            missing: None,
+            from,
+            remnant_of: None,
+            is_ours: false,
+            unheard: 0,
+            unanswered: None,
+        });
+        Some(id)
+    }
+
+    /// A message of the folder that is the same as an arrival, if it is we who doubled it: its APPEND came in late, after it
+    /// was given up and repeated, or the server saved what it sent after we had appended it.
+    fn double_of(
+        &self,
+        look: &Look<'_>,
+        arrival: &Arrival<'_, K>,
+        alike: &[MessageId],
+    ) -> Option<MessageId> {
+        let remote = arrival.remote;
+        let is_sent = self.role_there(remote) == Some(Role::Sent);
+        let mut rows = alike.iter().filter_map(|id| self.messages.get(id));
+        let found = rows.find(|row| {
+            row.here.is_some()
+                && (row.unheard > 0 || is_sent && row.is_ours)
+                && row.base.is_some_and(|base| base.remote == remote)
+                && matches!(look.standing(row), Standing::There(_))
+                && is_same(row, arrival.evidence, true) == Some(true)
+        });
+        found.map(|row| row.id)
+    }
+
+    /// One of two copies goes: the later of ours, or ours where the other is the server's.
+    fn take_double(
+        &mut self,
+        look: &Look<'_>,
+        id: MessageId,
+        remote: RemoteId,
+        arrival: &Arrival<'_, K>,
+    ) {
+        let Some(mut row) = self.messages.get(&id).cloned() else {
+            return;
+        };
+        let found = look.found(Some(&row), remote, arrival.uid, arrival.copied);
+        let (Some(found), Some(base), Some(seat)) = (found, row.base, row.here) else {
+            return;
+        };
+        if row.unheard > 0 {
+            row.unheard -= 1;
+            self.leave_remnant(&row, found);
+        } else {
+            self.leave_remnant(&row, base);
+            row.is_ours = false;
+            row.base = Some(found);
+            row.here = Some(self.reflagged(seat, seat.flags.with(found.flags)));
+        }
+        self.put(row);
+    }
+
+    /// A message elsewhere that an arrival seems to be a copy of.
+    fn original_of(
+        &self,
+        look: &Look<'_>,
+        arrival: &Arrival<'_, K>,
+        alike: &[MessageId],
+    ) -> Option<MessageId> {
+        let mut rows = alike.iter().filter_map(|id| self.messages.get(id));
+        let found = rows.find(|row| {
+            row.here.is_some()
+                && row.base.is_some_and(|base| base.remote != arrival.remote)
+                && matches!(look.standing(row), Standing::There(_))
+                && is_same(row, arrival.evidence, false) == Some(true)
+        });
+        found.map(|row| row.id)
+    }
+}
+
+/// Whether clients changed the flags since they were given to the server.
+fn is_changed(here: Option<Seat>, deed: Deed) -> bool {
+    let given = deed.what.brings().and_then(|(_, flags)| flags);
+    here.zip(given)
+        .is_some_and(|(seat, given)| seat.flags != given && !seat.flags.has(Flags::DELETED))
+}
+
+/// Where the server's copy was, and with which flags, as far as we know or brought it about.
+fn known_of<K>(row: &Message<K>, found: Base, how: How) -> (RemoteId, Flags) {
+    let there = found;
+    let brought = row.deed.and_then(|deed| deed.what.brings());
+    let (remote, flags) = match (how, brought, row.base) {
+        (How::ByUs, Some((to, flags)), base) => {
+            let before = base.map(|base| base.flags);
+            (to, flags.or(before).unwrap_or(there.flags))
+        }
+        // We brought it there, and somebody carried it on.
+        (_, Some((to, Some(flags))), None) => (to, flags),
+        (_, _, Some(base)) => (base.remote, base.flags),
+        (_, _, None) => {
+            let ours = row.here.map_or(Flags::NONE, |seat| seat.flags);
+            (there.remote, ours.common(there.flags))
+        }
+    };
+    // Flags that are as we ordered are so because we ordered it: it is no news against what clients did since.
+    let flags = match row.deed.map(|deed| deed.what) {
+        Some(Ordered::Store { add, remove }) => flags
+            .with(add.common(there.flags))
+            .without(remove.without(there.flags)),
+        _ => flags,
+    };
+    (remote, flags)
+}

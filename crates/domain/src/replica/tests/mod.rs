@@ -1,0 +1,16 @@
+//! The replica against a server, clients, other users and bad luck.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    reason = "tests may panic"
+)]
+
+mod acts;
+mod cases;
+mod play;
+mod rig;
+mod table;
+mod upstream;
+mod watch;
