@@ -299,10 +299,10 @@ impl<K: Ord + Clone> Mailbox<K> {
         let arrivals = self.arrivals(look, &sorted.numbered, evidence);
         let pairs = self.pairs(look, &sorted.loose, &arrivals);
         for (id, base, copied) in sorted.in_place {
-            if let (false, Some(row)) = (pairs.contains_key(&id), self.messages.get(&id)) {
-                if let Some(found) = look.found(Some(row), base.remote, base.uid, copied) {
-                    self.take_found(look, id, found, How::InPlace, None);
-                }
+            if let (false, Some(row)) = (pairs.contains_key(&id), self.messages.get(&id))
+                && let Some(found) = look.found(Some(row), base.remote, base.uid, copied)
+            {
+                self.take_found(look, id, found, How::InPlace, None);
             }
         }
         let mut look_again = false;
