@@ -348,6 +348,13 @@ impl Store {
             let first = values![epoch.saturating_mul(GENERATIONS)];
             sql::execute(&mut tx, statement, first).await?;
         }
+        for statement in [
+            statements::RAISE_UIDS,
+            statements::RAISE_FOLDERS,
+            statements::RAISE_INDICATORS,
+        ] {
+            sql::execute(&mut tx, statement, vec![]).await?;
+        }
         // A backup keeps the packs of storage classes beside all others, and that is where they are.
         for statement in [
             statements::BUCKETS_ARE_NEW,

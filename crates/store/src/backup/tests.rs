@@ -19,8 +19,8 @@ use everpost_domain::query::parse;
 
 use super::*;
 use crate::{
-    By, Incoming, Options, Order, Outcome, Placement, Prepared, SearchRequest, Store, StoreError,
-    Tenant, now_us,
+    By, Flags, Incoming, NewMessage, Options, Order, Outcome, Placement, Prepared, SearchRequest,
+    Store, StoreError, Tenant, now_us,
 };
 
 /// Bytes that do not compress, the same every time.
@@ -329,6 +329,56 @@ async fn drill_on_a_new_machine_with_the_recovery_key_alone() {
         (verified.bad, verified.signer),
         (vec![], BackupSigner::Checked)
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_uid_is_given_twice_by_a_restored_archive() {
+    let (machine, store, ids) = Machine::with_mail(2).await;
+    let new = |copy: Digest| NewMessage {
+        copy,
+        flags: Flags::default(),
+        date: 0,
+        size: 1,
+        summary: Vec::new(),
+    };
+    let replica = store
+        .tenant(None)
+        .unwrap()
+        .replica("ann@example.org")
+        .await
+        .unwrap();
+    let inbox = replica.folder("INBOX").await.unwrap().id;
+    replica.append(inbox, &[new(ids[0])], true).await.unwrap();
+    store.backup(&machine.path("repo"), |_| {}).await.unwrap();
+    let lost = replica.append(inbox, &[new(ids[1])], true).await.unwrap();
+    let folder = replica.create_folder("Lost", None).await.unwrap();
+    let (modseq, seen) = (
+        replica.folder("INBOX").await.unwrap().modseq,
+        replica.indicator().await.unwrap(),
+    );
+    drop(replica);
+    store.close().await.unwrap();
+    let restore = machine.restore(&machine.path("restored"), machine.recovery());
+    let restored = restore_backup(&restore, |_| {}).await.unwrap();
+    let opened = Store::open(Options {
+        key: Some(restored.key),
+        ..Options::new(machine.path("restored"))
+    });
+    let store = opened.await.unwrap().store;
+    let replica = store
+        .tenant(None)
+        .unwrap()
+        .replica("ann@example.org")
+        .await
+        .unwrap();
+    let kept = replica.changes(inbox, 0).await.unwrap();
+    assert_eq!(kept.rows.len(), 1);
+    assert!(kept.folder.modseq > modseq);
+    assert!(replica.indicator().await.unwrap() > seen);
+    let next = replica.append(inbox, &[new(ids[1])], true).await.unwrap();
+    assert!(next > lost);
+    let made = replica.create_folder("Made", None).await.unwrap();
+    assert!(made.id > folder.id);
 }
 
 #[tokio::test(flavor = "multi_thread")]

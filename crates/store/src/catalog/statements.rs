@@ -56,6 +56,12 @@ pub(crate) const RAISE_STATES: &str =
     "UPDATE recipient SET generation = CASE WHEN generation < $1 THEN $1 ELSE generation + 1 END";
 pub(crate) const RAISE_RECOVERIES: &str =
     "UPDATE recovery SET generation = CASE WHEN generation < $1 THEN $1 ELSE generation + 1 END";
+/// Numbers of mailboxes that mail programs may have seen since: none is given twice. Kind 28 is the counter of folders, whose numbers
+/// are their UIDVALIDITY.
+pub(crate) const RAISE_UIDS: &str =
+    "UPDATE replica_folder SET next = next + 1048576, modseq = modseq + 1048576";
+pub(crate) const RAISE_FOLDERS: &str = "UPDATE counter SET next = next + 4096 WHERE kind = 28";
+pub(crate) const RAISE_INDICATORS: &str = "UPDATE replica SET indicator = indicator + 1048576";
 /// Ends every lease: their holders are nodes of another place.
 pub(crate) const END_LEASES: &str = "UPDATE lease SET until = 0, generation = generation + 1";
 /// PostgreSQL only: its clock, in µs since 1970.
