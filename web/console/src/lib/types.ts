@@ -192,7 +192,7 @@ export const LEG_STATES = [
 ] as const;
 export type LegState = (typeof LEG_STATES)[number];
 
-export type Held = 'operator' | 'unknown recipient' | 'standby';
+export type Held = 'operator' | 'unknown recipient' | 'standby' | 'standby mailbox';
 
 export type Verdict =
   | 'accepted'

@@ -306,6 +306,7 @@ export const words = {
       operator: 'by an operator',
       'unknown recipient': 'unknown recipient',
       standby: 'standby',
+      'standby mailbox': 'in the standby mailbox',
     } satisfies Record<Held, string>,
     recipient: 'To, from',
     from: (sender: string) => `from ${sender || 'nobody: a notification'}`,
@@ -336,6 +337,8 @@ export const words = {
         'Nobody here knows this address. It stays here until it is released, then goes to the domain’s mail server, or until it is dropped.',
       standby:
         'The recipient’s mail server is not used. It goes on when the recipient’s state is recovery, or at once when it is released.',
+      'standby mailbox':
+        'The recipient’s mail server is not used: the message lies in their standby mailbox. It goes on to the mail server as well when the recipient’s state is recovery, or at once when it is released.',
       delivered: 'Nothing: the other server is responsible.',
       failed: 'Nothing: it was given up, and its sender was told if it wanted to be.',
       dropped: 'Nothing: an operator took it out. The message is in the archive.',

@@ -599,7 +599,7 @@ fn literals() {
          C: b SELECT {6+}
          C: c ID ( x
          S: b BAD log in first
-         C: d LOGIN {9000}
+         C: d LOGIN {90000}
          S: d NO [TOOBIG] literal too large
          C: e LOGIN {9000000+}
          S: * BYE literal without end
