@@ -311,6 +311,8 @@ impl<K: Ord + Clone> Mailbox<K> {
             self.drop_remote(*id);
             if is_deleted && is_empty && !is_changed {
                 self.drop_folder(folder.id);
+            } else {
+                self.link_emptied(folder.id);
             }
         }
         doubt

@@ -77,13 +77,19 @@ impl<K: Ord + Clone> Mailbox<K> {
             return Err(Refusal::Exists(name.into()));
         }
         let id = self.show_folder(name, role, true);
-        // What was deleted and is made again under its name is one folder of the server, which need not go.
-        let is_it = |remote: &&Remote| remote.folder.is_none() && remote.name == name;
+        self.link_emptied(id);
+        Ok(id)
+    }
+
+    /// A folder that was deleted, and one that is called so by now, are one folder of the server, which need not go.
+    pub(super) fn link_emptied(&mut self, id: FolderId) {
+        let name = self.folder(id).map(|folder| folder.name.clone());
+        let is_it =
+            |remote: &&Remote| remote.folder.is_none() && Some(&remote.name) == name.as_ref();
         if let Some(mut remote) = self.remotes.values().find(is_it).cloned() {
             remote.folder = Some(id);
             self.put_remote(remote);
         }
-        Ok(id)
     }
 
     /// A folder that clients see from now on. It has a number of its own even if there was one of that name.
@@ -367,7 +373,19 @@ impl<K: Ord + Clone> Mailbox<K> {
             self.expunge_seat(seat);
         }
         message.unanswered = None;
+        let id = message.id;
         self.put(message);
+        // What was to go because this stays goes because this goes.
+        let all = self
+            .remnants
+            .range((id, MessageId(0))..=(id, MessageId(u64::MAX)));
+        let remnants: Vec<MessageId> = all.map(|(_, remnant)| *remnant).collect();
+        for remnant in remnants {
+            if let Some(mut row) = self.messages.get(&remnant).cloned() {
+                row.remnant_of = None;
+                self.put(row);
+            }
+        }
         Ok(())
     }
 

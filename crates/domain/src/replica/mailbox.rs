@@ -57,6 +57,8 @@ pub struct Mailbox<K> {
     pub(super) links: BTreeMap<FolderId, RemoteId>,
     /// What was copied from what.
     pub(super) copies: BTreeSet<(MessageId, MessageId)>,
+    /// What stays, and what goes because of it.
+    pub(super) remnants: BTreeSet<(MessageId, MessageId)>,
     pub(super) unanswered: BTreeSet<MessageId>,
     pub(super) touched: BTreeSet<Touched>,
 }
@@ -90,6 +92,7 @@ impl<K> Mailbox<K> {
             seats: BTreeMap::new(),
             links: BTreeMap::new(),
             copies: BTreeSet::new(),
+            remnants: BTreeSet::new(),
             unanswered: BTreeSet::new(),
             touched: BTreeSet::new(),
         }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::sighting::{Copied, Evidence};
-use super::state::{FolderId, Message, MessageId, RemoteId};
+use super::state::{FolderId, Message, MessageId, Ordered, RemoteId};
 
 /// How a row stands to the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -159,12 +159,20 @@ pub(super) fn pair<K: Ord>(
         let numbers = by_key.entry(&arrival.evidence.key).or_default();
         numbers.push(number);
     }
-    // Copies of one message keep their order.
-    let mut rows: Vec<&(&Message<K>, Standing)> = loose
-        .iter()
-        .filter(|(row, _)| by_key.contains_key(&row.key))
+    // What we had deleted, and is gone, looks for nothing. Nor does a remnant: wherever somebody took it, it is not ours any more.
+    let is_done = |row: &Message<K>, standing| {
+        let is_deleted = row.deed.is_some_and(|deed| deed.what == Ordered::Delete);
+        standing == Standing::Vanished && (is_deleted || row.remnant_of.is_some())
+    };
+    let rows = loose.iter();
+    let mut rows: Vec<&(&Message<K>, Standing)> = rows
+        .filter(|(row, standing)| by_key.contains_key(&row.key) && !is_done(row, *standing))
         .collect();
-    rows.sort_by_key(|(row, _)| (row.base.map_or(u32::MAX, |base| base.uid), row.id));
+    // Copies of one message keep their order; but what clients see chooses before what is to go, unless all is numbered anew.
+    rows.sort_by_key(|(row, standing)| {
+        let is_to_go = row.here.is_none() && *standing != Standing::Stale;
+        (is_to_go, row.base.map_or(u32::MAX, |base| base.uid), row.id)
+    });
     let mut taken: BTreeSet<usize> = BTreeSet::new();
     let mut choose = |row: &Message<K>, standing, fits: &dyn Fn(&Arrival<'_, K>) -> bool| {
         let mut numbers = by_key.get(&row.key).into_iter().flatten().copied();
@@ -191,34 +199,17 @@ pub(super) fn pair<K: Ord>(
             pairs.extend(found.map(|at| (row.id, Pair { at, how, still })));
         }
     }
-    // A move in two steps leaves two: what it copied, wherever that is by now, and what it made.
+    // A move in two steps leaves two: what it copied, and what it made. Under a new numbering both look for their rows.
     for (row, standing) in &rows {
-        let is_lost = matches!(standing, Standing::Stale | Standing::Vanished);
-        let first = pairs
+        let is_split = *standing == Standing::Stale && row.is_copied();
+        if let Some(pair) = pairs
             .get_mut(&row.id)
-            .filter(|_| is_lost && row.is_copied());
-        let Some(pair) = first else {
-            continue;
-        };
-        let Some(first) = arrivals.get(pair.at) else {
-            continue;
-        };
-        // One that we made must be among them: it was ordered there, or they lie in one folder, where one is enough.
-        let is_made = is_ordered_to(row, first);
-        let second = choose(row, *standing, &|arrival| {
-            is_made || is_ordered_to(row, arrival) || arrival.remote == first.remote
-        });
-        if let Some(at) = second {
-            let is_here = arrivals
-                .get(at)
-                .is_some_and(|second| is_ordered_to(row, second));
-            pair.how = if is_here && !is_made {
-                How::ByUs
-            } else {
-                How::Elsewhere
-            };
+            .filter(|pair| is_split && pair.how != How::ByUs)
+            && let Some(at) = choose(row, *standing, &|arrival| is_ordered_to(row, arrival))
+        {
             pair.still = Some(pair.at);
             pair.at = at;
+            pair.how = How::ByUs;
         }
     }
     pairs

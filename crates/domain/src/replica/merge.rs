@@ -61,25 +61,26 @@ impl<K: Ord + Clone> Mailbox<K> {
             }
         }
         let there = found;
+        // Another UID of the same numbering in the same folder is a move, too: there and back.
+        let before = row.base.filter(|_| how == How::Elsewhere);
+        let is_touched = before.is_some_and(|base| base.validity == there.validity);
         let is_moved = there.remote != was_in;
-        if let (Some(stays), true) = (row.remnant_of, is_moved) {
-            self.take_moved_remnant(row, stays, flags, there);
-            return;
-        }
         row.missing = None;
         row.base = Some(there);
         match (row.here, row.remnant_of) {
-            (_, Some(stays)) => self.pass_on(stays, flags, there.flags),
+            (None, Some(stays)) => self.pass_on(stays, flags, there.flags),
             (None, None) => {
                 let is_changed = there.flags != flags
                     && !there.flags.has(Flags::DELETED)
                     && self.role_there(there.remote) != Some(Role::Drafts);
-                if is_moved || is_changed {
+                if is_moved || is_touched || is_changed {
+                    // An order to delete it is void: it was to be as it was before.
+                    row.deed = None;
                     let folder = self.folder_for(there.remote);
                     row.here = folder.and_then(|folder| self.new_seat(folder, there.flags));
                 }
             }
-            (Some(seat), None) => {
+            (Some(seat), _) => {
                 let merged = Flags::merged(flags, seat.flags, there.flags);
                 let folder = is_moved.then(|| self.folder_for(there.remote)).flatten();
                 row.here = match folder.filter(|folder| *folder != seat.folder) {
@@ -92,43 +93,6 @@ impl<K: Ord + Clone> Mailbox<K> {
             }
         }
         self.put(row);
-    }
-
-    /// Somebody moved the copy that was to go. The message is where it was moved to, and the other copy, which is ours, goes
-    /// instead.
-    fn take_moved_remnant(
-        &mut self,
-        mut row: Message<K>,
-        stays: MessageId,
-        before: Flags,
-        there: Base,
-    ) {
-        let stays = self.messages.get(&stays).cloned();
-        let ours = stays.as_ref().and_then(|stays| stays.base);
-        // If the other is gone meanwhile, this is all there is.
-        let mut moved = stays.unwrap_or_else(|| Message {
-            remnant_of: None,
-            ..row.clone()
-        });
-        let flags = moved.here.map_or(there.flags, |seat| {
-            Flags::merged(before, seat.flags, there.flags)
-        });
-        if let Some(seat) = moved.here {
-            self.expunge_seat(seat);
-        }
-        let folder = self.folder_for(there.remote);
-        moved.here = folder.and_then(|folder| self.new_seat(folder, flags));
-        moved.base = Some(there);
-        moved.deed = None;
-        moved.missing = None;
-        let is_other = moved.id != row.id;
-        self.put(moved);
-        row.base = ours;
-        match (is_other, ours) {
-            (true, Some(_)) => self.put(row),
-            (true, None) => self.drop_message(row.id),
-            (false, _) => {}
-        }
     }
 
     /// What somebody changed at a copy that is to go, the message that stays gets.
@@ -158,7 +122,8 @@ impl<K: Ord + Clone> Mailbox<K> {
             deed: None,
             missing: None,
             from: None,
-            remnant_of: Some(row.id),
+            // What a client deleted goes wherever it is.
+            remnant_of: row.here.map(|_| row.id),
             is_ours: false,
             unheard: 0,
             unanswered: None,
@@ -194,9 +159,8 @@ impl<K: Ord + Clone> Mailbox<K> {
                 }
                 false
             }
-            // Deleted here and there. A new numbering may only hide it.
-            Standing::Vanished if row.here.is_none() && !is_brought => {
-                self.give_way(look, &row);
+            // Deleted here and there. A new numbering, or a folder that was renamed while we looked, may only hide it.
+            Standing::Vanished if row.here.is_none() && !is_brought && look.is_listed(&row) => {
                 self.drop_message(id);
                 false
             }
@@ -222,26 +186,16 @@ impl<K: Ord + Clone> Mailbox<K> {
         }
     }
 
-    /// A copy that was to go is gone, and not by us. If somebody moved it while we looked, what came elsewhere is the message,
-    /// and the copy that we made goes.
-    fn give_way(&mut self, look: &Look<'_>, remnant: &Message<K>) {
-        let stays = remnant.remnant_of.filter(|_| remnant.deed.is_none());
-        let stays = stays.and_then(|id| self.messages.get(&id)).cloned();
-        let Some(mut stays) = stays.filter(|stays| stays.base.is_some()) else {
-            return;
-        };
-        let twin = self
-            .twin_of(look, remnant)
-            .filter(|twin| twin.id != stays.id);
-        if let (Some(mut twin), Some(seat), Some(base)) = (twin, stays.here, stays.base) {
-            let id = twin.id;
-            twin.from = None;
-            self.put(twin);
-            self.pass_on(id, base.flags, seat.flags);
-            self.expunge_seat(seat);
-            stays.here = None;
-            stays.remnant_of = Some(id);
-            self.put(stays);
+    /// A copy was to go because another stays. If that is not there any more, this one is the message.
+    pub(super) fn keep_last(&mut self, id: MessageId) {
+        let row = self.messages.get(&id).cloned();
+        if let Some(mut row) = row
+            && let Some(base) = row.base
+        {
+            let folder = self.folder_for(base.remote);
+            row.here = folder.and_then(|folder| self.new_seat(folder, base.flags));
+            row.remnant_of = None;
+            self.put(row);
         }
     }
 
@@ -354,11 +308,12 @@ impl<K: Ord + Clone> Mailbox<K> {
         let is_sent = self.role_there(remote) == Some(Role::Sent);
         let mut rows = alike.iter().filter_map(|id| self.messages.get(id));
         let found = rows.find(|row| {
+            let is_saved = is_sent && row.is_ours;
             row.here.is_some()
-                && (row.unheard > 0 || is_sent && row.is_ours)
+                && (row.unheard > 0 || is_saved)
                 && row.base.is_some_and(|base| base.remote == remote)
                 && matches!(look.standing(row), Standing::There(_))
-                && is_same(row, arrival.evidence, true) == Some(true)
+                && is_same(row, arrival.evidence, !is_saved) == Some(true)
         });
         found.map(|row| row.id)
     }

@@ -1,4 +1,19 @@
-//! placeholder
+//! A mailbox here and on a mail server: what clients did, what was seen there, and what makes both alike.
+//!
+//! ```text
+//! client's order ─▶ Mailbox (client.rs) ─▶ changes ─▶ a store writes them, in one transaction
+//! a look at the server (sighting.rs) ─▶ reconcile ─▶ needs: ask, look again
+//!                                            └─▶ orders ─ intend ─ server ─ outcome (work.rs, outcome.rs)
+//! ```
+//! Clients see folders and UIDs of our own, which never change. Of each message it is known where it was on the server at the last
+//! look, with which flags: the *base*. What differs from it here is owed to the server, what differs there is taken over, bit by
+//! bit; the server's move beats ours, and a change beats a deletion (merge.rs). What is the same message is told by its header and its
+//! body, never by a UID alone (matching.rs).
+//!
+//! **Promise.** An order to the server is written down before it leaves, and what came of it after: whoever begins again knows
+//! what is in doubt, and looks before it does anything twice. Nothing is deleted here because it was not seen, only because it
+//! was seen to be gone. A step needs all folders, and the messages that it is about; a look needs all messages.
+
 mod claims;
 mod client;
 mod flags;

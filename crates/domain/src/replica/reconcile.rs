@@ -81,6 +81,12 @@ impl Look<'_> {
         }
     }
 
+    /// Whether the folder in which a row was is there.
+    pub(super) fn is_listed<K>(&self, row: &Message<K>) -> bool {
+        row.base
+            .is_some_and(|base| self.views.contains_key(&base.remote))
+    }
+
     /// The numbering in force, where a folder has a new one only because we guessed that it was renamed, and the guess is borne out:
     /// this UID is not there. Then it was deleted, for nothing was numbered anew.
     pub(super) fn numbering_borne_out(&self, base: Base) -> Option<Validity> {
@@ -89,7 +95,13 @@ impl Look<'_> {
             .get(&base.remote)
             .filter(|view| view.is_guessed)?;
         match &view.seen.messages {
-            Messages::All(all) if !all.contains_key(&base.uid) => Some(view.validity),
+            Messages::All(all) if !all.contains_key(&base.uid) => {
+                let before = Validity {
+                    turn: view.validity.turn.saturating_sub(1),
+                    ..view.validity
+                };
+                (base.validity == before).then_some(view.validity)
+            }
             _ => None,
         }
     }
@@ -265,6 +277,7 @@ impl<K: Ord + Clone> Mailbox<K> {
                         (remote.validity.uidvalidity, remote.uidnext, remote.modseq)
                             == (seen.uidvalidity, seen.uidnext, seen.modseq)
                             && remote.validity.generation == sighting.generation
+                            && remote.missing.is_none()
                             && !stale.contains(&remote.id)
                     });
                     if !is_as_before {
@@ -345,6 +358,12 @@ impl<K: Ord + Clone> Mailbox<K> {
         let left: Vec<MessageId> = left.map(|row| row.id).collect();
         for id in left {
             look_again |= self.take_unfound(look, id, Standing::Vanished);
+        }
+        let all = self.remnants.iter();
+        let lonely = all.filter(|(stays, _)| !self.messages.contains_key(stays));
+        let lonely: Vec<MessageId> = lonely.map(|(_, remnant)| *remnant).collect();
+        for id in lonely {
+            self.keep_last(id);
         }
         look_again
     }

@@ -21,6 +21,9 @@ impl<K: Clone> Mailbox<K> {
             if let Some(from) = old.from {
                 self.copies.remove(&(from, id));
             }
+            if let Some(stays) = old.remnant_of {
+                self.remnants.remove(&(stays, id));
+            }
             self.unanswered.remove(&id);
         }
         if let Some(new) = new {
@@ -29,6 +32,9 @@ impl<K: Clone> Mailbox<K> {
             }
             if let Some(from) = new.from {
                 self.copies.insert((from, id));
+            }
+            if let Some(stays) = new.remnant_of {
+                self.remnants.insert((stays, id));
             }
             if new.unanswered.is_some() {
                 self.unanswered.insert(id);

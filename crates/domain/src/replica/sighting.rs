@@ -78,7 +78,7 @@ pub struct Evidence<K> {
 pub type Evidences<K> = BTreeMap<(String, u32), Evidence<K>>;
 
 /// What has to be known before anything can be concluded. A message that vanished before it could be asked about is taken out of
-/// the sighting.
+/// the sighting; a folder that vanished, or was numbered anew, was not seen ([`Messages::NotSeen`]).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Needs {
     /// Folders that are not as before although the sighting says so.

@@ -185,7 +185,7 @@ impl<K: Ord + Clone> Mailbox<K> {
                     name: folder.name.clone(),
                 });
         };
-        if !remote.is_sure {
+        if !remote.is_sure || remote.missing.is_some() {
             return None;
         }
         if remote.name != folder.name {
@@ -353,8 +353,12 @@ impl<K: Ord + Clone> Mailbox<K> {
             .copies
             .range((row.id, MessageId(0))..=(row.id, MessageId(u64::MAX)));
         let mut copies = copies.filter_map(|(_, copy)| self.messages.get(copy));
-        // What is still to be copied from it comes first.
-        if copies.any(|copy| copy.base.is_none()) {
+        // What is still to be copied from it comes first, and of two that are one it must be certain that the other is there.
+        let is_certain = |stays: &MessageId| {
+            let stays = self.messages.get(stays);
+            stays.is_some_and(|stays| stays.base.is_some() && stays.missing.is_none())
+        };
+        if copies.any(|copy| copy.base.is_none()) || !row.remnant_of.iter().all(is_certain) {
             return None;
         }
         Some(Order::Delete {

@@ -215,7 +215,7 @@ impl Rig {
                 }
             }
             Act::Create { name: number } => {
-                self.was_renumbered |= self.lost_folder;
+                self.named_folder = true;
                 let _ = self.mailbox.create_folder(name(number), None);
             }
             Act::Rename { from, to } => {
@@ -340,11 +340,11 @@ impl Rig {
             }
             Act::Create { name: number } => {
                 // A folder that is deleted and made again has another numbering.
-                self.was_renumbered |= self.lost_folder;
+                self.named_folder = true;
                 self.upstream.create(name(number));
             }
             Act::Rename { from, to } => {
-                self.was_renumbered |= self.lost_folder;
+                self.named_folder = true;
                 let folder = self.upstream.folders.get(name(from)).cloned();
                 for kept in folder.iter().flat_map(|folder| folder.messages.values()) {
                     self.story(kept.mail.content).touched_there = true;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 
 use super::acts::Act;
 use super::rig::{Event, Fault, Rig};
@@ -100,6 +101,8 @@ pub(super) fn judge(rig: &mut Rig) {
             *counts.entry(*content).or_default() += 1;
         }
     }
+    // A folder that is deleted and made again has another numbering.
+    let was_renumbered = rig.was_renumbered || rig.lost_folder && rig.named_folder;
     for (content, story) in &rig.stories {
         let count = counts.get(content).copied().unwrap_or(0);
         let said = format!("mail {content} is there {count} times: {story:?}");
@@ -108,14 +111,15 @@ pub(super) fn judge(rig: &mut Rig) {
         let is_split = story.touched_here && !rig.upstream.abilities.moves;
         // Seen in both places while it was moved, changed here in both, then deleted there: both are brought back.
         let is_changed_twice = story.touched_here && story.deleted_there;
-        if !(story.touched_there && (rig.was_renumbered || is_split || is_changed_twice)) {
+        if !(story.touched_there && (was_renumbered || is_split || is_changed_twice)) {
             assert!(count <= 1 + story.copies + story.auto_saved, "{said}");
         }
         if !story.deleted_here && !story.deleted_there {
             assert!(count >= 1, "{said}");
         }
         let is_quiet = !story.touched_here && !story.touched_there;
-        if is_quiet && story.auto_saved <= 1 {
+        let is_plain = story.auto_saved == 0 || story.auto_saved == 1 && !story.deleted_here;
+        if is_quiet && is_plain {
             assert!(count <= 1, "{said}");
         }
         // What only one side deleted, and the other never touched, is gone.
@@ -123,8 +127,7 @@ pub(super) fn judge(rig: &mut Rig) {
         // What was taken in and deleted before anybody told us is taken for not taken in.
         let only_there =
             story.deleted_there && !(story.touched_here || story.deleted_here || story.is_unheard);
-        if (only_here || only_there) && story.copies + story.auto_saved == 0 && !rig.was_renumbered
-        {
+        if (only_here || only_there) && story.copies + story.auto_saved == 0 && !was_renumbered {
             assert_eq!(count, 0, "{said}");
         }
     }
@@ -142,6 +145,11 @@ pub(super) fn config(cases: u32) -> ProptestConfig {
     let soak = std::env::var("EVERPOST_SOAK").is_ok_and(|value| value == "1");
     ProptestConfig {
         cases: if soak { 100 * cases } else { cases },
+        // The landing tier plays the same cases each time, so that what fails is the change; the soak tier others each time.
+        rng_seed: match soak {
+            true => RngSeed::Random,
+            false => RngSeed::Fixed(6),
+        },
         max_shrink_iters: 20_000,
         failure_persistence: None,
         ..ProptestConfig::default()

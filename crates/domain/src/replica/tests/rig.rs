@@ -61,6 +61,8 @@ pub(super) struct Rig {
     pub(super) was_renumbered: bool,
     /// Somebody deleted a folder on the server.
     pub(super) lost_folder: bool,
+    /// Somebody made or renamed a folder.
+    pub(super) named_folder: bool,
     /// Orders that arrive late.
     late: Vec<(i64, Order, Option<Mail>)>,
     fault: Option<Fault>,
@@ -83,6 +85,7 @@ impl Rig {
             fetches: true,
             was_renumbered: false,
             lost_folder: false,
+            named_folder: false,
             late: Vec::new(),
             fault: None,
             trace: false,
@@ -350,6 +353,7 @@ impl Rig {
                     && (seen.modseq, seen.uidnext, seen.uidvalidity)
                         == (known.modseq, known.uidnext, known.validity.uidvalidity)
                     && known.validity.generation == self.upstream.generation
+                    && known.missing.is_none()
             });
             // A folder that went while we looked is not listed.
             if let Some(seen) = self.upstream.look(&name, is_as_before) {
@@ -382,11 +386,12 @@ impl Rig {
                 continue;
             };
             let folder = self.upstream.folders.get(name);
-            let folder = folder.filter(|folder| folder.uidvalidity == seen.uidvalidity);
-            match (
-                folder.and_then(|folder| folder.messages.get(uid)),
-                &mut seen.messages,
-            ) {
+            let Some(folder) = folder.filter(|folder| folder.uidvalidity == seen.uidvalidity)
+            else {
+                seen.messages = Messages::NotSeen;
+                continue;
+            };
+            match (folder.messages.get(uid), &mut seen.messages) {
                 (Some(kept), _) => {
                     evidence.insert((name.clone(), *uid), kept.mail.evidence(with_content));
                 }

@@ -78,10 +78,12 @@ fn merged(case: &Case, is_renumbered: bool) -> State {
     let is_draft = |folder: usize| FOLDERS[folder] == "Drafts";
     match (played(case, &case.here), played(case, &case.there)) {
         (None, None) => None,
-        // Deleted here: gone, unless it was moved there, or changed and not marked as deleted.
+        // Deleted here: gone, unless it was moved there, be it and back, or changed and not marked as deleted.
         (None, Some((folder, flags))) => {
             let is_changed = flags != base.1 && !flags.has(Flags::DELETED) && !is_draft(folder);
-            (folder != base.0 || is_changed).then_some((folder, flags))
+            let is_moved = case.there.iter().any(|step| matches!(step, Step::Move(_)));
+            let is_moved = is_moved && !is_renumbered;
+            (folder != base.0 || is_moved || is_changed).then_some((folder, flags))
         }
         // Deleted there: the same the other way. After a new numbering nobody knows that it was deleted.
         (Some((folder, flags)), None) => {
