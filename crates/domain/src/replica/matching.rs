@@ -84,8 +84,9 @@ pub(super) fn is_loose<K>(row: &Message<K>, standing: Standing) -> bool {
     match standing {
         Standing::Never | Standing::Vanished | Standing::Stale => true,
         // We ordered it elsewhere: what it was copied from is still there, or was when we looked there.
-        Standing::There(_) => row.deed.and_then(|deed| deed.what.brings()).is_some(),
-        Standing::Unknown => false,
+        Standing::There(_) | Standing::Unknown => {
+            row.deed.and_then(|deed| deed.what.brings()).is_some()
+        }
     }
 }
 

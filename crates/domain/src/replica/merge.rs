@@ -356,7 +356,7 @@ impl<K: Ord + Clone> Mailbox<K> {
         let found = rows.find(|row| {
             row.here.is_some()
                 && row.base.is_some_and(|base| base.remote != arrival.remote)
-                && matches!(look.standing(row), Standing::There(_))
+                && matches!(look.standing(row), Standing::There(_) | Standing::Unknown)
                 && is_same(row, arrival.evidence, false) == Some(true)
         });
         found.map(|row| row.id)

@@ -109,8 +109,9 @@ pub(super) fn judge(rig: &mut Rig) {
         // Moved while we looked and numbered anew besides, it may be brought back rather than lost.
         // Without MOVE two lie there for a while; if others move them then, nobody knows which of them was ours.
         let is_split = story.touched_here && !rig.upstream.abilities.moves;
-        // Seen in both places while it was moved, changed here in both, then deleted there: both are brought back.
-        let is_changed_twice = story.touched_here && story.deleted_there;
+        // Seen in both places while it was moved, changed here in both, then deleted in one: both may be brought back.
+        let is_deleted = story.deleted_there || story.deleted_here;
+        let is_changed_twice = story.touched_here && is_deleted;
         if !(story.touched_there && (was_renumbered || is_split || is_changed_twice)) {
             assert!(count <= 1 + story.copies + story.auto_saved, "{said}");
         }
