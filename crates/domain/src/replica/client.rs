@@ -238,7 +238,6 @@ impl<K: Ord + Clone> Mailbox<K> {
             from: None,
             remnant_of: None,
             is_ours: false,
-            unheard: 0,
             unanswered: Some(Unanswered {
                 at: now,
                 bytes: incoming.bytes,
@@ -326,7 +325,6 @@ impl<K: Ord + Clone> Mailbox<K> {
             from: Some(source.id),
             remnant_of: None,
             is_ours: false,
-            unheard: 0,
             unanswered: None,
             ..source
         });

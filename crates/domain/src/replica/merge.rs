@@ -52,7 +52,6 @@ impl<K: Ord + Clone> Mailbox<K> {
         } else if let Some(deed) = row.deed.filter(|deed| look.is_settled(*deed)) {
             row.deed = None;
             if let Ordered::Copy { .. } = deed.what {
-                row.unheard += 1;
                 // The copy is there, but it is known as another message by now. This one is what it was copied from.
                 if let Some(seat) = row.here.filter(|_| deed.is_done) {
                     self.expunge_seat(seat);
@@ -125,7 +124,6 @@ impl<K: Ord + Clone> Mailbox<K> {
             // What a client deleted goes wherever it is.
             remnant_of: row.here.map(|_| row.id),
             is_ours: false,
-            unheard: 0,
             unanswered: None,
             ..row.clone()
         });
@@ -154,7 +152,6 @@ impl<K: Ord + Clone> Mailbox<K> {
                         return false;
                     }
                     row.deed = None;
-                    row.unheard += 1;
                     self.put(row);
                 }
                 false
@@ -290,14 +287,13 @@ impl<K: Ord + Clone> Mailbox<K> {
             from,
             remnant_of: None,
             is_ours: false,
-            unheard: 0,
             unanswered: None,
         });
         Some(id)
     }
 
-    /// A message of the folder that is the same as an arrival, if it is we who doubled it: its APPEND came in late, after it
-    /// was given up and repeated, or the server saved what it sent after we had appended it.
+    /// A message that we appended to the folder of sent mail a moment ago, if it is the same as an arrival: the server saved what it
+    /// sent, too.
     fn double_of(
         &self,
         look: &Look<'_>,
@@ -305,20 +301,22 @@ impl<K: Ord + Clone> Mailbox<K> {
         alike: &[MessageId],
     ) -> Option<MessageId> {
         let remote = arrival.remote;
-        let is_sent = self.role_there(remote) == Some(Role::Sent);
+        if self.role_there(remote) != Some(Role::Sent) {
+            return None;
+        }
         let mut rows = alike.iter().filter_map(|id| self.messages.get(id));
         let found = rows.find(|row| {
-            let is_saved = is_sent && row.is_ours;
             row.here.is_some()
-                && (row.unheard > 0 || is_saved)
+                && row.is_ours
+                && look.sighting.ended.saturating_sub(row.born) <= REPEAT
                 && row.base.is_some_and(|base| base.remote == remote)
                 && matches!(look.standing(row), Standing::There(_))
-                && is_same(row, arrival.evidence, !is_saved) == Some(true)
+                && is_same(row, arrival.evidence, false) == Some(true)
         });
         found.map(|row| row.id)
     }
 
-    /// One of two copies goes: the later of ours, or ours where the other is the server's.
+    /// Of the two copies ours goes: of the other nobody here knows whose it is.
     fn take_double(
         &mut self,
         look: &Look<'_>,
@@ -330,19 +328,13 @@ impl<K: Ord + Clone> Mailbox<K> {
             return;
         };
         let found = look.found(Some(&row), remote, arrival.uid, arrival.copied);
-        let (Some(found), Some(base), Some(seat)) = (found, row.base, row.here) else {
-            return;
-        };
-        if row.unheard > 0 {
-            row.unheard -= 1;
-            self.leave_remnant(&row, found);
-        } else {
+        if let (Some(found), Some(base), Some(seat)) = (found, row.base, row.here) {
             self.leave_remnant(&row, base);
             row.is_ours = false;
             row.base = Some(found);
             row.here = Some(self.reflagged(seat, seat.flags.with(found.flags)));
+            self.put(row);
         }
-        self.put(row);
     }
 
     /// A message elsewhere that an arrival seems to be a copy of.

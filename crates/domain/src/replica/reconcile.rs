@@ -251,7 +251,7 @@ impl<K: Ord + Clone> Mailbox<K> {
         let mut stale: BTreeSet<RemoteId> = BTreeSet::new();
         for row in self.messages.values() {
             let standing = look.standing(row);
-            if is_loose(row, standing) || row.is_ours || row.unheard > 0 {
+            if is_loose(row, standing) || row.is_ours {
                 loose.entry(&row.key).or_default().push((row, standing));
             }
             let Some(base) = row.base else {

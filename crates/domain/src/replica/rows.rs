@@ -251,5 +251,5 @@ fn same_row<K>(old: &Message<K>, new: &Message<K>) -> bool {
         && (old.size, old.date, old.born) == (new.size, new.date, new.born)
         && (old.here, old.base, old.deed) == (new.here, new.base, new.deed)
         && (old.missing, old.from, old.remnant_of) == (new.missing, new.from, new.remnant_of)
-        && (old.is_ours, old.unheard, old.unanswered) == (new.is_ours, new.unheard, new.unanswered)
+        && (old.is_ours, old.unanswered) == (new.is_ours, new.unanswered)
 }

@@ -214,8 +214,6 @@ pub struct Message<K> {
     pub remnant_of: Option<MessageId>,
     /// The server's copy was brought there by our APPEND.
     pub is_ours: bool,
-    /// How often we ordered the server to take it in, got no answer and did not find it.
-    pub unheard: u32,
     /// A client gave it to us and may not have heard the answer.
     pub unanswered: Option<Unanswered>,
 }

@@ -219,7 +219,8 @@ impl Rig {
                 let _ = self.mailbox.create_folder(name(number), None);
             }
             Act::Rename { from, to } => {
-                let _ = self.mailbox.rename_folder(name(from), name(to));
+                let renamed = self.mailbox.rename_folder(name(from), name(to));
+                self.lost_folder |= renamed.is_ok();
             }
             Act::DeleteFolder { name: number } => self.delete_folder_here(name(number)),
             Act::Subscribe {
