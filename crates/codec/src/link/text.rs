@@ -33,26 +33,6 @@ impl<'de> Deserialize<'de> for Bytes32 {
     }
 }
 
-/// A digest as hexadecimal digits.
-pub(super) mod digest {
-    use everpost_domain::digest::Digest;
-    use serde::{Deserialize, Deserializer, Serializer, de};
-
-    pub(in crate::link) fn serialize<S: Serializer>(
-        digest: &Digest,
-        to: S,
-    ) -> Result<S::Ok, S::Error> {
-        to.collect_str(digest)
-    }
-
-    pub(in crate::link) fn deserialize<'de, D: Deserializer<'de>>(
-        from: D,
-    ) -> Result<Digest, D::Error> {
-        let text = String::deserialize(from)?;
-        text.parse().map_err(de::Error::custom)
-    }
-}
-
 /// A user's state, by its name.
 pub(super) mod state {
     use everpost_domain::continuity::UserState;

@@ -31,7 +31,7 @@ mod tests;
 mod work;
 
 pub use client::{Appended, Incoming, Placed, REPEAT, Refusal};
-pub use flags::{FlagOrder, Flags};
+pub use flags::{FlagOrder, Flags, Unnamed};
 pub use mailbox::{Change, Mailbox, Since};
 pub use merge::SETTLING;
 pub use reconcile::Plan;

@@ -4,7 +4,6 @@ use everpost_domain::digest::Digest;
 use serde::{Deserialize, Serialize};
 
 use crate::link::batch::Head;
-use crate::link::text::digest;
 
 /// May I write the user's mailbox back?
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,7 +34,6 @@ impl Head for LeaseAnswer {}
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LedgerLine {
     /// The message.
-    #[serde(with = "digest")]
     pub key: Digest,
     /// The folder, by its name on the mail server.
     pub folder: String,

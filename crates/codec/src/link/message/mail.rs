@@ -4,7 +4,6 @@ use everpost_domain::digest::Digest;
 use serde::{Deserialize, Serialize};
 
 use crate::link::batch::Head;
-use crate::link::text::digest;
 
 /// Mails to be sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,7 +24,6 @@ pub struct Mail {
     /// Its bytes.
     pub size: u64,
     /// Their digest.
-    #[serde(with = "digest")]
     pub sha256: Digest,
 }
 
@@ -50,7 +48,6 @@ pub struct Receipt {
     /// Its number.
     pub number: u64,
     /// The digest of what the service means by it.
-    #[serde(with = "digest")]
     pub sha256: Digest,
     /// What became of it.
     #[serde(flatten)]
@@ -64,7 +61,6 @@ pub enum Fate {
     /// It is durable here, and goes on from here.
     Taken {
         /// The copy in the archive.
-        #[serde(with = "digest")]
         copy: Digest,
         /// Recipients that it was not taken for: its sender is to be told.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -4,7 +4,6 @@ use everpost_domain::digest::Digest;
 use serde::{Deserialize, Serialize};
 
 use crate::link::batch::Head;
-use crate::link::text::digest;
 
 /// How far a folder of the standby mailbox is known. The service makes it, the agent brings it back as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,7 +73,6 @@ pub struct Body {
     /// How many.
     pub size: u64,
     /// Their digest.
-    #[serde(with = "digest")]
     pub sha256: Digest,
 }
 
@@ -184,7 +182,6 @@ pub enum Deed {
         /// Its bytes, which follow.
         size: u64,
         /// Their digest.
-        #[serde(with = "digest")]
         sha256: Digest,
     },
     /// A folder is made.
