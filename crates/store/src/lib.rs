@@ -97,7 +97,7 @@ pub use relay::{
 };
 pub use relocate::{Destination, Relocated, RelocationPlan, RelocationProgress, RelocationStage};
 pub use replica::{
-    Changes, FlagOrder, Flags, Folder, FolderCounts, MOST_KEYWORDS, NewMessage, Replica, Row,
+    Changes, FlagOrder, Flags, Folder, FolderCounts, MOST_KEYWORDS, Mail, NewMessage, Replica, Row,
     SpecialUse, Taken,
 };
 pub use search::{

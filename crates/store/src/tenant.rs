@@ -15,7 +15,7 @@ use crate::follow::{Building, FreshDoc};
 use crate::index::{BlockCache, Split};
 use crate::keys::TenantKeys;
 use crate::nodes::Nodes;
-use crate::replica::Watched;
+use crate::replica::{Synced, Watched};
 use crate::search::{Known, Ranked, Shown};
 use crate::store::Inner;
 
@@ -75,6 +75,8 @@ pub(crate) struct TenantState {
     pub(crate) ranked: Mutex<Ranked>,
     /// Who shows users' mailboxes, and is told of their changes.
     pub(crate) watched: Watched,
+    /// The mailboxes that this process keeps in step with a mail server.
+    pub(crate) synced: Synced,
     /// The nodes that searches are shared with, once this one takes part.
     pub(crate) nodes: OnceLock<Nodes>,
     /// Where a test stops an admission between its decision and its commit.
@@ -117,6 +119,7 @@ impl TenantState {
             ids: Cache::new(IDS),
             ranked: Mutex::default(),
             watched: Watched::default(),
+            synced: Synced::default(),
             nodes: OnceLock::new(),
             #[cfg(test)]
             gate: crate::admit::Gate::default(),

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use super::state::{Counters, Folder, FolderId, Line, Message, MessageId, Remote, RemoteId, Seat};
 
 /// A row that is different now. A store writes all that [`Mailbox::take_changes`] gives in one transaction; giving them to
 /// [`Mailbox::apply`] in their order makes the same mailbox again.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Change<K> {
     /// The numbers that only rise.
     Counters(Counters),
@@ -254,6 +256,11 @@ impl<K: Clone> Mailbox<K> {
                 self.log.remove(&line);
             }
         }
+    }
+
+    /// Whether there is anything for [`Mailbox::take_changes`] to give.
+    pub fn is_changed(&self) -> bool {
+        !self.touched.is_empty()
     }
 
     /// The rows that are different since this was called last. Durable, all together, before anybody is told or the server

@@ -16,6 +16,7 @@
 
 mod claims;
 mod client;
+mod fingerprint;
 mod flags;
 mod log;
 mod mailbox;
@@ -31,6 +32,7 @@ mod tests;
 mod work;
 
 pub use client::{Appended, Incoming, Placed, REPEAT, Refusal};
+pub use fingerprint::{Fingerprint, NAMING};
 pub use flags::{FlagOrder, Flags, Unnamed};
 pub use mailbox::{Change, Mailbox, Since};
 pub use merge::SETTLING;

@@ -85,15 +85,10 @@ impl Talk<'_> {
         let (owner, name) = (replica.owner().to_owned(), folder.name.clone());
         let prepare = tokio::task::spawn_blocking(move || {
             let prepare = |(flags, announced, raw): (_, Appended, Vec<u8>)| {
-                let (size, summary) = describe(&raw);
-                let item = item(raw.into(), &owner, &name);
-                let new = NewMessage {
-                    copy: item.digest(),
-                    flags,
-                    date: announced.date.unwrap_or_else(now),
-                    size,
-                    summary,
-                };
+                let raw = Bytes::from(raw);
+                let item = item(raw.clone(), &owner, &name);
+                let date = announced.date.unwrap_or_else(now);
+                let new = describe(&raw, item.digest(), flags, date);
                 (item, new)
             };
             messages.into_iter().map(prepare).unzip()
@@ -102,22 +97,23 @@ impl Talk<'_> {
             prepare.await.map_err(|_| StoreError::Stopped)?;
         let (items, messages) = prepared;
         replica.tenant().admit(items, None).await?;
-        let uids = match messages.as_slice() {
-            [one] => self
-                .road
-                .unheard(&replica, &folder, one.copy)
-                .await?
-                .map(|uid| vec![uid]),
+        let alone = match messages.as_slice() {
+            [one] => one.copy,
             _ => None,
         };
+        let uids = match alone {
+            Some(copy) => self.road.unheard(&replica, &folder, copy).await?,
+            None => None,
+        };
+        let uids = uids.map(|uid| vec![uid]);
         let uids = match uids {
             Some(uids) => uids,
             None => replica.append(folder.id, &messages, false).await?,
         };
-        if let ([one], [uid]) = (messages.as_slice(), uids.as_slice()) {
+        if let (Some(copy), [uid]) = (alone, uids.as_slice()) {
             self.said = Some(Unheard {
                 folder: folder.id,
-                copy: one.copy,
+                copy,
                 uid: *uid,
                 at: now_us(),
             });

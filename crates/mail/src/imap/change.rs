@@ -39,7 +39,7 @@ impl Talk<'_> {
         let uids = view.uids(&places);
         let flags = replica.flags(flags).await?;
         let change = match order.change {
-            FlagChange::Set => FlagOrder::Set(flags),
+            FlagChange::Set => FlagOrder::Replace(flags),
             FlagChange::Add => FlagOrder::Add(flags),
             FlagChange::Remove => FlagOrder::Remove(flags),
         };

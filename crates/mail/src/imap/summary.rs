@@ -2,7 +2,10 @@
 //! to be sent.
 
 use everpost_codec::imap::message::{Shape, crlf, crlf_size, write_envelope, write_structure};
+use everpost_domain::digest::Digest;
 use everpost_domain::message::scan;
+use everpost_domain::replica::Fingerprint;
+use everpost_store::{Flags, NewMessage};
 
 /// Its first byte.
 const VERSION: u8 = 1;
@@ -53,9 +56,16 @@ impl Summary {
     }
 }
 
-/// What a row of a message with these bytes says of it: the size that IMAP shows, and the summary.
-pub(crate) fn describe(raw: &[u8]) -> (u64, Vec<u8>) {
-    (crlf_size(raw), Summary::of(&crlf(raw)).encode())
+/// A message of these bytes for a folder: the size that IMAP shows, what it is, and its summary. `date`: INTERNALDATE.
+pub(crate) fn describe(raw: &[u8], copy: Digest, flags: Flags, date: i64) -> NewMessage {
+    NewMessage {
+        copy: Some(copy),
+        fingerprint: Some(Fingerprint::of(raw)),
+        flags,
+        date,
+        size: crlf_size(raw),
+        summary: Summary::of(&crlf(raw)).encode(),
+    }
 }
 
 #[cfg(test)]
@@ -66,8 +76,9 @@ mod tests {
     #[test]
     fn what_is_kept_comes_back_and_nothing_else_does() {
         let raw = b"Subject: pier\nFrom: ann@example.org\n\nNumber 7\n";
-        let (size, kept) = describe(raw);
-        assert_eq!(size, raw.len() as u64 + 4);
+        let new = describe(raw, Digest::of(raw), Flags::NONE, 7);
+        assert_eq!(new.size, raw.len() as u64 + 4);
+        let kept = new.summary;
         let summary = Summary::decode(&kept).unwrap();
         assert_eq!(summary, Summary::of(&crlf(raw)));
         assert!(summary.envelope.starts_with(b"("));

@@ -8,9 +8,7 @@ use everpost_codec::link::message::{Change, Deed, Done};
 use everpost_domain::digest::Digest;
 use everpost_domain::identity::Origin;
 use everpost_domain::message::HeldEvidence;
-use everpost_store::{
-    FlagOrder, Incoming, NewMessage, Placement, Prepared, Replica, SpecialUse, StoreError,
-};
+use everpost_store::{FlagOrder, Incoming, Placement, Prepared, Replica, SpecialUse, StoreError};
 
 use crate::capture::now;
 use crate::imap::describe;
@@ -135,23 +133,17 @@ async fn append(
     let flags = replica.flags(flags).await?;
     let (owner, name) = (replica.owner().to_owned(), folder.name.clone());
     let prepare = tokio::task::spawn_blocking(move || {
-        let described = describe(&raw);
-        (item(raw, owner, name), described)
+        let item = item(raw.clone(), owner, name);
+        let message = describe(&raw, item.digest(), flags, date);
+        (item, message)
     });
-    let (item, (size, summary)) = prepare.await.map_err(|_| StoreError::Stopped)?;
+    let (item, message) = prepare.await.map_err(|_| StoreError::Stopped)?;
     let copy = item.digest();
     let lies = replica.find_saved(folder.id, &copy, 0..i64::MAX).await?;
     if let Some(uid) = lies {
         return Ok((folder.id, vec![uid]));
     }
     replica.tenant().admit(vec![item], None).await?;
-    let message = NewMessage {
-        copy,
-        flags,
-        date,
-        size,
-        summary,
-    };
     let uids = replica.append(folder.id, &[message], false).await?;
     Ok((folder.id, uids))
 }

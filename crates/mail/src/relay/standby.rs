@@ -1,6 +1,6 @@
 //! Mail for users whose mail server is not used goes into their standby mailbox.
 
-use everpost_store::{Flags, NewMessage, StoreError, Tenant};
+use everpost_store::{Flags, StoreError, Tenant};
 
 use crate::capture::now;
 use crate::imap::describe;
@@ -16,15 +16,9 @@ pub(super) async fn deliver(tenant: &Tenant) -> Result<u64, StoreError> {
         }
         for mail in due {
             let raw = tenant.raw(&mail.copy).await?;
-            let described = tokio::task::spawn_blocking(move || describe(&raw)).await;
-            let (size, summary) = described.map_err(|_| StoreError::Stopped)?;
-            let message = NewMessage {
-                copy: mail.copy,
-                flags: Flags::default(),
-                date: now(),
-                size,
-                summary,
-            };
+            let describe = move || describe(&raw, mail.copy, Flags::NONE, now());
+            let described = tokio::task::spawn_blocking(describe).await;
+            let message = described.map_err(|_| StoreError::Stopped)?;
             let replica = tenant.replica(&mail.user).await?;
             let uid = replica.deliver(mail.leg, &message).await?;
             delivered += u64::from(uid.is_some());

@@ -335,7 +335,8 @@ async fn drill_on_a_new_machine_with_the_recovery_key_alone() {
 async fn no_uid_is_given_twice_by_a_restored_archive() {
     let (machine, store, ids) = Machine::with_mail(2).await;
     let new = |copy: Digest| NewMessage {
-        copy,
+        copy: Some(copy),
+        fingerprint: None,
         flags: Flags::default(),
         date: 0,
         size: 1,

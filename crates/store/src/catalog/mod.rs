@@ -25,7 +25,8 @@ use crate::clock::now_us;
 use crate::error::{Result, StoreError};
 pub(crate) use lease::{Lease, Work};
 use sql::Columns;
-use transaction::{Generation, Number, Transaction};
+pub(crate) use transaction::Transaction;
+use transaction::{Generation, Number};
 
 /// The newest schema this program reads.
 pub(crate) const NEWEST: i64 = schema::VERSION;

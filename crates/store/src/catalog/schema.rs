@@ -9,7 +9,7 @@
 /// (expand, migrate, contract), so that versions N and N-1 can run side by side.
 const MIGRATIONS: &[&[&str]] = &[
     FIRST, FRAMES, SPLITS, FINDING, TEXTS, ACCESS, NODES, MOVED, PEERS, CLASSES, RANGES, RELAY,
-    REPLICA, DEVICES,
+    REPLICA, DEVICES, SYNC,
 ];
 
 /// Where the version is kept; there before the first step.
@@ -231,6 +231,12 @@ const DEVICES: &[&str] = &[
     "CREATE UNIQUE INDEX recovery_by_hash ON recovery (tenant, hash)",
     "CREATE TABLE recovery_line (tenant BIGINT NOT NULL, recovery BIGINT NOT NULL, place BIGINT NOT NULL, changed BIGINT NOT NULL, about BLOB NOT NULL, PRIMARY KEY (tenant, recovery, place))",
     "CREATE INDEX recovery_line_by_change ON recovery_line (tenant, recovery, changed)",
+];
+
+/// Mailboxes that are kept in step with a mail server. `replica_sync`: what is known of the server's side, by kind: 0 numbers that
+/// only rise, 1 folders, 2 messages, 3 to 5 what is owed about folders, the server's folders, messages.
+const SYNC: &[&str] = &[
+    "CREATE TABLE replica_sync (tenant BIGINT NOT NULL, replica BIGINT NOT NULL, kind BIGINT NOT NULL, id BIGINT NOT NULL, about BLOB NOT NULL, PRIMARY KEY (tenant, replica, kind, id))",
 ];
 
 /// The newest schema this program knows.

@@ -41,16 +41,15 @@ impl Replica {
     /// Puts a message that waits into the inbox; its UID. The leg goes on waiting, for the mail server: when that is used
     /// again, it gets the message too. `None` where it waits no more, or lies here already.
     pub async fn deliver(&self, leg: i64, message: &NewMessage) -> Result<Option<u32>> {
-        let mut tx = self.tenant().store.catalog.begin().await?;
+        let mut order = self.begin().await?;
         let row = values![self.tenant().id(), leg];
-        if sql::execute(&mut tx, statements::PUT_INTO_MAILBOX, row).await? == 0 {
+        if sql::execute(order.tx(), statements::PUT_INTO_MAILBOX, row).await? == 0 {
             return Ok(None);
         }
-        let inbox = self.inbox_in(&mut tx).await?;
+        let inbox = order.folder_named("INBOX")?;
         let message = std::slice::from_ref(message);
-        let uids = self.append_in(&mut tx, inbox, message, true).await?;
-        tx.commit().await?;
-        self.tell();
+        let uids = self.append_in(&mut order, inbox, message, true).await?;
+        order.commit().await?;
         Ok(uids.first().copied())
     }
 }

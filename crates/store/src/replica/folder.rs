@@ -1,12 +1,14 @@
 //! Folders: names, special uses, subscriptions.
 
+use everpost_domain::replica::{Folder as CoreFolder, FolderId, Role as SpecialUse};
 use serde::{Deserialize, Serialize};
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
 use super::Replica;
+use super::order::Order;
 use crate::catalog::sql::{self, Columns, values};
-use crate::catalog::{Counter, statements, take_ids};
+use crate::catalog::statements;
 use crate::error::{Result, StoreError};
 
 /// What stands between the names of a folder and of one below it.
@@ -15,48 +17,6 @@ const DELIMITER: char = '/';
 const MOST_FOLDERS: usize = 10_000;
 /// Bytes of a folder's whole name.
 const LONGEST_NAME: usize = 1000;
-
-/// What a folder is for (RFC 6154).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum SpecialUse {
-    /// `\Archive`
-    Archive,
-    /// `\Drafts`
-    Drafts,
-    /// `\Junk`
-    Junk,
-    /// `\Sent`
-    Sent,
-    /// `\Trash`
-    Trash,
-}
-
-impl SpecialUse {
-    const ALL: [SpecialUse; 5] = [
-        SpecialUse::Archive,
-        SpecialUse::Drafts,
-        SpecialUse::Junk,
-        SpecialUse::Sent,
-        SpecialUse::Trash,
-    ];
-
-    /// As it is written, with its backslash.
-    pub fn name(self) -> &'static str {
-        match self {
-            SpecialUse::Archive => "\\Archive",
-            SpecialUse::Drafts => "\\Drafts",
-            SpecialUse::Junk => "\\Junk",
-            SpecialUse::Sent => "\\Sent",
-            SpecialUse::Trash => "\\Trash",
-        }
-    }
-
-    /// By how it is written, in any case.
-    pub fn named(name: &str) -> Option<Self> {
-        let is = |one: &SpecialUse| one.name().eq_ignore_ascii_case(name);
-        SpecialUse::ALL.into_iter().find(is)
-    }
-}
 
 /// A folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,6 +33,33 @@ pub struct Folder {
     pub next: u32,
     /// HIGHESTMODSEQ.
     pub modseq: u64,
+}
+
+impl From<Folder> for CoreFolder {
+    fn from(folder: Folder) -> Self {
+        CoreFolder {
+            id: FolderId(folder.id),
+            name: folder.name,
+            role: folder.used_for,
+            subscribed: folder.subscribed,
+            uidnext: folder.next,
+            modseq: folder.modseq,
+            forgotten: 0,
+        }
+    }
+}
+
+impl From<CoreFolder> for Folder {
+    fn from(folder: CoreFolder) -> Self {
+        Folder {
+            id: folder.id.0,
+            name: folder.name,
+            used_for: folder.role,
+            subscribed: folder.subscribed,
+            next: folder.uidnext,
+            modseq: folder.modseq,
+        }
+    }
 }
 
 /// A folder's messages in numbers.
@@ -96,6 +83,16 @@ pub(super) struct FolderAbout {
     subscribed: bool,
 }
 
+impl FolderAbout {
+    pub(super) fn of(folder: &CoreFolder) -> Self {
+        FolderAbout {
+            name: folder.name.clone(),
+            used_for: folder.role,
+            subscribed: folder.subscribed,
+        }
+    }
+}
+
 /// A name that a folder may have. INBOX is one in any case.
 fn clean_name(name: &str) -> Result<String> {
     let name = name.strip_suffix(DELIMITER).unwrap_or(name);
@@ -109,10 +106,7 @@ fn clean_name(name: &str) -> Result<String> {
             name.escape_debug()
         )));
     }
-    Ok(match name.eq_ignore_ascii_case("INBOX") {
-        true => "INBOX".to_owned(),
-        false => name.to_owned(),
-    })
+    Ok(canonical(name).to_owned())
 }
 
 /// The names of folders above one, the highest first.
@@ -147,11 +141,6 @@ impl Replica {
     pub async fn folder_by_id(&self, id: u32) -> Result<Folder> {
         let mut db = self.tenant.store.catalog.read().await?;
         self.folder_in(&mut db, id).await
-    }
-
-    pub(crate) async fn inbox_in(&self, db: &mut AnyConnection) -> Result<u32> {
-        let folders = self.folders_in(db).await?;
-        find(&folders, "INBOX").map(|folder| folder.id)
     }
 
     pub(super) async fn folder_in(&self, db: &mut AnyConnection, id: u32) -> Result<Folder> {
@@ -195,144 +184,110 @@ impl Replica {
     /// [`StoreError::Exists`] where there is one of that name.
     pub async fn create_folder(&self, name: &str, used_for: Option<SpecialUse>) -> Result<Folder> {
         let name = clean_name(name)?;
-        let mut tx = self.tenant.store.catalog.begin().await?;
-        let folders = self.folders_in(&mut tx).await?;
-        let there = |name: &str| folders.iter().any(|folder| folder.name == name);
-        if there(&name) {
-            return Err(StoreError::Exists(format!("folder {name}")));
-        }
-        let missing: Vec<&str> = above(&name).filter(|name| !there(name)).collect();
-        if folders.len() + missing.len() >= MOST_FOLDERS {
-            return Err(StoreError::Invalid(format!(
-                "a mailbox has at most {MOST_FOLDERS} folders"
-            )));
-        }
+        let mut order = self.begin().await?;
         // Of two for Sent, mail programs take either: one is enough.
-        let taken = |one: &SpecialUse| folders.iter().any(|folder| folder.used_for == Some(*one));
-        for name in missing {
-            self.insert_folder(&mut tx, name, None, false).await?;
-        }
-        let used_for = used_for.filter(|one| !taken(one));
-        let id = self.insert_folder(&mut tx, &name, used_for, false).await?;
-        let folder = self.folder_in(&mut tx, id).await?;
-        tx.commit().await?;
-        self.tell();
+        let used: Vec<Option<SpecialUse>> = order.core().folders().map(|one| one.role).collect();
+        let used_for = used_for.filter(|one| !used.contains(&Some(*one)));
+        let id = create(&mut order, &name, used_for, false).await?;
+        let folder = order.folder(id)?.into();
+        order.commit().await?;
         Ok(folder)
-    }
-
-    pub(super) async fn insert_folder(
-        &self,
-        tx: &mut AnyConnection,
-        name: &str,
-        used_for: Option<SpecialUse>,
-        subscribed: bool,
-    ) -> Result<u32> {
-        let id = take_ids(tx, Counter::ReplicaFolder, 1).await?;
-        let about = FolderAbout {
-            name: name.to_owned(),
-            used_for,
-            subscribed,
-        };
-        let sealed = self.tenant.seal_about(b"replica_folder", &about)?;
-        let row = values![id, self.tenant.id(), self.id, sealed];
-        sql::execute(tx, statements::INSERT_REPLICA_FOLDER, row).await?;
-        number(id)
     }
 
     /// Gives a folder, and those below it, another name. Their UIDs and UIDVALIDITY stay. INBOX stays itself; its messages
     /// go into a new folder of that name (RFC 9051 §6.3.6).
     pub async fn rename_folder(&self, from: &str, to: &str) -> Result<()> {
         let to = clean_name(to)?;
-        let mut tx = self.tenant.store.catalog.begin().await?;
-        let folders = self.folders_in(&mut tx).await?;
-        let source = find(&folders, from)?.clone();
-        if folders.iter().any(|folder| folder.name == to) {
-            return Err(StoreError::Exists(format!("folder {to}")));
-        }
-        let below = format!("{}{DELIMITER}", source.name);
-        if to.starts_with(&below) {
-            return Err(StoreError::Invalid(format!(
-                "folder {} cannot go below itself",
-                source.name
-            )));
-        }
-        let missing = above(&to).filter(|name| !folders.iter().any(|one| one.name == *name));
-        for name in missing {
-            self.insert_folder(&mut tx, name, None, false).await?;
-        }
+        let mut order = self.begin().await?;
+        let source = find_core(&mut order, from)?;
         if source.name == "INBOX" {
-            let id = self.insert_folder(&mut tx, &to, None, true).await?;
-            self.move_everything(&mut tx, source.id, id).await?;
+            let id = create(&mut order, &to, None, true).await?;
+            self.move_everything(&mut order, source.id.0, id).await?;
         } else {
-            for folder in folders {
-                let rest = match folder.id == source.id {
-                    true => Some(""),
-                    false => folder.name.strip_prefix(&below),
-                };
-                if let Some(rest) = rest {
-                    let name = match rest {
-                        "" => to.clone(),
-                        rest => format!("{to}{DELIMITER}{rest}"),
-                    };
-                    self.set_folder(&mut tx, Folder { name, ..folder }).await?;
-                }
+            if to.starts_with(&format!("{}{DELIMITER}", source.name)) {
+                return Err(StoreError::Invalid(format!(
+                    "folder {} cannot go below itself",
+                    source.name
+                )));
             }
+            create_above(&mut order, &to).await?;
+            order.core().rename_folder(&source.name, &to)?;
         }
-        tx.commit().await?;
-        self.tell();
-        Ok(())
-    }
-
-    async fn set_folder(&self, tx: &mut AnyConnection, folder: Folder) -> Result<()> {
-        let about = FolderAbout {
-            name: folder.name,
-            used_for: folder.used_for,
-            subscribed: folder.subscribed,
-        };
-        let sealed = self.tenant.seal_about(b"replica_folder", &about)?;
-        let row = values![self.tenant.id(), i64::from(folder.id), sealed];
-        sql::execute(tx, statements::SET_REPLICA_FOLDER, row).await?;
-        Ok(())
+        order.commit().await
     }
 
     /// Deletes a folder and what it holds; those below it stay. The copies stay in the archive.
     pub async fn delete_folder(&self, name: &str) -> Result<()> {
-        let mut tx = self.tenant.store.catalog.begin().await?;
-        let folders = self.folders_in(&mut tx).await?;
-        let folder = find(&folders, name)?;
-        if folder.name == "INBOX" {
-            return Err(StoreError::Invalid("INBOX cannot be deleted".into()));
-        }
-        let of = || values![self.tenant.id(), i64::from(folder.id)];
-        sql::execute(&mut tx, statements::DELETE_REPLICA_MESSAGES, of()).await?;
-        sql::execute(&mut tx, statements::DELETE_REPLICA_GONE, of()).await?;
-        sql::execute(&mut tx, statements::DELETE_REPLICA_FOLDER, of()).await?;
-        tx.commit().await?;
-        self.tell();
-        Ok(())
+        let mut order = self.begin().await?;
+        let folder = find_core(&mut order, name)?;
+        order.core().delete_folder(folder.id)?;
+        order.commit().await
     }
 
     /// Says whether mail programs show a folder.
     pub async fn subscribe(&self, name: &str, subscribed: bool) -> Result<()> {
-        let mut tx = self.tenant.store.catalog.begin().await?;
-        let folders = self.folders_in(&mut tx).await?;
-        let folder = Folder {
-            subscribed,
-            ..find(&folders, name)?.clone()
-        };
-        self.set_folder(&mut tx, folder).await?;
-        tx.commit().await?;
-        self.tell();
-        Ok(())
+        let mut order = self.begin().await?;
+        let folder = find_core(&mut order, name)?;
+        order.core().subscribe(folder.id, subscribed)?;
+        order.commit().await
     }
 }
 
+/// Makes a folder, and those above it; its number.
+async fn create(
+    order: &mut Order<'_>,
+    name: &str,
+    used_for: Option<SpecialUse>,
+    subscribed: bool,
+) -> Result<u32> {
+    create_above(order, name).await?;
+    let core = order.core();
+    let id = core.create_folder(name, used_for)?;
+    core.subscribe(id, subscribed)?;
+    Ok(id.0)
+}
+
+async fn create_above(order: &mut Order<'_>, name: &str) -> Result<()> {
+    order.number_folders().await?;
+    let core = order.core();
+    let missing: Vec<&str> = above(name)
+        .filter(|name| core.folder_named(name).is_none())
+        .collect();
+    if core.folders().count() + missing.len() >= MOST_FOLDERS {
+        return Err(StoreError::Invalid(format!(
+            "a mailbox has at most {MOST_FOLDERS} folders"
+        )));
+    }
+    for name in missing {
+        let id = core.create_folder(name, None)?;
+        core.subscribe(id, false)?;
+    }
+    Ok(())
+}
+
+fn find_core(order: &mut Order<'_>, name: &str) -> Result<CoreFolder> {
+    let name = canonical(name);
+    let found = order.core().folder_named(name).cloned();
+    found.ok_or_else(|| no_folder(name))
+}
+
 fn find<'a>(folders: &'a [Folder], name: &str) -> Result<&'a Folder> {
-    let name = name.strip_suffix(DELIMITER).unwrap_or(name);
-    let inbox = name.eq_ignore_ascii_case("INBOX");
-    let name = if inbox { "INBOX" } else { name };
+    let name = canonical(name);
     let found = folders.iter().find(|folder| folder.name == name);
-    found.ok_or_else(|| StoreError::NotFound(format!("folder {name}")))
+    found.ok_or_else(|| no_folder(name))
+}
+
+/// A name as folders have it.
+fn canonical(name: &str) -> &str {
+    let name = name.strip_suffix(DELIMITER).unwrap_or(name);
+    match name.eq_ignore_ascii_case("INBOX") {
+        true => "INBOX",
+        false => name,
+    }
+}
+
+fn no_folder(name: &str) -> StoreError {
+    StoreError::NotFound(format!("folder {name}"))
 }
 
 /// A number that IMAP writes in 32 bits.

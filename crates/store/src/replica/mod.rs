@@ -2,25 +2,33 @@
 //! the standby mailbox of the service.
 //!
 //! ```text
-//! mail program ─ imap road ─▶ Replica: folders, rows ─▶ copy (vault): bytes
-//!                                  │ one transaction an order; a folder's modseq rises with each
-//!                                  └ changed(): whoever shows the folder looks again
+//! mail program ─ imap road ─▶ Replica ─ an order ─▶ domain::replica ─ changes ─▶ rows   ─▶ copy (vault): bytes
+//!                                │ one transaction; a folder's modseq rises with each      ▲
+//!                                ├ changed(): whoever shows the folder looks again         │
+//! mail server ─ sync (agent) ────┘ looks, orders and what came of them: the same way ──────┘
 //! ```
+//! The rules are `domain::replica`'s. A standby mailbox is loaded for each order, as far as that goes; one that is kept in step
+//! with a mail server (sync.rs) stays in memory, and what is known of the server is written beside it.
+//!
 //! **Promise.** A UID is given once: it names one message of its folder for ever, and a folder's id, which is its
 //! UIDVALIDITY, names one folder. What an order returned is durable. Bytes are those of a copy, which was admitted before.
 //!
 //! At rest a name, a keyword and what a summary says are sealed; numbers are clear.
 
-mod flags;
 mod folder;
 mod message;
+mod order;
 mod read;
+mod sync;
+#[cfg(test)]
+mod sync_tests;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
+use everpost_domain::replica::{Refusal, Unnamed};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
@@ -29,11 +37,14 @@ use crate::catalog::sql::{self, Columns, values};
 use crate::catalog::{Counter, statements, take_ids};
 use crate::error::{Result, StoreError};
 use crate::tenant::{Tenant, mailbox_key};
+use sync::Sync;
+pub(crate) use sync::Synced;
 
-pub use flags::{FlagOrder, Flags};
-pub use folder::{Folder, FolderCounts, SpecialUse};
+pub use everpost_domain::replica::{FlagOrder, Flags, Role as SpecialUse};
+pub use folder::{Folder, FolderCounts};
 pub use message::{NewMessage, Row, Taken};
 pub use read::Changes;
+pub use sync::Mail;
 
 /// Folders that a mailbox begins with.
 const FIRST_FOLDERS: [(&str, Option<SpecialUse>); 6] = [
@@ -54,6 +65,8 @@ pub struct Replica {
     tenant: Tenant,
     id: i64,
     owner: String,
+    /// If it is kept in step with a mail server.
+    sync: Option<Sync>,
 }
 
 /// What is sealed of a mailbox.
@@ -94,6 +107,14 @@ impl Watched {
 impl Tenant {
     /// The mailbox of an address; made with its first folders if there is none.
     pub async fn replica(&self, owner: &str) -> Result<Replica> {
+        self.replica_with(owner, &FIRST_FOLDERS).await
+    }
+
+    async fn replica_with(
+        &self,
+        owner: &str,
+        first: &[(&str, Option<SpecialUse>)],
+    ) -> Result<Replica> {
         let owner = clean_address(owner)?;
         if let Some(found) = self.replica_if_any(&owner).await? {
             return Ok(found);
@@ -102,26 +123,25 @@ impl Tenant {
         let mut tx = self.store.catalog.begin().await?;
         let asked = values![self.id(), hash];
         let found = sql::fetch_optional(&mut tx, statements::REPLICA_BY_HASH, asked).await?;
-        let id = match found {
-            Some(row) => row.int(0)?,
-            None => {
-                let id = take_ids(&mut tx, Counter::Replica, 1).await?;
-                let about = About {
-                    owner: owner.clone(),
-                    keywords: Vec::new(),
-                };
-                let about = self.seal_about(b"replica", &about)?;
-                let row = values![id, self.id(), hash, about];
-                sql::execute(&mut tx, statements::INSERT_REPLICA, row).await?;
-                let replica = self.replica_of(id, owner.clone());
-                for (name, used_for) in FIRST_FOLDERS {
-                    replica.insert_folder(&mut tx, name, used_for, true).await?;
-                }
-                id
-            }
+        if let Some(row) = found {
+            return Ok(self.replica_of(row.int(0)?, owner));
+        }
+        let id = take_ids(&mut tx, Counter::Replica, 1).await?;
+        let about = About {
+            owner: owner.clone(),
+            keywords: Vec::new(),
         };
-        tx.commit().await?;
-        Ok(self.replica_of(id, owner))
+        let about = self.seal_about(b"replica", &about)?;
+        let row = values![id, self.id(), hash, about];
+        sql::execute(&mut tx, statements::INSERT_REPLICA, row).await?;
+        let replica = self.replica_of(id, owner);
+        let mut order = replica.begin_in(tx).await?;
+        order.number_folders().await?;
+        for (name, used_for) in first {
+            order.core().create_folder(name, *used_for)?;
+        }
+        order.commit().await?;
+        Ok(replica)
     }
 
     /// The mailbox of an address, if it was made.
@@ -138,6 +158,7 @@ impl Tenant {
     fn replica_of(&self, id: i64, owner: String) -> Replica {
         Replica {
             tenant: self.clone(),
+            sync: self.state.synced.of(id),
             id,
             owner,
         }
@@ -182,8 +203,9 @@ impl Replica {
     /// # Errors
     /// [`StoreError::Invalid`] for more than [`MOST_KEYWORDS`] of them, and for a system flag that nobody knows.
     pub async fn flags(&self, names: &[String]) -> Result<Flags> {
-        if let Some(flags) = Flags::named(names, &self.keywords().await?)? {
-            return Ok(flags);
+        match Flags::named(names, &self.keywords().await?) {
+            Err(Unnamed::Keyword(_)) => {}
+            known => return Ok(known?),
         }
         let mut tx = self.tenant.store.catalog.begin().await?;
         let (_, mut about) = self.row(&mut tx).await?;
@@ -202,10 +224,7 @@ impl Replica {
         let row = values![self.tenant.id(), self.id, sealed];
         sql::execute(&mut tx, statements::SET_REPLICA, row).await?;
         tx.commit().await?;
-        let flags = Flags::named(names, &about.keywords)?;
-        flags.ok_or_else(|| {
-            StoreError::damaged("a mailbox", "a keyword that was just added is not there")
-        })
+        Ok(Flags::named(names, &about.keywords)?)
     }
 
     /// Its indicator and what is sealed of it.
@@ -220,5 +239,24 @@ impl Replica {
     /// Whoever shows this mailbox looks again.
     pub(crate) fn tell(&self) {
         self.tenant.state.watched.tell(self.id);
+    }
+}
+
+impl From<Refusal> for StoreError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::NoFolder => StoreError::NotFound("such folder any more".into()),
+            Refusal::NoMessage => StoreError::NotFound("such message any more".into()),
+            Refusal::Exists(name) => StoreError::Exists(format!("folder {name}")),
+            Refusal::Cannot(name) => {
+                StoreError::Invalid(format!("that cannot be done with {name}"))
+            }
+        }
+    }
+}
+
+impl From<Unnamed> for StoreError {
+    fn from(unnamed: Unnamed) -> Self {
+        StoreError::Invalid(unnamed.to_string())
     }
 }

@@ -8,7 +8,8 @@ use sqlx::AnyConnection;
 
 use super::Replica;
 use super::folder::{Folder, number};
-use super::message::{Row, summary_label};
+use super::message::Row;
+use super::order::summary_label;
 use crate::catalog::sql::{self, Columns, values};
 use crate::catalog::statements;
 use crate::copy::CopyRow;

@@ -15,7 +15,8 @@ use crate::trial::{Dice, Trial, mails};
 
 fn new(copy: Digest, place: usize) -> NewMessage {
     NewMessage {
-        copy,
+        copy: Some(copy),
+        fingerprint: None,
         flags: Flags::default(),
         date: 1_700_000_000 + place as i64,
         size: 1000 + place as u64,
@@ -94,7 +95,7 @@ async fn orders_do_what_a_model_does_and_whoever_looks_sees_it() {
             2 => {
                 let flags = Flags(dice.roll() & 0b11111);
                 let order = [
-                    FlagOrder::Set(flags),
+                    FlagOrder::Replace(flags),
                     FlagOrder::Add(flags),
                     FlagOrder::Remove(flags),
                 ][dice.below(3)];
@@ -110,7 +111,7 @@ async fn orders_do_what_a_model_does_and_whoever_looks_sees_it() {
                 }
                 for row in done {
                     let (_, flags) = model.get_mut(&folder).unwrap().get_mut(&row.uid).unwrap();
-                    *flags = order.apply(*flags);
+                    *flags = order.applied(*flags);
                     assert_eq!(*flags, row.flags);
                 }
             }

@@ -53,3 +53,13 @@ pub(crate) const REPLICA_GONE_SINCE: &str =
     "SELECT uid FROM replica_gone WHERE tenant = $1 AND folder = $2 AND modseq > $3 ORDER BY uid";
 pub(crate) const DELETE_REPLICA_GONE: &str =
     "DELETE FROM replica_gone WHERE tenant = $1 AND folder = $2";
+
+/// What is known of the mail server that a mailbox is kept in step with.
+pub(crate) const REPLICA_SYNC: &str = "SELECT kind, id, about FROM replica_sync WHERE tenant = $1 AND replica = $2 AND (kind > $3 OR (kind = $3 AND id > $4)) ORDER BY kind, id LIMIT 10000";
+pub(crate) const PUT_REPLICA_SYNC: Batch = Batch {
+    before: "INSERT INTO replica_sync (tenant, replica, kind, id, about) VALUES",
+    columns: 5,
+    after: " ON CONFLICT (tenant, replica, kind, id) DO UPDATE SET about = excluded.about",
+};
+pub(crate) const DELETE_REPLICA_SYNC: &str =
+    "DELETE FROM replica_sync WHERE tenant = $1 AND replica = $2 AND kind = $3 AND id = $4";

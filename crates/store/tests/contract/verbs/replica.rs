@@ -39,7 +39,8 @@ async fn standby(story: &mut Story) {
     );
     for mail in &due {
         let message = NewMessage {
-            copy: mail.copy,
+            copy: Some(mail.copy),
+            fingerprint: None,
             flags: Flags::default(),
             date: 1_700_000_000,
             size: 12,
@@ -93,7 +94,8 @@ async fn messages(story: &mut Story, replica: &Replica) {
         &(flags.with(Flags::DRAFT), flags.without(Flags::SEEN)),
     );
     let new = |name: &str| NewMessage {
-        copy: story.mails.id(name),
+        copy: Some(story.mails.id(name)),
+        fingerprint: None,
         flags,
         date: 1_700_000_000,
         size: 4711,
@@ -103,13 +105,15 @@ async fn messages(story: &mut Story, replica: &Replica) {
     let uids = replica.append(inbox, &two, true).await;
     story.answer("appended", &uids);
     let unknown = NewMessage {
-        copy: everpost_domain::digest::Digest::of(b"never came"),
+        copy: Some(everpost_domain::digest::Digest::of(b"never came")),
         ..two[0].clone()
     };
     let refused = replica.append(inbox, &[unknown], false).await;
     story.answer("a copy that is not here", &refused);
     story.say("indicator", &replica.indicator().await.unwrap());
-    let found = replica.find_saved(inbox, &two[1].copy, 0..i64::MAX).await;
+    let found = replica
+        .find_saved(inbox, &two[1].copy.unwrap(), 0..i64::MAX)
+        .await;
     story.answer("found", &found);
     let flagged = FlagOrder::Add(Flags::FLAGGED);
     let stored = replica.store_flags(inbox, &[1, 2, 3], flagged, None).await;
