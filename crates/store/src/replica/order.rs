@@ -245,6 +245,27 @@ impl Order<'_> {
         Ok(())
     }
 
+    /// The bytes of a message that has none yet.
+    pub(super) async fn fill(&mut self, folder: u32, uid: u32, message: &NewMessage) -> Result<()> {
+        let brought = self.find(message).await?;
+        let label = summary_label(folder, uid);
+        let names = &self.replica.tenant.state.keys.names;
+        let row = values![
+            self.replica.tenant.id(),
+            i64::from(folder),
+            i64::from(uid),
+            brought.copy,
+            message.size.cast_signed(),
+            names.seal(&label, &brought.summary)?,
+        ];
+        let filled = sql::execute(&mut self.tx, statements::FILL_REPLICA_MESSAGE, row).await?;
+        let at = self.core().at(FolderId(folder), uid).map(|one| one.id);
+        if let (Some(id), Some(print), true) = (at, message.fingerprint, filled > 0) {
+            self.core().hold(id, print.content);
+        }
+        Ok(())
+    }
+
     /// Makes it durable; whoever shows the mailbox looks again.
     pub(crate) async fn commit(mut self) -> Result<()> {
         self.write().await?;

@@ -72,6 +72,13 @@ impl Replica {
         })
     }
 
+    /// Messages of a folder as they are now, by UID; those that are gone are left out.
+    pub async fn rows(&self, folder: u32, uids: &[u32]) -> Result<Vec<Row>> {
+        let mut db = self.tenant.store.catalog.read().await?;
+        let rows = self.rows_of(&mut db, folder, uids).await?;
+        Ok(rows.into_iter().map(|(row, _)| row).collect())
+    }
+
     /// What was said of messages when they came, by UID; those that are gone are left out.
     pub async fn summaries(&self, folder: u32, uids: &[u32]) -> Result<Vec<(u32, Vec<u8>)>> {
         let mut db = self.tenant.store.catalog.read().await?;

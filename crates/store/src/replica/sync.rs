@@ -10,12 +10,12 @@ use everpost_domain::replica::{Change, Line, Mailbox, Subject};
 use sqlx::AnyConnection;
 use tokio::sync::OwnedMutexGuard;
 
-use super::message::NewMessage;
+use super::message::{NewMessage, Row};
 use super::order::{Core, Loaded};
 use super::{Replica, SpecialUse};
 use crate::catalog::sql::{self, Columns, values};
 use crate::catalog::statements;
-use crate::error::Result;
+use crate::error::{Result, StoreError};
 use crate::tenant::Tenant;
 
 /// Messages that are new on a mail server, by its folder and UID.
@@ -101,6 +101,43 @@ impl Replica {
             order.commit().await?;
         }
         Ok(value)
+    }
+
+    /// Looks at a mailbox that is kept in step.
+    pub async fn look<T>(&self, look: impl FnOnce(&Mailbox<Digest>) -> T + Send) -> Result<T> {
+        let Some(sync) = &self.sync else {
+            return Err(StoreError::Invalid(format!(
+                "the mailbox of {} is not kept in step with a mail server",
+                self.owner
+            )));
+        };
+        let mut turn = sync.turn().await;
+        let loaded = match turn.take() {
+            Some(loaded) => loaded,
+            None => {
+                let mut db = self.tenant.store.catalog.read().await?;
+                self.load_all(&mut db).await?
+            }
+        };
+        Ok(look(&turn.insert(loaded).core))
+    }
+
+    /// Messages of a folder whose bytes are not here: the newest, at most so many.
+    pub async fn unfilled(&self, folder: u32, most: u32) -> Result<Vec<Row>> {
+        let mut db = self.tenant.store.catalog.read().await?;
+        let asked = values![self.tenant.id(), i64::from(folder), i64::from(most)];
+        let rows = sql::fetch(&mut db, statements::UNFILLED, asked).await?;
+        rows.iter().map(Row::read).collect()
+    }
+
+    /// The bytes of messages of which only the header was here, by UID. Those that are gone, or have theirs, are passed over. What
+    /// mail programs know of them stays as it is.
+    pub async fn fill(&self, folder: u32, messages: &[(u32, NewMessage)]) -> Result<()> {
+        let mut order = self.begin().await?;
+        for (uid, message) in messages {
+            order.fill(folder, *uid, message).await?;
+        }
+        order.commit().await
     }
 
     /// All of a mailbox that is kept in step.

@@ -35,6 +35,57 @@ async fn shown(replica: &Replica, folder: u32) -> Vec<(u32, Flags, u64, i64)> {
     shown.collect()
 }
 
+#[tokio::test]
+async fn a_message_without_bytes_gets_them_later() {
+    let trial = Trial::new(mails(2, None, 9), 2).await;
+    let copy = *trial.mails.keys().next().unwrap();
+    let replica = trial
+        .tenant
+        .synced_replica("ann@example.org")
+        .await
+        .unwrap();
+    let inbox = replica.folder("INBOX").await.unwrap().id;
+    let header = NewMessage {
+        copy: None,
+        fingerprint: None,
+        flags: Flags::NONE,
+        date: 5,
+        size: 70,
+        summary: b"header".to_vec(),
+    };
+    let headers = [header.clone(), header.clone()];
+    replica.append(inbox, &headers, false).await.unwrap();
+    let newest = replica.unfilled(inbox, 1).await.unwrap();
+    assert_eq!((newest[0].uid, newest[0].copy), (2, 0));
+    let whole = NewMessage {
+        copy: Some(copy),
+        fingerprint: Some(Fingerprint {
+            key: copy,
+            content: copy,
+        }),
+        size: 77,
+        summary: b"whole".to_vec(),
+        ..header
+    };
+    let before = replica.folder("INBOX").await.unwrap();
+    for _ in 0..2 {
+        let both = [(2, whole.clone()), (9, whole.clone())];
+        replica.fill(inbox, &both).await.unwrap();
+    }
+    // Nobody need fetch anything again because of it.
+    assert_eq!(replica.folder("INBOX").await.unwrap(), before);
+    let rows = replica.rows(inbox, &[1, 2, 9]).await.unwrap();
+    assert_eq!((rows[0].copy, rows[1].size), (0, 77));
+    assert_eq!(rows.len(), 2);
+    assert_ne!(rows[1].copy, 0);
+    assert_eq!(replica.unfilled(inbox, 9).await.unwrap().len(), 1);
+    let summaries = replica.summaries(inbox, &[1, 2]).await.unwrap();
+    assert_eq!(summaries[1].1, b"whole");
+    assert!(replica.look(|core| core.messages().count()).await.unwrap() == 2);
+    let standby = trial.tenant.replica("bob@example.org").await.unwrap();
+    assert!(standby.look(|_| ()).await.is_err());
+}
+
 struct Server {
     folders: BTreeMap<String, BTreeMap<u32, (usize, Flags)>>,
     next: u32,

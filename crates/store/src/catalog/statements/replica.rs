@@ -38,6 +38,9 @@ pub(crate) const INSERT_REPLICA_MESSAGES: Batch = Batch {
     after: "",
 };
 pub(crate) const SET_REPLICA_FLAGS: &str = "UPDATE replica_message SET flags = $4, modseq = $5 WHERE tenant = $1 AND folder = $2 AND uid = $3";
+/// The newest messages of a folder whose bytes are not here.
+pub(crate) const UNFILLED: &str = "SELECT uid, copy, flags, modseq, date, saved, size FROM replica_message WHERE tenant = $1 AND copy = 0 AND folder = $2 ORDER BY uid DESC LIMIT $3";
+pub(crate) const FILL_REPLICA_MESSAGE: &str = "UPDATE replica_message SET copy = $4, size = $5, about = $6 WHERE tenant = $1 AND folder = $2 AND uid = $3 AND copy = 0";
 pub(crate) const DELETE_REPLICA_MESSAGE: &str =
     "DELETE FROM replica_message WHERE tenant = $1 AND folder = $2 AND uid = $3";
 pub(crate) const DELETE_REPLICA_MESSAGES: &str =

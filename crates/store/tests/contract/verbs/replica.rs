@@ -1,6 +1,9 @@
 //! A mailbox as mail programs see it.
 
+use std::collections::BTreeMap;
+
 use everpost_domain::continuity::UserState;
+use everpost_domain::replica::Fingerprint;
 use everpost_store::{FlagOrder, Flags, NewMessage, Replica, Row, SpecialUse};
 
 use crate::mails::ANN;
@@ -24,6 +27,47 @@ pub(super) async fn tell(story: &mut Story) {
     changed.changed().await.unwrap();
     messages(story, &replica).await;
     standby(story).await;
+    in_step(story).await;
+}
+
+/// A mailbox that is kept in step with a mail server: what is known of that one is written beside it.
+async fn in_step(story: &mut Story) {
+    let tenant = story.tenant();
+    let replica = tenant.synced_replica("carl@example.org").await.unwrap();
+    story.say("its folders", &replica.folders().await.unwrap());
+    let copy = story.mails.id("plain");
+    let new = NewMessage {
+        copy: Some(copy),
+        fingerprint: Some(Fingerprint {
+            key: copy,
+            content: copy,
+        }),
+        flags: Flags::SEEN,
+        date: 1_700_000_000,
+        size: 4711,
+        summary: Vec::new(),
+    };
+    let inbox = replica.folder("INBOX").await.unwrap().id;
+    story.answer(
+        "put there",
+        &replica.append(inbox, &[new.clone()], false).await,
+    );
+    let owed = replica.step(&BTreeMap::new(), |core| core.owed()).await;
+    story.answer("owed to the server", &owed);
+    let header = NewMessage {
+        copy: None,
+        ..new.clone()
+    };
+    story.answer("its header", &replica.append(inbox, &[header], false).await);
+    let unfilled = replica.unfilled(inbox, 5).await;
+    story.answer("without bytes", &unfilled.map(|rows| shown(&rows)));
+    story.answer("filled", &replica.fill(inbox, &[(2, new)]).await);
+    let rows = replica.rows(inbox, &[1, 2]).await;
+    story.answer("rows", &rows.map(|rows| shown(&rows)));
+    story.answer(
+        "messages",
+        &replica.look(|core| core.messages().count()).await,
+    );
 }
 
 /// What waits for users whose mail server is not used comes into their mailbox, once.
