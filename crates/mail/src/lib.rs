@@ -4,11 +4,13 @@ pub mod authenticity;
 pub mod capture;
 pub mod demo;
 pub mod export;
+mod filing;
 mod flags;
 pub mod imap;
 pub mod import;
 pub mod link;
 pub mod relay;
+pub mod sync;
 pub mod upstream;
 
 /// The file of an export that lists what it holds; imports pass over it.

@@ -7,15 +7,14 @@ use everpost_codec::imap::answer::Code;
 use everpost_codec::imap::command::Appended;
 use everpost_codec::imap::set::Numbers;
 use everpost_domain::digest::Digest;
-use everpost_domain::identity::Origin;
-use everpost_domain::message::HeldEvidence;
 use everpost_store::{
-    Folder, Incoming, NewMessage, Placement, Prepared, Replica, StoreError, now_us,
+    Folder, NewMessage, Prepared, Replica, StoreError, now_us,
 };
 
 use super::talk::Talk;
 use super::{ImapRoad, Told, describe};
 use crate::capture::now;
+use crate::filing::filed;
 
 /// A program that did not hear the answer to an APPEND says it again within so long (µs): the same bytes in the same folder
 /// are then the same message (docs/clients.md, F11).
@@ -86,7 +85,7 @@ impl Talk<'_> {
         let prepare = tokio::task::spawn_blocking(move || {
             let prepare = |(flags, announced, raw): (_, Appended, Vec<u8>)| {
                 let raw = Bytes::from(raw);
-                let item = item(raw.clone(), &owner, &name);
+                let item = filed(raw.clone(), &owner, &name);
                 let date = announced.date.unwrap_or_else(now);
                 let new = describe(&raw, item.digest(), flags, date);
                 (item, new)
@@ -186,29 +185,4 @@ async fn target(replica: &Replica, mailbox: &str) -> Result<Folder, Told> {
         }
         found => Ok(found?),
     }
-}
-
-/// What a program puts into a folder, for the archive.
-fn item(raw: Bytes, owner: &str, folder: &str) -> Prepared {
-    let now = now();
-    let incoming = Incoming {
-        raw,
-        origin: Origin::Other,
-        held: HeldEvidence {
-            capture: Some(now),
-            ..HeldEvidence::default()
-        },
-        position: 0,
-        envelope: None,
-        places: vec![Placement {
-            mailbox: owner.to_owned(),
-            folder: folder.to_owned(),
-            flags: 0,
-            keywords: Vec::new(),
-        }],
-        owners: vec![owner.to_owned()],
-        report_of: None,
-        onward: None,
-    };
-    Prepared::new(incoming, now)
 }

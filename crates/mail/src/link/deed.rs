@@ -6,11 +6,9 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use everpost_codec::link::message::{Change, Deed, Done};
 use everpost_domain::digest::Digest;
-use everpost_domain::identity::Origin;
-use everpost_domain::message::HeldEvidence;
-use everpost_store::{FlagOrder, Incoming, Placement, Prepared, Replica, SpecialUse, StoreError};
+use everpost_store::{FlagOrder, Replica, SpecialUse, StoreError};
 
-use crate::capture::now;
+use crate::filing::filed;
 use crate::imap::describe;
 
 /// Does it. `raw`: the bytes that go with it. What cannot be done, and never will be, is said in the answer.
@@ -133,7 +131,7 @@ async fn append(
     let flags = replica.flags(flags).await?;
     let (owner, name) = (replica.owner().to_owned(), folder.name.clone());
     let prepare = tokio::task::spawn_blocking(move || {
-        let item = item(raw.clone(), owner, name);
+        let item = filed(raw.clone(), &owner, &name);
         let message = describe(&raw, item.digest(), flags, date);
         (item, message)
     });
@@ -146,29 +144,4 @@ async fn append(
     replica.tenant().admit(vec![item], None).await?;
     let uids = replica.append(folder.id, &[message], false).await?;
     Ok((folder.id, uids))
-}
-
-/// What a user put into a folder, for the archive.
-fn item(raw: Bytes, owner: String, folder: String) -> Prepared {
-    let now = now();
-    let incoming = Incoming {
-        raw,
-        origin: Origin::Other,
-        held: HeldEvidence {
-            capture: Some(now),
-            ..HeldEvidence::default()
-        },
-        position: 0,
-        envelope: None,
-        places: vec![Placement {
-            mailbox: owner.clone(),
-            folder,
-            flags: 0,
-            keywords: Vec::new(),
-        }],
-        owners: vec![owner],
-        report_of: None,
-        onward: None,
-    };
-    Prepared::new(incoming, now)
 }
