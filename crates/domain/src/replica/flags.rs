@@ -1,8 +1,12 @@
 //! Flags and keywords of a message, and how three opinions about them become one.
 
+use serde::{Deserialize, Serialize};
+
 /// Flags and keywords, a bit each. The first five bits are the flags that every server knows; what the others are called
 /// is written down by whoever keeps the mailbox.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub struct Flags(pub u64);
 
 impl Flags {

@@ -1,5 +1,7 @@
 //! What a replica consists of: plain rows, which a store can keep as they are.
 
+use serde::{Deserialize, Serialize};
+
 use super::Flags;
 use super::sighting::Evidence;
 use crate::digest::Digest;
@@ -8,19 +10,19 @@ use crate::digest::Digest;
 pub const INBOX: &str = "INBOX";
 
 /// A folder as clients see it. The number is its UIDVALIDITY, so it is never given twice in a mailbox.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct FolderId(pub u32);
 
 /// A folder of the mail server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RemoteId(pub u64);
 
 /// A message of the mailbox, in whatever folder it lies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct MessageId(pub u64);
 
 /// What a folder is for, where that matters to merging or to clients.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Role {
     /// `\Archive`
     Archive,
@@ -35,7 +37,7 @@ pub enum Role {
 }
 
 /// A folder that clients see.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Folder {
     /// Which one; its UIDVALIDITY.
     pub id: FolderId,
@@ -54,7 +56,7 @@ pub struct Folder {
 }
 
 /// The numbering of UIDs that a place of the mail server belongs to: a UID says nothing outside of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Validity {
     /// The server, as it was built: rises when it was built anew, or another takes its place.
     pub generation: u64,
@@ -65,7 +67,7 @@ pub struct Validity {
 }
 
 /// A folder of the mail server, as it was at the last sync: the base of merging.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Remote {
     /// Which one.
     pub id: RemoteId,
@@ -90,7 +92,7 @@ pub struct Remote {
 }
 
 /// What is known of a message's copy on the mail server since the last sync: the base of merging.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Base {
     /// In which folder.
     pub remote: RemoteId,
@@ -105,7 +107,7 @@ pub struct Base {
 }
 
 /// Where clients see a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seat {
     /// The folder.
     pub folder: FolderId,
@@ -118,7 +120,7 @@ pub struct Seat {
 }
 
 /// An order to the mail server whose outcome is not known yet. Durable before its first byte leaves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deed {
     /// What was ordered.
     pub what: Ordered,
@@ -129,7 +131,7 @@ pub struct Deed {
 }
 
 /// What was ordered of the mail server about a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Ordered {
     /// To take it in.
     Append {
@@ -173,7 +175,7 @@ impl Ordered {
 }
 
 /// An APPEND of a client that may not have heard the answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unanswered {
     /// When it came.
     pub at: i64,
@@ -186,7 +188,7 @@ pub struct Unanswered {
 }
 
 /// A message. `K` is opaque and compared for equality only.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message<K> {
     /// Which one.
     pub id: MessageId,
@@ -200,7 +202,7 @@ pub struct Message<K> {
     pub date: i64,
     /// When it came into the replica.
     pub born: i64,
-    /// Where clients see it; `None` after a client deleted it: the server's copy is to go.
+    /// Where clients see it; `None` after a client deleted it: the server's copy is to go, as soon as there is one.
     pub here: Option<Seat>,
     /// Where it was on the server at the last sync; `None` if it was never seen there.
     pub base: Option<Base>,
@@ -216,6 +218,8 @@ pub struct Message<K> {
     pub is_ours: bool,
     /// A client gave it to us and may not have heard the answer.
     pub unanswered: Option<Unanswered>,
+    /// Somebody else brings it to the server: until it is seen there, nothing about it is owed.
+    pub awaited: bool,
 }
 
 impl<K> Message<K> {
@@ -243,7 +247,7 @@ impl<K: Clone> Message<K> {
 }
 
 /// Numbers that only rise.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counters {
     /// Of the next folder.
     pub folder: u32,
@@ -258,7 +262,7 @@ pub struct Counters {
 }
 
 /// What a line of the log is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Subject {
     /// A folder that clients see.
     Folder(FolderId),
@@ -269,7 +273,7 @@ pub enum Subject {
 }
 
 /// What the server is owed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Task {
     /// To have the folder.
     Create,
@@ -289,7 +293,7 @@ pub enum Task {
 
 /// A line of the log: what clients did and the server does not have yet. It says what about what; the contents are in
 /// the rows, so the same operation twice is one line, and a line is gone when row and base agree.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Line {
     /// About what.
     pub subject: Subject,
