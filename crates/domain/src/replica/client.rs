@@ -244,12 +244,63 @@ impl<K: Ord + Clone> Mailbox<K> {
                 folder,
                 uid: seat.uid,
             }),
+            awaited: false,
         });
         Ok(Appended {
             message,
             uid: seat.uid,
             is_repeat: false,
         })
+    }
+
+    /// Takes in a message that somebody else brings to the server. It is not owed: once it is seen there, what clients did with
+    /// it meanwhile is. The same again is another message.
+    ///
+    /// # Errors
+    /// Where there is no such folder.
+    pub fn receive(
+        &mut self,
+        folder: FolderId,
+        incoming: Incoming<K>,
+        flags: Flags,
+        now: i64,
+    ) -> Result<Placed, Refusal> {
+        let seat = self.new_seat(folder, flags).ok_or(Refusal::NoFolder)?;
+        let message = self.new_message_id();
+        self.put(Message {
+            id: message,
+            key: incoming.key,
+            content: Some(incoming.content),
+            size: incoming.size,
+            date: incoming.date,
+            born: now,
+            here: Some(seat),
+            base: None,
+            deed: None,
+            missing: None,
+            from: None,
+            remnant_of: None,
+            is_ours: false,
+            unanswered: None,
+            awaited: true,
+        });
+        Ok(Placed {
+            message,
+            uid: seat.uid,
+        })
+    }
+
+    /// Whoever was to bring mail to the server says that all that was received before `born_before` is there. What is not is owed
+    /// from now on, and forgotten if a client deleted it. Called after a look that began after that was said and
+    /// [saw all](super::Plan::saw_all): what was overlooked would be there twice.
+    pub fn stop_waiting(&mut self, born_before: i64) {
+        let all = self.messages.values();
+        let waiting = all.filter(|row| row.awaited && row.born < born_before);
+        let waiting: Vec<Message<K>> = waiting.cloned().collect();
+        for mut row in waiting {
+            row.awaited = false;
+            self.put_or_drop(row);
+        }
     }
 
     /// A message of the folder that came from the server a moment ago and is what a client appends now.
@@ -326,6 +377,7 @@ impl<K: Ord + Clone> Mailbox<K> {
             remnant_of: None,
             is_ours: false,
             unanswered: None,
+            awaited: false,
             ..source
         });
         Ok(Placed {
@@ -362,8 +414,8 @@ impl<K: Ord + Clone> Mailbox<K> {
     /// Where there is no such message.
     pub fn expunge(&mut self, folder: FolderId, uid: u32) -> Result<(), Refusal> {
         let mut message = self.at(folder, uid).cloned().ok_or(Refusal::NoMessage)?;
-        // What the server never had, and was never asked to take, is nobody's any more.
-        if message.base.is_none() && message.deed.is_none() {
+        // What the server never had, and nobody was asked to bring there, is nobody's any more.
+        if message.base.is_none() && message.deed.is_none() && !message.awaited {
             self.drop_message(message.id);
             return Ok(());
         }

@@ -40,6 +40,9 @@ pub(super) fn remote_debts(remote: &Remote) -> Vec<Task> {
 
 /// What is owed about a message. `wanted` is what the folder in which clients see it is on the server.
 pub(super) fn message_debts<K>(message: &Message<K>, wanted: Option<RemoteId>) -> Vec<Task> {
+    if message.awaited {
+        return Vec::new();
+    }
     match (&message.here, &message.base) {
         (None, _) => vec![Task::Delete],
         (Some(_), None) => vec![Task::Append],

@@ -40,7 +40,7 @@ pub(super) enum How {
     Elsewhere,
     /// We ordered that, and the answer was lost.
     ByUs,
-    /// Brought there by us and by somebody else, or saved by the server itself.
+    /// Brought there by somebody else, instead of us or besides, or saved by the server itself.
     Adopted,
 }
 
@@ -108,7 +108,7 @@ fn is_wanted_in<K>(row: &Message<K>, arrival: &Arrival<'_, K>) -> bool {
 }
 
 /// The ways, most certain first.
-fn passes<K>() -> [(How, Pass<K>); 7] {
+fn passes<K>() -> [(How, Pass<K>); 9] {
     let stale: Pass<K> =
         |row, standing, arrival| standing == Standing::Stale && was_in(row, arrival);
     let ordered: Pass<K> = |row, _, arrival| is_ordered_to(row, arrival);
@@ -128,14 +128,19 @@ fn passes<K>() -> [(How, Pass<K>); 7] {
         Standing::Never | Standing::There(_) => row.deed.is_some(),
         _ => false,
     };
+    // What may be of our own doing is not what others bring: taken for it, ours would be brought once more.
+    let awaited_alike: Pass<K> = |row, _, arrival| row.awaited && is_wanted_in(row, arrival);
+    let awaited: Pass<K> = |row, _, _| row.awaited;
     [
         (How::Elsewhere, stale),
         (How::ByUs, ordered),
         (How::Elsewhere, moved_alike),
         (How::Elsewhere, moved),
         (How::Elsewhere, back),
-        (How::Adopted, adopted),
         (How::Elsewhere, anywhere),
+        (How::Adopted, awaited_alike),
+        (How::Adopted, awaited),
+        (How::Adopted, adopted),
     ]
 }
 

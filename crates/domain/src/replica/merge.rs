@@ -5,7 +5,7 @@ use super::client::REPEAT;
 use super::mailbox::Mailbox;
 use super::matching::{Arrival, How, Standing, is_same};
 use super::reconcile::Look;
-use super::state::{Base, Deed, Message, MessageId, Ordered, RemoteId, Role, Seat};
+use super::state::{Base, Deed, INBOX, Message, MessageId, Ordered, RemoteId, Role, Seat};
 
 /// For how many seconds after the answer to an order was lost the server may still be carrying it out.
 pub const SETTLING: i64 = 60;
@@ -33,7 +33,11 @@ impl<K: Ord + Clone> Mailbox<K> {
         let Some(mut row) = self.messages.get(&id).cloned() else {
             return;
         };
-        let (was_in, flags) = known_of(&row, found, how);
+        let (was_in, flags) = match row.awaited {
+            true => (self.left_in(&row, found), known_when_brought(&row, found)),
+            false => known_of(&row, found, how),
+        };
+        row.awaited = false;
         if let Some(still) = still {
             // What somebody changed at the old place meanwhile is a change of this message.
             if let (Some(seat), Some(before)) = (row.here, row.base) {
@@ -94,6 +98,14 @@ impl<K: Ord + Clone> Mailbox<K> {
         self.put(row);
     }
 
+    /// Where a message that others brought was, as far as a client did not decide that: what it left in INBOX, the server may file.
+    fn left_in(&self, row: &Message<K>, found: Base) -> RemoteId {
+        let seen_in = row.here.and_then(|seat| self.folders.get(&seat.folder));
+        let inbox = seen_in.filter(|folder| folder.name == INBOX);
+        let inbox = inbox.and_then(|inbox| self.remote_of(inbox.id));
+        inbox.map_or(found.remote, |inbox| inbox.id)
+    }
+
     /// What somebody changed at a copy that is to go, the message that stays gets.
     fn pass_on(&mut self, stays: MessageId, before: Flags, after: Flags) {
         let row = self.messages.get(&stays).cloned();
@@ -125,6 +137,7 @@ impl<K: Ord + Clone> Mailbox<K> {
             remnant_of: row.here.map(|_| row.id),
             is_ours: false,
             unanswered: None,
+            awaited: false,
             ..row.clone()
         });
     }
@@ -288,6 +301,7 @@ impl<K: Ord + Clone> Mailbox<K> {
             remnant_of: None,
             is_ours: false,
             unanswered: None,
+            awaited: false,
         });
         Some(id)
     }
@@ -360,6 +374,12 @@ fn is_changed(here: Option<Seat>, deed: Deed) -> bool {
     let given = deed.what.brings().and_then(|(_, flags)| flags);
     here.zip(given)
         .is_some_and(|(seat, given)| seat.flags != given && !seat.flags.has(Flags::DELETED))
+}
+
+/// The flags of a message that others brought, before anybody did anything: what clients set is news to the server, and what is
+/// set there is news here. To a client that deleted it nothing is.
+fn known_when_brought<K>(row: &Message<K>, found: Base) -> Flags {
+    row.here.map_or(found.flags, |_| Flags::NONE)
 }
 
 /// Where the server's copy was, and with which flags, as far as we know or brought it about.

@@ -10,6 +10,8 @@
 //! bit; the server's move beats ours, and a change beats a deletion (merge.rs). What is the same message is told by its header and its
 //! body, never by a UID alone (matching.rs).
 //!
+//! Mail that somebody else brings to the server lies here already (`awaited`): nothing of it is owed until it is seen there.
+//!
 //! **Promise.** An order to the server is written down before it leaves, and what came of it after: whoever begins again knows
 //! what is in doubt, and looks before it does anything twice. Nothing is deleted here because it was not seen, only because it
 //! was seen to be gone. A step needs all folders, and the messages that it is about; a look needs all messages.

@@ -192,7 +192,7 @@ impl<K: Ord + Clone> Mailbox<K> {
     }
 
     /// A message that a client deleted and the server never had is nobody's any more.
-    fn put_or_drop(&mut self, row: Message<K>) {
+    pub(super) fn put_or_drop(&mut self, row: Message<K>) {
         match row.here.is_none() && row.base.is_none() {
             true => self.drop_message(row.id),
             false => self.put(row),

@@ -18,6 +18,8 @@ pub struct Plan {
     pub orders: Vec<Order>,
     /// Something was missed. Whether it is gone shows in a second look, which had better come at once.
     pub look_again: bool,
+    /// All folders were looked at, and nothing came and went meanwhile: what was not seen is not there.
+    pub saw_all: bool,
     /// How many messages clients will lose sight of because the server lost them. Whoever finds that alarming throws this mailbox
     /// away, unwritten, and asks a person.
     pub expunged: usize,
@@ -172,6 +174,7 @@ impl<K: Ord + Clone> Mailbox<K> {
         Ok(Plan {
             orders: self.work(sighting.can_move),
             look_again,
+            saw_all: is_proof,
             expunged: before.saturating_sub(after),
         })
     }

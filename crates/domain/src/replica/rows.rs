@@ -252,4 +252,5 @@ fn same_row<K>(old: &Message<K>, new: &Message<K>) -> bool {
         && (old.here, old.base, old.deed) == (new.here, new.base, new.deed)
         && (old.missing, old.from, old.remnant_of) == (new.missing, new.from, new.remnant_of)
         && (old.is_ours, old.unanswered) == (new.is_ours, new.unanswered)
+        && old.awaited == new.awaited
 }

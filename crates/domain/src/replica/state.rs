@@ -229,7 +229,7 @@ pub struct Message<K> {
     pub date: i64,
     /// When it came into the replica.
     pub born: i64,
-    /// Where clients see it; `None` after a client deleted it: the server's copy is to go.
+    /// Where clients see it; `None` after a client deleted it: the server's copy is to go, as soon as there is one.
     pub here: Option<Seat>,
     /// Where it was on the server at the last sync; `None` if it was never seen there.
     pub base: Option<Base>,
@@ -245,6 +245,8 @@ pub struct Message<K> {
     pub is_ours: bool,
     /// A client gave it to us and may not have heard the answer.
     pub unanswered: Option<Unanswered>,
+    /// Somebody else brings it to the server: until it is seen there, nothing about it is owed.
+    pub awaited: bool,
 }
 
 impl<K> Message<K> {

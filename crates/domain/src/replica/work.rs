@@ -287,9 +287,9 @@ impl<K: Ord + Clone> Mailbox<K> {
         })
     }
 
-    /// What is to be ordered about a message. Of what is in doubt, nothing.
+    /// What is to be ordered about a message. Of what is in doubt, or brought by others, nothing.
     fn message_order(&self, row: &Message<K>, can_move: bool) -> Option<Order> {
-        if row.deed.is_some() || row.missing.is_some() {
+        if row.deed.is_some() || row.missing.is_some() || row.awaited {
             return None;
         }
         let Some(base) = row.base else {

@@ -74,6 +74,12 @@ pub(super) struct Story {
     /// How often somebody asked for one more.
     pub(super) copies: usize,
     pub(super) auto_saved: usize,
+    /// How often it came out of the standby mailbox.
+    pub(super) received: usize,
+    /// The service never brings it to the server, once at least.
+    pub(super) is_given_up: bool,
+    /// Where a client left it last, and with which flags.
+    pub(super) left: Option<(FolderId, Flags)>,
     /// A client of ours appended it.
     pub(super) is_from_here: bool,
     /// An order about it was not answered.
@@ -85,7 +91,7 @@ pub(super) struct Story {
     pub(super) touched_there: bool,
 }
 
-fn flags(bits: u8) -> Flags {
+pub(super) fn flags(bits: u8) -> Flags {
     // `\Deleted` is rare: it takes protection away.
     let bits = u64::from(bits);
     let marked = if bits % 16 == 7 { 8 } else { 0 };
@@ -105,7 +111,7 @@ fn name(number: u8) -> &'static str {
 }
 
 impl Rig {
-    fn new_content(&mut self, is_twin: bool) -> u32 {
+    pub(super) fn new_content(&mut self, is_twin: bool) -> u32 {
         let last = self
             .stories
             .last_key_value()
@@ -156,6 +162,15 @@ impl Rig {
             .unwrap()
     }
 
+    /// Mail comes from the standby mailbox.
+    pub(super) fn receive_here(&mut self, content: u32, with: Flags) -> Placed {
+        let inbox = self.mailbox.folder_named(INBOX).unwrap().id;
+        let incoming = Rig::incoming(content);
+        self.mailbox
+            .receive(inbox, incoming, with, self.now)
+            .unwrap()
+    }
+
     pub(super) fn client(&mut self, act: Act) {
         match act {
             Act::Append {
@@ -183,6 +198,7 @@ impl Rig {
                     self.mailbox.store(folder, uid, order(kind, bits)).unwrap();
                     self.story(content).touched_here = true;
                     self.mark_deleted(content, flags(bits), true);
+                    self.left_by_client(content);
                 }
             }
             Act::Move { nth, folder: to } => {
@@ -191,6 +207,7 @@ impl Rig {
                         .move_to(folder, uid, self.folder_here(to))
                         .unwrap();
                     self.story(content).touched_here = true;
+                    self.left_by_client(content);
                 }
             }
             Act::Copy { nth, folder: to }
@@ -270,7 +287,7 @@ impl Rig {
     }
 
     /// Whoever marks a message as deleted takes protection away from it.
-    fn mark_deleted(&mut self, content: u32, with: Flags, here: bool) {
+    pub(super) fn mark_deleted(&mut self, content: u32, with: Flags, here: bool) {
         if with.has(Flags::DELETED) {
             let story = self.story(content);
             story.deleted_here = true;

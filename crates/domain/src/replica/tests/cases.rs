@@ -9,46 +9,46 @@ use super::upstream::{Abilities, Mail};
 use crate::digest::Digest;
 use crate::replica::*;
 
-const ALL: Abilities = Abilities {
+pub(super) const ALL: Abilities = Abilities {
     moves: true,
     uidplus: true,
     condstore: true,
 };
 
-fn rig() -> Rig {
+pub(super) fn rig() -> Rig {
     Rig::new(ALL, Vec::new())
 }
 
-fn id(rig: &Rig, name: &str) -> FolderId {
+pub(super) fn id(rig: &Rig, name: &str) -> FolderId {
     rig.mailbox.folder_named(name).unwrap().id
 }
 
 /// The mails of a folder, as clients see them: UID, mail, flags.
-fn seen(rig: &Rig, name: &str) -> Vec<(u32, u32, u64)> {
+pub(super) fn seen(rig: &Rig, name: &str) -> Vec<(u32, u32, u64)> {
     let seen = rig.mailbox.seen_in(id(rig, name));
     seen.map(|(seat, row)| (seat.uid, Mail::of(row).content, seat.flags.0))
         .collect()
 }
 
 /// The mails of a folder of the server.
-fn kept(rig: &Rig, name: &str) -> Vec<(u32, u64)> {
+pub(super) fn kept(rig: &Rig, name: &str) -> Vec<(u32, u64)> {
     let kept = rig.upstream.folders[name].messages.values();
     kept.map(|kept| (kept.mail.content, kept.flags.0)).collect()
 }
 
-fn arrive(rig: &mut Rig, name: &str, content: u32, flags: Flags) -> u32 {
+pub(super) fn arrive(rig: &mut Rig, name: &str, content: u32, flags: Flags) -> u32 {
     let folder = rig.upstream.folders.get_mut(name).unwrap();
     folder.add(Mail::plain(content), flags).uid
 }
 
-fn append(rig: &mut Rig, name: &str, content: u32, flags: Flags) -> Appended {
+pub(super) fn append(rig: &mut Rig, name: &str, content: u32, flags: Flags) -> Appended {
     let folder = id(rig, name);
     let appended = rig.append_here(folder, content, flags);
     rig.commit();
     appended
 }
 
-fn agree(rig: &Rig) {
+pub(super) fn agree(rig: &Rig) {
     assert_eq!(here(rig), there(rig));
 }
 
@@ -181,13 +181,13 @@ fn another_uidvalidity_changes_nothing_for_clients() {
     for is_turned in [true, false] {
         rig.upstream.renumber("A", is_turned);
         // Only headers are asked for, and nothing is ordered.
-        let sighting = sighting(&rig);
+        let sighting = rig.sighting();
         let needs = rig
             .mailbox
             .reconcile(&sighting, &Evidences::new())
             .unwrap_err();
         assert_eq!((needs.headers.len(), needs.contents.len()), (100, 0));
-        let plan = rig.mailbox.reconcile(&sighting, &evidence(&rig)).unwrap();
+        let plan = rig.mailbox.reconcile(&sighting, &rig.evidence()).unwrap();
         assert_eq!(
             (plan.orders.len(), plan.look_again, plan.expunged),
             (0, false, 0)
@@ -198,29 +198,6 @@ fn another_uidvalidity_changes_nothing_for_clients() {
         assert_eq!(seen(&rig, "A"), before);
         assert_eq!(rig.mailbox.folder_named("A").unwrap().modseq, modseq);
     }
-}
-
-/// A look at everything, at once.
-fn sighting(rig: &Rig) -> Sighting {
-    let names = rig.upstream.folders.keys();
-    Sighting {
-        generation: rig.upstream.generation,
-        began: rig.now,
-        ended: rig.now,
-        can_move: true,
-        folders: names
-            .map(|name| (name.clone(), rig.upstream.look(name, false).unwrap()))
-            .collect(),
-    }
-}
-
-fn evidence(rig: &Rig) -> Evidences<u32> {
-    let all = rig.upstream.all().into_iter();
-    all.map(|(name, uid)| {
-        let mail = rig.upstream.folders[&name].messages[&uid].mail;
-        ((name, uid), mail.evidence(true))
-    })
-    .collect()
 }
 
 #[test]
@@ -278,7 +255,7 @@ fn what_answers_without_an_inbox_is_no_mailbox() {
     arrive(&mut rig, "A", 2, Flags::NONE);
     rig.calm();
     let before = rig.mailbox.clone();
-    let mut sighting = sighting(&rig);
+    let mut sighting = rig.sighting();
     sighting.folders.clear();
     let plan = rig.mailbox.reconcile(&sighting, &Evidences::new()).unwrap();
     assert!(plan.orders.is_empty() && plan.look_again);
@@ -292,7 +269,7 @@ fn what_was_not_seen_is_not_gone() {
     arrive(&mut rig, "B", 4, Flags::NONE);
     rig.calm();
     rig.upstream.folders.get_mut("B").unwrap().take(1);
-    let mut sighting = sighting(&rig);
+    let mut sighting = rig.sighting();
     sighting.folders.get_mut("A").unwrap().messages = Messages::NotSeen;
     // However often: a message that is missed in B may lie in A.
     for _ in 0..5 {
@@ -322,10 +299,13 @@ fn a_keyword_that_the_server_does_not_keep_stays_here() {
     // It says OK, and forgets it.
     rig.mailbox.outcome(&order, Outcome::Done(None), rig.now);
     for _ in 0..2 {
-        let mut sighting = sighting(&rig);
+        let mut sighting = rig.sighting();
         sighting.folders.get_mut("A").unwrap().keeps = Flags(31);
         let plan = rig.mailbox.reconcile(&sighting, &Evidences::new()).unwrap();
-        assert_eq!(plan, Plan::default());
+        assert_eq!(
+            (plan.orders.len(), plan.look_again, plan.expunged),
+            (0, false, 0)
+        );
     }
     rig.commit();
     assert_eq!(seen(&rig, "A"), [(1, 2, keyword.0)]);
@@ -542,14 +522,14 @@ fn mass_loss_is_seen_before_it_is_written() {
         .unwrap()
         .messages
         .clear();
-    let look = sighting(&rig);
+    let look = rig.sighting();
     let first = rig.mailbox.reconcile(&look, &Evidences::new()).unwrap();
     assert_eq!((first.expunged, first.look_again), (0, true));
     rig.commit();
     rig.now += 1;
     let second = rig
         .mailbox
-        .reconcile(&sighting(&rig), &Evidences::new())
+        .reconcile(&rig.sighting(), &Evidences::new())
         .unwrap();
     assert_eq!((second.expunged, second.look_again), (20, false));
     // Whoever finds that alarming throws it away: what is written has all.

@@ -8,9 +8,11 @@
 )]
 
 mod acts;
+mod awaited;
 mod cases;
 mod play;
 mod rig;
+mod standby;
 mod table;
 mod upstream;
 mod watch;

@@ -7,6 +7,7 @@ use proptest::test_runner::RngSeed;
 
 use super::acts::Act;
 use super::rig::{Event, Fault, Rig};
+use super::standby::Duty;
 use super::upstream::{Abilities, Mail};
 use crate::replica::*;
 
@@ -29,6 +30,16 @@ fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
+fn duty() -> impl Strategy<Value = Duty> {
+    let (byte, yes) = (any::<u8>, any::<bool>);
+    prop_oneof![
+        4 => (yes(), prop::bool::weighted(0.2), byte()).prop_map(|(is_twin, is_again, flags)| Duty::Receive { is_twin, is_again, flags }),
+        3 => (byte(), yes()).prop_map(|(nth, is_rewritten)| Duty::HandOver { nth, is_rewritten }),
+        1 => byte().prop_map(|nth| Duty::GiveUp { nth }),
+        1 => Just(Duty::Report),
+    ]
+}
+
 pub(super) fn fault() -> impl Strategy<Value = Fault> {
     prop_oneof![
         Just(Fault::AnswerLost),
@@ -43,6 +54,7 @@ fn event() -> impl Strategy<Value = Event> {
         6 => Just(Event::Wait),
         6 => act().prop_map(Event::Client),
         6 => act().prop_map(Event::Third),
+        3 => duty().prop_map(Event::Service),
         1 => Just(Event::Crash),
         2 => fault().prop_map(Event::Fault),
         1 => (1_u8..12).prop_map(Event::Down),
@@ -105,6 +117,7 @@ pub(super) fn judge(rig: &mut Rig) {
     let was_renumbered = rig.was_renumbered || rig.lost_folder && rig.named_folder;
     for (content, story) in &rig.stories {
         let count = counts.get(content).copied().unwrap_or(0);
+        let whole = story.received.max(1);
         let said = format!("mail {content} is there {count} times: {story:?}");
         // Moved while we looked and numbered anew besides, it may be brought back rather than lost.
         // Without MOVE two lie there for a while; if others move them then, nobody knows which of them was ours.
@@ -113,23 +126,33 @@ pub(super) fn judge(rig: &mut Rig) {
         let is_deleted = story.deleted_there || story.deleted_here;
         let is_changed_twice = story.touched_here && is_deleted;
         if !(story.touched_there && (was_renumbered || is_split || is_changed_twice)) {
-            assert!(count <= 1 + story.copies + story.auto_saved, "{said}");
+            assert!(count <= whole + story.copies + story.auto_saved, "{said}");
         }
         if !story.deleted_here && !story.deleted_there {
-            assert!(count >= 1, "{said}");
+            assert!(count >= whole, "{said}");
         }
         let is_quiet = !story.touched_here && !story.touched_there;
         let is_plain = story.auto_saved == 0 || story.auto_saved == 1 && !story.deleted_here;
         if is_quiet && is_plain {
-            assert!(count <= 1, "{said}");
+            assert!(count <= whole, "{said}");
         }
         // What only one side deleted, and the other never touched, is gone.
         let only_here = story.deleted_here && !story.touched_there && !story.deleted_there;
         // What was taken in and deleted before anybody told us is taken for not taken in.
+        let is_unheard = story.is_unheard || story.received > 0;
         let only_there =
-            story.deleted_there && !(story.touched_here || story.deleted_here || story.is_unheard);
-        if (only_here || only_there) && story.copies + story.auto_saved == 0 && !was_renumbered {
+            story.deleted_there && !(story.touched_here || story.deleted_here || is_unheard);
+        let is_one = story.copies + story.auto_saved == 0 && whole == 1;
+        if (only_here || only_there) && is_one && !was_renumbered {
             assert_eq!(count, 0, "{said}");
+        }
+        // Nobody did anything about it elsewhere: it is as clients left it.
+        let is_alone = !story.touched_there && !story.deleted_there && is_one;
+        if let (true, Some((folder, flags))) = (is_alone && story.received == 1, story.left) {
+            let mut seen = rig.mailbox.seen_in(folder);
+            let is_as_left =
+                seen.any(|(seat, row)| (seat.flags, Mail::of(row).content) == (flags, *content));
+            assert!(is_as_left || story.deleted_here, "{said}");
         }
     }
     rig.watch.clients_come_back(&rig.mailbox);
@@ -172,6 +195,7 @@ proptest! {
             rig.round();
         }
         rig.calm();
+        rig.end_outage();
         judge(&mut rig);
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::acts::{Act, Story};
+use super::standby::{Duty, Standby};
 use super::upstream::{Abilities, Mail, Upstream};
 use super::watch::Watch;
 use crate::replica::*;
@@ -16,6 +17,8 @@ pub(super) enum Event {
     Client(Act),
     /// Somebody acts on the server.
     Third(Act),
+    /// The service acts.
+    Service(Duty),
     /// The driver dies and begins again.
     Crash,
     /// The next order goes wrong.
@@ -53,6 +56,7 @@ pub(super) struct Rig {
     pub(super) now: i64,
     pub(super) script: VecDeque<Event>,
     pub(super) watch: Watch,
+    pub(super) standby: Standby,
     pub(super) stories: BTreeMap<u32, Story>,
     /// What somebody without MOVE deletes later: when, folder, UIDVALIDITY, UID.
     pub(super) errands: Vec<(i64, String, u32, u32)>,
@@ -80,6 +84,7 @@ impl Rig {
             now: 1_000,
             script: VecDeque::new(),
             watch: Watch::default(),
+            standby: Standby::default(),
             stories: BTreeMap::new(),
             errands: Vec::new(),
             fetches: true,
@@ -126,13 +131,14 @@ impl Rig {
                     )
                 });
                 eprintln!(
-                    "    {:?} mail {} here {seat:?} base {base:?} {:?} missing {:?} from {:?} remnant {:?}",
+                    "    {:?} mail {} here {seat:?} base {base:?} {:?} missing {:?} from {:?} remnant {:?} awaited {}",
                     row.id,
                     Mail::of(row).content,
                     row.deed,
                     row.missing,
                     row.from,
-                    row.remnant_of
+                    row.remnant_of,
+                    row.awaited
                 );
             }
             Change::Counters(_) | Change::Owed(..) | Change::Settled(_) => {}
@@ -145,9 +151,11 @@ impl Rig {
         let mut places = BTreeMap::new();
         for row in self.mailbox.messages() {
             assert!(
-                row.here.is_some() || row.base.is_some() || row.deed.is_some(),
+                row.here.is_some() || row.base.is_some() || row.deed.is_some() || row.awaited,
                 "{row:?}"
             );
+            let is_bound = row.base.is_some() || row.deed.is_some();
+            assert!(!(row.awaited && is_bound), "{row:?}");
             if let Some(base) = row.base {
                 let place = (base.remote, base.validity, base.uid);
                 assert_eq!(places.insert(place, row.id), None, "two rows of one place");
@@ -187,6 +195,7 @@ impl Rig {
                 self.commit();
             }
             Some(Event::Third(act)) => self.third(act),
+            Some(Event::Service(duty)) => self.serve(duty),
             Some(Event::Crash) => return Err(Stop::Crashed),
             Some(Event::Fault(fault)) => self.fault = Some(fault),
             Some(Event::Down(contacts)) => self.down = contacts,
@@ -253,6 +262,7 @@ impl Rig {
             }
         };
         let mut quiet = self.commit() == 0 && !plan.look_again;
+        self.heed_report(plan.saw_all, sighting.began);
         if self.fetches {
             self.fetch_bodies();
         }
@@ -368,6 +378,30 @@ impl Rig {
             folders,
         };
         Ok((sighting, Evidences::new()))
+    }
+
+    /// A look at everything, at once.
+    pub(super) fn sighting(&self) -> Sighting {
+        let names = self.upstream.folders.keys();
+        Sighting {
+            generation: self.upstream.generation,
+            began: self.now,
+            ended: self.now,
+            can_move: true,
+            folders: names
+                .map(|name| (name.clone(), self.upstream.look(name, false).unwrap()))
+                .collect(),
+        }
+    }
+
+    /// All that can be asked.
+    pub(super) fn evidence(&self) -> Evidences<u32> {
+        let all = self.upstream.all().into_iter();
+        all.map(|(name, uid)| {
+            let mail = self.upstream.folders[&name].messages[&uid].mail;
+            ((name, uid), mail.evidence(true))
+        })
+        .collect()
     }
 
     /// Asks what has to be known.
