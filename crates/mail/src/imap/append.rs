@@ -7,9 +7,7 @@ use everpost_codec::imap::answer::Code;
 use everpost_codec::imap::command::Appended;
 use everpost_codec::imap::set::Numbers;
 use everpost_domain::digest::Digest;
-use everpost_store::{
-    Folder, NewMessage, Prepared, Replica, StoreError, now_us,
-};
+use everpost_store::{Folder, NewMessage, Prepared, Replica, StoreError, now_us};
 
 use super::talk::Talk;
 use super::{ImapRoad, Told, describe};

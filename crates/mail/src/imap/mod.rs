@@ -33,7 +33,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 pub use crate::capture::smtp::Security;
 use append::Unhearing;
-pub(crate) use summary::describe;
+pub(crate) use summary::{KEPT_FIELDS, describe, describe_header};
 use talk::Talk;
 
 /// Knows whose mailbox somebody may have.
@@ -44,6 +44,17 @@ pub trait Mailboxes: Send + Sync {
         credentials: Credentials,
         from: Option<IpAddr>,
     ) -> BoxFuture<'static, Result<Option<Replica>, StoreError>>;
+}
+
+/// Brings the bytes of messages of which only the header is here.
+pub trait Bodies: Send + Sync {
+    /// Of a folder, by UID, as far as they can be had.
+    fn bring(
+        &self,
+        replica: Replica,
+        folder: u32,
+        uids: Vec<u32>,
+    ) -> BoxFuture<'static, Result<(), StoreError>>;
 }
 
 /// How a listener answers.

@@ -68,6 +68,32 @@ pub(crate) fn describe(raw: &[u8], copy: Digest, flags: Flags, date: i64) -> New
     }
 }
 
+/// Shim.
+pub(crate) const KEPT_FIELDS: &[&str] = &[
+    "Message-ID",
+    "Date",
+    "From",
+    "To",
+    "Cc",
+    "Subject",
+    "References",
+    "In-Reply-To",
+    "Reply-To",
+    "Sender",
+    "Bcc",
+    "Content-Type",
+];
+pub(crate) fn describe_header(header: &[u8], size: u64, date: i64, flags: Flags) -> NewMessage {
+    NewMessage {
+        copy: None,
+        fingerprint: None,
+        flags,
+        date,
+        size,
+        summary: Summary::of(&crlf(header)).encode(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests may panic")]

@@ -29,7 +29,10 @@ impl Sync {
         let began = now();
         let listed = upstream.folders(true).await?;
         for name in &listed.unreadable {
-            tracing::warn!(folder = name, "a folder of the mail server has no name here");
+            tracing::warn!(
+                folder = name,
+                "a folder of the mail server has no name here"
+            );
         }
         let generation = self.replica.look(|core| core.counters().generation).await?;
         let mut look = Look {
@@ -120,9 +123,7 @@ impl Sync {
             };
             let bases = core.messages().filter_map(|message| message.base);
             bases
-                .filter(|base| {
-                    base.remote == remote && base.validity.uidvalidity == uidvalidity
-                })
+                .filter(|base| base.remote == remote && base.validity.uidvalidity == uidvalidity)
                 .collect()
         };
         Ok(self.replica.look(bases).await?)

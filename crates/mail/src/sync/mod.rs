@@ -37,6 +37,8 @@ pub struct SyncOptions {
     pub window_days: Option<u32>,
     /// Bytes of a message that are taken.
     pub max_message: u64,
+    /// Between two looks at all folders, where nothing stirs in the inbox.
+    pub look: Duration,
     /// Where the server lacks more than this many messages at once that it had, and more than a fifth of all, nothing is taken over
     /// until a person says so.
     pub alarming: usize,
@@ -47,6 +49,7 @@ impl Default for SyncOptions {
         SyncOptions {
             window_days: None,
             max_message: 256 << 20,
+            look: Duration::from_secs(30),
             alarming: 100,
         }
     }
@@ -83,7 +86,9 @@ pub enum Halt {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// Too much vanished at once.
-    #[error("the mail server lacks {0} messages that it had: nothing is taken over until somebody says so")]
+    #[error(
+        "the mail server lacks {0} messages that it had: nothing is taken over until somebody says so"
+    )]
     Alarm(usize),
 }
 
@@ -106,8 +111,6 @@ struct Round {
 
 /// Rounds that follow each other at once; then some time passes.
 const ROUNDS: u32 = 20;
-/// Between two looks at all folders, where nothing stirs in the inbox.
-const LOOK: Duration = Duration::from_secs(30);
 /// Until the server is tried again: longer each time, up to the second.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 
@@ -168,7 +171,8 @@ impl Sync {
 
     /// Works over one connection, until something is wrong.
     async fn connected(&mut self, pause: &mut Duration) -> Halt {
-        let begun = self.replica.step(&BTreeMap::new(), |core| core.wake(now()));
+        let none = BTreeMap::new();
+        let begun = self.replica.step(&none, |core| core.wake(now()));
         if let Err(error) = begun.await {
             return error.into();
         }
@@ -194,8 +198,9 @@ impl Sync {
                 Ok(false) => {}
                 Err(halt) => return halt,
             }
+            let look = self.options.look;
             let wait = async {
-                let changed = timeout_at(Instant::now() + LOOK, changed.changed());
+                let changed = timeout_at(Instant::now() + look, changed.changed());
                 changed.await.ok();
             };
             if let Err(trouble) = upstream.idle("INBOX", wait).await {

@@ -19,19 +19,15 @@ impl Words {
         replica: &Replica,
         names: impl Iterator<Item = &'a String>,
     ) -> Result<(), StoreError> {
-        let mut is_new = false;
         for name in names {
             if name.starts_with('\\') || !self.bit(name).is_empty() {
                 continue;
             }
             match replica.flags(std::slice::from_ref(name)).await {
-                Ok(_) => is_new = true,
+                Ok(_) => self.0 = replica.keywords().await?,
                 // There is room for no more: they live on the server only.
                 Err(StoreError::Invalid(_)) => break,
                 Err(error) => return Err(error),
-            }
-            if is_new {
-                self.0 = replica.keywords().await?;
             }
         }
         Ok(())
@@ -40,12 +36,19 @@ impl Words {
 
 impl Keywords for Words {
     fn bit(&self, keyword: &str) -> Flags {
-        let place = self.0.iter().position(|one| one.eq_ignore_ascii_case(keyword));
-        place.map_or(Flags::NONE, |place| Flags(1 << (Flags::FIRST_KEYWORD + place)))
+        let place = self
+            .0
+            .iter()
+            .position(|one| one.eq_ignore_ascii_case(keyword));
+        place.map_or(Flags::NONE, |place| {
+            Flags(1 << (Flags::FIRST_KEYWORD + place))
+        })
     }
 
     fn name(&self, bit: Flags) -> Option<String> {
         let place = usize::try_from(bit.0.trailing_zeros()).ok()?;
-        self.0.get(place.checked_sub(Flags::FIRST_KEYWORD)?).cloned()
+        self.0
+            .get(place.checked_sub(Flags::FIRST_KEYWORD)?)
+            .cloned()
     }
 }

@@ -75,8 +75,9 @@ impl Sync {
         let Some(row) = rows.first().filter(|row| row.copy != 0) else {
             return Ok(None);
         };
+        let copies = [row.copy];
         let mut found = None;
-        let read = self.replica.tenant().read_copies(&[row.copy], |_, raw| {
+        let read = self.replica.tenant().read_copies(&copies, |_, raw| {
             found = Some(raw);
             false
         });

@@ -1,6 +1,6 @@
 //! Folders: names, special uses, subscriptions.
 
-use everpost_domain::replica::{Folder as CoreFolder, FolderId, Role as SpecialUse};
+use everpost_domain::replica::{Folder as CoreFolder, FolderId, Refusal, Role as SpecialUse};
 use serde::{Deserialize, Serialize};
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
@@ -199,19 +199,24 @@ impl Replica {
     pub async fn rename_folder(&self, from: &str, to: &str) -> Result<()> {
         let to = clean_name(to)?;
         let mut order = self.begin().await?;
-        let source = find_core(&mut order, from)?;
-        if source.name == "INBOX" {
+        let from = canonical(from);
+        if from == "INBOX" {
+            let inbox = order.folder_named(from)?;
             let id = create(&mut order, &to, None, true).await?;
-            self.move_everything(&mut order, source.id.0, id).await?;
+            self.move_everything(&mut order, inbox, id).await?;
         } else {
-            if to.starts_with(&format!("{}{DELIMITER}", source.name)) {
+            if to.starts_with(&format!("{from}{DELIMITER}")) {
                 return Err(StoreError::Invalid(format!(
-                    "folder {} cannot go below itself",
-                    source.name
+                    "folder {from} cannot go below itself"
                 )));
             }
             create_above(&mut order, &to).await?;
-            order.core().rename_folder(&source.name, &to)?;
+            // It need not be a folder itself: a mail server may have one below it only.
+            let renamed = order.core().rename_folder(from, &to);
+            renamed.map_err(|refusal| match refusal {
+                Refusal::NoFolder => no_folder(from),
+                other => other.into(),
+            })?;
         }
         order.commit().await
     }

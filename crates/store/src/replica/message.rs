@@ -74,6 +74,18 @@ pub struct Taken {
     pub to: Vec<u32>,
 }
 
+/// What the pure core wants to know of a message.
+pub(super) fn incoming(message: &NewMessage) -> Incoming<Digest> {
+    let nothing = Digest([0; 32]);
+    Incoming {
+        key: message.fingerprint.map_or(nothing, |one| one.key),
+        content: message.fingerprint.map_or(nothing, |one| one.content),
+        bytes: message.copy.unwrap_or(nothing),
+        size: message.size,
+        date: message.date,
+    }
+}
+
 fn few(count: usize) -> Result<()> {
     match count > MOST_AT_ONCE {
         true => Err(StoreError::Invalid(format!(
@@ -118,14 +130,7 @@ impl Replica {
         let mut uids = Vec::with_capacity(messages.len());
         for message in messages {
             let brought = order.find(message).await?;
-            let nothing = Digest([0; 32]);
-            let incoming = Incoming {
-                key: message.fingerprint.map_or(nothing, |one| one.key),
-                content: message.fingerprint.map_or(nothing, |one| one.content),
-                bytes: message.copy.unwrap_or(nothing),
-                size: message.size,
-                date: message.date,
-            };
+            let incoming = incoming(message);
             let core = order.core();
             let placed = core.append(FolderId(folder), incoming, message.flags, now)?;
             // Whether its program heard the answer is known to whoever talks with it.

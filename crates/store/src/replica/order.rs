@@ -499,6 +499,7 @@ fn alone(id: MessageId, folder: u32, row: &Row) -> Message<Digest> {
         from: None,
         remnant_of: None,
         is_ours: false,
+        awaited: false,
         unanswered: None,
     }
 }

@@ -3,18 +3,20 @@
 //! It stays in memory while its process runs, because each look at the server compares all of it. One process has it.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use everpost_domain::digest::Digest;
-use everpost_domain::replica::{Change, Line, Mailbox, Subject};
+use everpost_domain::replica::{Change, FolderId, Line, Mailbox, Subject};
 use sqlx::AnyConnection;
 use tokio::sync::OwnedMutexGuard;
 
-use super::message::{NewMessage, Row};
+use super::message::{NewMessage, Row, incoming};
 use super::order::{Core, Loaded};
 use super::{Replica, SpecialUse};
 use crate::catalog::sql::{self, Columns, values};
 use crate::catalog::statements;
+use crate::clock::now_us;
 use crate::error::{Result, StoreError};
 use crate::tenant::Tenant;
 
@@ -93,14 +95,43 @@ impl Replica {
         mail: Mail<'_>,
         work: impl FnOnce(&mut Mailbox<Digest>) -> T + Send,
     ) -> Result<T> {
+        let work = |core: &mut Mailbox<Digest>| Ok::<T, Infallible>(work(core));
+        let Ok(value) = self.try_step(mail, work).await?;
+        Ok(value)
+    }
+
+    /// As [`Replica::step`]; with an error nothing is different.
+    pub async fn try_step<T, E>(
+        &self,
+        mail: Mail<'_>,
+        work: impl FnOnce(&mut Mailbox<Digest>) -> std::result::Result<T, E> + Send,
+    ) -> Result<std::result::Result<T, E>> {
         let mut order = self.begin().await?;
         order.bring_mail(mail).await?;
         order.number_folders().await?;
         let value = work(order.core());
-        if order.core().is_changed() {
+        if value.is_ok() && order.core().is_changed() {
             order.commit().await?;
         }
         Ok(value)
+    }
+
+    /// Mail that somebody else brings to the mail server, into a folder; its UIDs. It is not owed to the server.
+    pub async fn receive(&self, folder: u32, messages: &[NewMessage]) -> Result<Vec<u32>> {
+        let mut order = self.begin().await?;
+        let mut uids = Vec::with_capacity(messages.len());
+        for message in messages {
+            let brought = order.find(message).await?;
+            let (flags, now) = (message.flags, now_us() / 1_000_000);
+            let folder = FolderId(folder);
+            let placed = order
+                .core()
+                .receive(folder, incoming(message), flags, now)?;
+            order.bring(placed.message, brought);
+            uids.push(placed.uid);
+        }
+        order.commit().await?;
+        Ok(uids)
     }
 
     /// Looks at a mailbox that is kept in step.

@@ -22,7 +22,7 @@ pub struct Dovecot {
     folder: TempDir,
     ports: Ports,
     users: Vec<String>,
-    _process: Process,
+    process: Option<Process>,
 }
 
 impl Dovecot {
@@ -40,30 +40,32 @@ impl Dovecot {
         on_free_ports(|ports| {
             let folder = scratch("dv.")?;
             fill(folder.path(), &ports, users)?;
-            let log = folder.path().join("log");
-            let start = Start {
-                name: NAME,
-                log: &folder.path().join("said"),
-                ends_by: "TERM",
-                leftovers: &[folder.path().to_owned()],
-            };
-            let mut command = Command::new(DOVECOT);
-            command
-                .arg("-F")
-                .arg("-c")
-                .arg(folder.path().join("dovecot.conf"));
-            let mut process = Process::start(&mut command, &start)?;
-            let address = ports.address(0);
-            process.ready("its greeting", || {
-                Ok(log.exists() && super::postfix::greets(address))
-            })?;
+            let process = run(folder.path(), &ports)?;
             Ok(Dovecot {
                 folder,
                 ports,
                 users: users.iter().map(ToString::to_string).collect(),
-                _process: process,
+                process: Some(process),
             })
         })
+    }
+
+    /// Kills it, in the middle of whatever it does.
+    ///
+    /// # Errors
+    /// Where it does not die.
+    pub fn kill(&mut self) -> Result<()> {
+        self.process.take().map_or(Ok(()), Process::kill)
+    }
+
+    /// Starts it again, with all that it had, where it was.
+    ///
+    /// # Errors
+    /// Where it does not start.
+    pub fn start_again(&mut self) -> Result<()> {
+        self.kill()?;
+        self.process = Some(run(self.folder.path(), &self.ports)?);
+        Ok(())
     }
 
     /// Where it takes mail by LMTP.
@@ -100,6 +102,23 @@ impl Dovecot {
         let mails: std::io::Result<Vec<Vec<u8>>> = paths.map(read).collect();
         mails.map_err(io(inbox.display()))
     }
+}
+
+fn run(folder: &Path, ports: &Ports) -> Result<Process> {
+    let log = folder.join("log");
+    let start = Start {
+        name: NAME,
+        log: &folder.join("said"),
+        ends_by: "TERM",
+        leftovers: &[folder.to_owned()],
+    };
+    let mut command = Command::new(DOVECOT);
+    command.arg("-F").arg("-c").arg(folder.join("dovecot.conf"));
+    let mut process = Process::start(&mut command, &start)?;
+    process.ready("its greeting", || {
+        Ok(log.exists() && super::postfix::greets(ports.address(0)))
+    })?;
+    Ok(process)
 }
 
 /// Writes settings, and makes the folder of mail, which belongs to nobody.
@@ -187,8 +206,10 @@ mod tests {
 
     #[test]
     fn it_starts_and_leaves_nothing() {
-        let dovecot = Dovecot::start(&["ann"]).unwrap();
+        let mut dovecot = Dovecot::start(&["ann"]).unwrap();
         let folder = dovecot.folder.path().to_owned();
+        dovecot.kill().unwrap();
+        dovecot.start_again().unwrap();
         assert!(dovecot.delivered("ann").unwrap().is_empty());
         drop(dovecot);
         assert!(!folder.exists());

@@ -55,6 +55,23 @@ scache unix - - n - 1 scache
 postlog unix-dgram n - n - 1 postlogd
 ";
 
+fn run(folder: &Path, ports: &Ports) -> Result<Process> {
+    let start = Start {
+        name: NAME,
+        log: &folder.join("said"),
+        ends_by: "TERM",
+        leftovers: &[folder.to_owned()],
+    };
+    let mut keeper = Command::new("sh");
+    keeper
+        .args(["-c", KEEPER, "keeper", MASTER])
+        .arg(folder.join("etc"));
+    let mut process = Process::start(&mut keeper, &start)?;
+    let address = ports.address(0);
+    process.ready("its greeting", || Ok(greets(address)))?;
+    Ok(process)
+}
+
 /// A running Postfix; gone when it is dropped. It takes mail for `example.test` from this machine and throws
 /// it away, after it gave a copy to the archive. It changes no byte of what it is given.
 ///
@@ -62,7 +79,7 @@ postlog unix-dgram n - n - 1 postlogd
 pub struct Postfix {
     folder: TempDir,
     ports: Ports,
-    _process: Process,
+    process: Option<Process>,
 }
 
 impl Postfix {
@@ -138,23 +155,31 @@ smtpd_delay_reject = yes
             let etc = folder.path().join("etc");
             let mut check = Command::new(POSTFIX);
             output(check.arg("-c").arg(&etc).arg("check"), PACKAGE)?;
-            let start = Start {
-                name: NAME,
-                log: &folder.path().join("said"),
-                ends_by: "TERM",
-                leftovers: &[folder.path().to_owned()],
-            };
-            let mut keeper = Command::new("sh");
-            keeper.args(["-c", KEEPER, "keeper", MASTER]).arg(&etc);
-            let mut process = Process::start(&mut keeper, &start)?;
-            let address = ports.address(0);
-            process.ready("its greeting", || Ok(greets(address)))?;
+            let process = run(folder.path(), &ports)?;
             Ok(Postfix {
                 folder,
                 ports,
-                _process: process,
+                process: Some(process),
             })
         })
+    }
+
+    /// Kills it, in the middle of whatever it does.
+    ///
+    /// # Errors
+    /// Where it does not die.
+    pub fn kill(&mut self) -> Result<()> {
+        self.process.take().map_or(Ok(()), Process::kill)
+    }
+
+    /// Starts it again, with all that it had, where it was.
+    ///
+    /// # Errors
+    /// Where it does not start.
+    pub fn start_again(&mut self) -> Result<()> {
+        self.kill()?;
+        self.process = Some(run(self.folder.path(), &self.ports)?);
+        Ok(())
     }
 
     /// Where it takes mail.

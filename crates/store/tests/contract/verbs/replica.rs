@@ -61,9 +61,17 @@ async fn in_step(story: &mut Story) {
     story.answer("its header", &replica.append(inbox, &[header], false).await);
     let unfilled = replica.unfilled(inbox, 5).await;
     story.answer("without bytes", &unfilled.map(|rows| shown(&rows)));
+    let again = new.clone();
     story.answer("filled", &replica.fill(inbox, &[(2, new)]).await);
     let rows = replica.rows(inbox, &[1, 2]).await;
     story.answer("rows", &rows.map(|rows| shown(&rows)));
+    story.answer("received", &replica.receive(inbox, &[again]).await);
+    let none = BTreeMap::new();
+    let refused = replica.try_step(&none, |core| match core.owed().len() {
+        0 => Ok(()),
+        owed => Err(owed),
+    });
+    story.answer("refused", &refused.await);
     story.answer(
         "messages",
         &replica.look(|core| core.messages().count()).await,
