@@ -4,8 +4,12 @@ pub mod agent;
 pub mod outbox;
 pub mod recovery;
 
+use serde::{Deserialize, Serialize};
+
 /// The state that the service holds of a user. The numbers stand in the table `recipient`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub enum UserState {
     /// The organization's mail server is used.
     #[default]

@@ -8,7 +8,7 @@ use everpost_store::{Incoming, Placement, Prepared};
 use crate::capture::now;
 
 /// What a program put into a folder, or what a mail server has there.
-pub(crate) fn filed(raw: Bytes, owner: &str, folder: &str) -> Prepared {
+pub fn filed(raw: Bytes, owner: &str, folder: &str) -> Prepared {
     let now = now();
     let incoming = Incoming {
         raw,

@@ -4,7 +4,7 @@ pub mod authenticity;
 pub mod capture;
 pub mod demo;
 pub mod export;
-mod filing;
+pub mod filing;
 mod flags;
 pub mod imap;
 pub mod import;

@@ -66,7 +66,7 @@ pub(super) struct Http {
 }
 
 /// The machine's clock, in seconds since 1970.
-pub(super) fn machine() -> i64 {
+pub(crate) fn machine() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| {
         i64::try_from(since.as_secs()).unwrap_or(i64::MAX)

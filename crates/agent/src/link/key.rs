@@ -105,7 +105,7 @@ impl Half {
 }
 
 /// Random bytes.
-pub(super) fn random<const N: usize>() -> Result<[u8; N], LinkError> {
+pub(crate) fn random<const N: usize>() -> Result<[u8; N], LinkError> {
     let mut bytes = [0; N];
     SystemRandom::new().fill(&mut bytes).map_err(broken)?;
     Ok(bytes)

@@ -13,5 +13,7 @@ mod http;
 mod key;
 
 pub use client::{Enrolled, LinkClient, Outgoing};
+pub(crate) use http::machine;
 pub use http::{LinkError, Trust};
 pub use key::DeviceKey;
+pub(crate) use key::random;

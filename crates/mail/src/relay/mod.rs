@@ -20,6 +20,7 @@ mod route;
 mod run;
 mod send;
 mod standby;
+mod submit;
 mod tally;
 #[cfg(test)]
 mod tests;
@@ -30,6 +31,7 @@ pub use evidence::{LogEvidence, by_log};
 pub use route::{MailHosts, NoHosts};
 pub use run::{Relay, RelayOptions};
 pub use send::{TlsPolicy, Trust};
+pub use submit::{Said, Submission};
 pub use tally::{Blocked, RelayTally};
 pub(crate) use trace::header;
 pub use trace::{Came, LINK, Wanted};

@@ -21,7 +21,7 @@ mod work;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use everpost_domain::replica::Plan;
+use everpost_domain::replica::{Mailbox, Plan};
 use everpost_store::{Replica, StoreError};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -66,6 +66,8 @@ pub struct Health {
     pub is_refused: bool,
     /// What the server is owed.
     pub owed: usize,
+    /// Mail that somebody else brings to the server, and that was not seen there yet.
+    pub awaited: usize,
     /// Orders that the server refused in the last round, for people.
     pub refused: Vec<String>,
     /// So many messages vanished at once; nothing is taken over.
@@ -98,6 +100,7 @@ pub struct Sync {
     account: Account,
     options: SyncOptions,
     health: watch::Sender<Health>,
+    release: watch::Receiver<i64>,
     /// Folders as they were at the last look of this connection.
     known: BTreeMap<String, Known>,
 }
@@ -116,8 +119,16 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from
 
 impl Sync {
     /// Of a mailbox that is kept in step ([`everpost_store::Tenant::synced_replica`]).
-    pub fn new(replica: Replica, account: Account, options: SyncOptions) -> Self {
+    /// `release`: whoever was to bring mail to the server says that all that came before this time (seconds since 1970) is there; what
+    /// is not seen there then is owed.
+    pub fn new(
+        replica: Replica,
+        account: Account,
+        options: SyncOptions,
+        release: watch::Receiver<i64>,
+    ) -> Self {
         Sync {
+            release,
             replica,
             account,
             options,
@@ -217,11 +228,15 @@ impl Sync {
                 break;
             }
         }
-        let owed = self.replica.look(|core| core.owed().len()).await?;
+        let count = |core: &Mailbox<_>| {
+            let awaited = core.messages().filter(|message| message.awaited);
+            (core.owed().len(), awaited.count())
+        };
+        let (owed, awaited) = self.replica.look(count).await?;
         self.health.send_modify(|health| {
             health.trouble = None;
             health.alarm = None;
-            health.owed = owed;
+            (health.owed, health.awaited) = (owed, awaited);
             health.rounds += 1;
             health.last = now();
         });
@@ -229,15 +244,29 @@ impl Sync {
     }
 
     async fn round(&mut self, upstream: &mut Upstream) -> Result<Round, Halt> {
+        // Read before the look: what is seen is seen after that was said.
+        let released = *self.release.borrow();
         let mut seen = self.look(upstream).await?;
         let Plan {
-            orders, look_again, ..
+            orders,
+            look_again,
+            saw_all,
+            ..
         } = self.learn(upstream, &mut seen).await?;
+        let mut is_owed = false;
+        if saw_all && !look_again && released > 0 {
+            let stop = |core: &mut Mailbox<_>| {
+                let before = core.owed().len();
+                core.stop_waiting(released);
+                core.owed().len() != before
+            };
+            is_owed = self.replica.step(&BTreeMap::new(), stop).await?;
+        }
         let is_partial = seen.is_partial;
         self.known.extend(seen.known);
         let done = self.work(upstream, orders).await?;
         Ok(Round {
-            again: look_again || is_partial || done > 0,
+            again: look_again || is_partial || is_owed || done > 0,
         })
     }
 }

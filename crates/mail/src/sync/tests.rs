@@ -84,7 +84,8 @@ impl Pair {
             .synced_replica(ANN)
             .await
             .unwrap();
-        let sync = Sync::new(replica.clone(), account(&dovecot), options);
+        let (_, release) = watch::channel(0);
+        let sync = Sync::new(replica.clone(), account(&dovecot), options, release);
         let health = sync.health();
         let (gate, open) = watch::channel(false);
         let run = tokio::spawn(sync.run(open));

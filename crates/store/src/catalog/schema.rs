@@ -237,6 +237,8 @@ const DEVICES: &[&str] = &[
 /// only rise, 1 folders, 2 messages, 3 to 5 what is owed about folders, the server's folders, messages.
 const SYNC: &[&str] = &[
     "CREATE TABLE replica_sync (tenant BIGINT NOT NULL, replica BIGINT NOT NULL, kind BIGINT NOT NULL, id BIGINT NOT NULL, about BLOB NOT NULL, PRIMARY KEY (tenant, replica, kind, id))",
+    // What a role writes down for itself; kinds are the role's.
+    "CREATE TABLE note (tenant BIGINT NOT NULL, kind BIGINT NOT NULL, id BIGINT NOT NULL, about BLOB NOT NULL, PRIMARY KEY (tenant, kind, id))",
 ];
 
 /// The newest schema this program knows.

@@ -2,11 +2,13 @@
 //! the test below reads each one for it.
 
 mod devices;
+mod notes;
 mod relay;
 mod replica;
 
 use super::sql::Batch;
 pub(crate) use devices::*;
+pub(crate) use notes::*;
 pub(crate) use relay::*;
 pub(crate) use replica::*;
 
