@@ -1,5 +1,6 @@
 //! The command line as data: what can be asked, with examples.
 
+mod agent;
 mod doctor;
 mod global;
 mod link;
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use agent::AGENT_EXAMPLES;
 use doctor::{ALERTS_EXAMPLES, DOCTOR_EXAMPLES};
 use link::{DEVICE_EXAMPLES, ENROL_EXAMPLES};
 use migrate::MIGRATE_EXAMPLES;
@@ -23,6 +25,7 @@ use service::{CAPTURE_EXAMPLES, CASE_EXAMPLES, SERVICE_EXAMPLES, UP_EXAMPLES, US
 use tenant::TENANT_EXAMPLES;
 
 use crate::examples::*;
+pub(crate) use agent::{AgentAdd, AgentCommand, AgentOrder, AgentRun, AgentTls};
 pub(crate) use doctor::{AlertsCommand, DoctorCommand};
 pub(crate) use global::Global;
 pub(crate) use link::{DeviceCommand, EnrolCommand};
@@ -165,6 +168,9 @@ pub(crate) enum Command {
     /// Run the service: HTTP API and console over the archive
     #[command(after_help = SERVICE_EXAMPLES)]
     Service(ServiceCommand),
+    /// Run the agent beside a mail program: mail that goes on when the mail server does not
+    #[command(after_help = AGENT_EXAMPLES)]
+    Agent(AgentCommand),
     /// Run everything on this machine; makes the archive and a first administrator if needed
     #[command(after_help = UP_EXAMPLES)]
     Up(UpCommand),

@@ -47,6 +47,16 @@ impl Failure {
         }
     }
 
+    /// What happened, with a code of its own.
+    pub(crate) fn new(code: &'static str, what: impl Into<String>, hint: &str) -> Self {
+        Failure {
+            code: code.into(),
+            what: what.into(),
+            hint: hint.into(),
+            exit: 1,
+        }
+    }
+
     /// What happened, for a run that goes on without it.
     pub(crate) fn what(self) -> String {
         self.what

@@ -63,6 +63,7 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Compact(command) => commands::compact::run(&global, command).await,
         Command::Class(command) => commands::class::run(&global, command).await,
         Command::Log(command) => commands::verify::log(&global, command).await,
+        Command::Agent(command) => commands::agent::agent(&global, command).await,
         Command::Service(command) => commands::service::run(&global, command).await,
         Command::Up(command) => commands::up::run(&global, command).await,
         Command::Tenant(command) => commands::tenant::run(&global, command).await,

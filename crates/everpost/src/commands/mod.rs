@@ -1,5 +1,6 @@
 //! One file a command: parse what was asked, ask the store, print the answer.
 
+pub(crate) mod agent;
 pub(crate) mod alerts;
 mod authenticity;
 pub(crate) mod backup;
