@@ -111,10 +111,10 @@ impl Follow {
 
     /// Follows for as long as the agent runs.
     pub(crate) async fn run(mut self) {
-        self.hear(Input::Started).await;
         if self.agent.mode() == Mode::Unenrolled {
             self.hear(Input::Enrolled).await;
         }
+        self.hear(Input::Started).await;
         let beat = self.link.enrolled().config.heartbeat_seconds.max(1);
         let mut beats = interval(Duration::from_secs(beat));
         let mut probes = interval(PROBE);

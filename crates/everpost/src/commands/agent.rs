@@ -48,10 +48,7 @@ async fn run(global: &Global, command: AgentRun) -> Result<Exit, Failure> {
     let (store, tenant) = open(global, false).await?;
     let started = |ready: &Ready| {
         // Whether anybody reads it or not, the agent runs.
-        for (name, address) in &ready.listeners {
-            line(format!("The agent answers at {name}://{address}/")).ok();
-        }
-        line("Ctrl-C stops it.").ok();
+        super::service::show(global, ready).ok();
     };
     let done = everpost_agent::run(&store, &tenant, options, stop, started).await;
     drop(tenant);

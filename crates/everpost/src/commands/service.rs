@@ -69,7 +69,7 @@ pub(crate) async fn serve(
     Ok(Exit::Well)
 }
 
-fn show(global: &Global, ready: &Ready) -> Result<(), Failure> {
+pub(super) fn show(global: &Global, ready: &Ready) -> Result<(), Failure> {
     if global.json {
         return object(&serde_json::to_value(ready).map_err(anyhow::Error::from)?);
     }

@@ -7,15 +7,16 @@
     reason = "tests may panic"
 )]
 
+mod mbsync;
 #[allow(dead_code, reason = "what other tests use of it")]
 #[path = "../service/common.rs"]
 mod service;
 mod standby;
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 
+pub(crate) use mbsync::Mbsync;
 use service::Service;
 
 pub(crate) const ANN: &str = "ann@example.test";
@@ -65,63 +66,4 @@ impl Archive {
 pub(crate) fn address(service: &Service, listener: &str) -> SocketAddr {
     let address = service.ready["listeners"][listener].as_str().unwrap();
     address.parse().unwrap()
-}
-
-/// mbsync between a folder near by and a mailbox: what it said, and whether it was content.
-pub(crate) struct Mbsync {
-    config: PathBuf,
-    pub(crate) near: PathBuf,
-}
-
-impl Mbsync {
-    /// `tls`: the certificate to trust, or in the clear.
-    pub(crate) fn new(
-        folder: &Path,
-        at: SocketAddr,
-        user: &str,
-        password: &str,
-        tls: Option<&str>,
-    ) -> Self {
-        let near = folder.join("near");
-        std::fs::create_dir_all(&near).unwrap();
-        let how = match tls {
-            Some(ca) => format!("SSLType IMAPS\nCertificateFile {ca}\n"),
-            None => "SSLType None\nAuthMechs LOGIN\n".to_owned(),
-        };
-        let (config, near_text) = (folder.join("mbsyncrc"), near.display());
-        let settings = format!(
-            "IMAPAccount a\nHost localhost\nPort {}\nUser {user}\nPass \"{password}\"\n{how}\nIMAPStore far\nAccount a\n\n\
-             MaildirStore near\nPath {near_text}/\nInbox {near_text}/INBOX\nSubFolders Verbatim\n\n\
-             Channel c\nFar :far:\nNear :near:\nPatterns *\nCreate Both\nExpunge Both\nSyncState *\n",
-            at.port()
-        );
-        std::fs::write(&config, settings).unwrap();
-        Mbsync { config, near }
-    }
-
-    pub(crate) fn run(&self) {
-        let mut command = Command::new("mbsync");
-        command.arg("-c").arg(&self.config).args(["-a", "-q"]);
-        let done = command.output().expect("mbsync; run .ci/run once");
-        let said = String::from_utf8_lossy(&done.stderr);
-        assert!(done.status.success(), "{said}");
-    }
-
-    /// The mails of a folder near by, by the flags in their names.
-    pub(crate) fn mails(&self, folder: &str) -> Vec<(String, Vec<u8>)> {
-        let mut all = Vec::new();
-        for part in ["new", "cur"] {
-            let Ok(entries) = std::fs::read_dir(self.near.join(folder).join(part)) else {
-                continue;
-            };
-            for entry in entries {
-                let path = entry.unwrap().path();
-                let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-                let flags = name.split_once(":2,").map_or("", |(_, flags)| flags);
-                all.push((flags.to_owned(), std::fs::read(&path).unwrap()));
-            }
-        }
-        all.sort();
-        all
-    }
 }

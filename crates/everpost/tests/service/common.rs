@@ -130,19 +130,24 @@ impl Service {
     }
 
     /// As [`Service::start`], by a program that was given more to start with.
-    pub(crate) fn start_as(mut program: Command, data: &Path, command: &[&str]) -> Self {
+    pub(crate) fn start_as(program: Command, data: &Path, command: &[&str]) -> Self {
+        let web = [
+            "--listen",
+            "https=127.0.0.1:0",
+            "--listen",
+            "http=127.0.0.1:0",
+        ];
+        Self::start_role(program, data, &[command, &web].concat())
+    }
+
+    /// Any role, with the listeners that the command names.
+    pub(crate) fn start_role(mut program: Command, data: &Path, command: &[&str]) -> Self {
         let ready_file = data.with_extension("ready.json");
         std::fs::remove_file(&ready_file).ok();
         let mut child = program
             .args(["--json", "--data"])
             .arg(data)
             .args(command)
-            .args([
-                "--listen",
-                "https=127.0.0.1:0",
-                "--listen",
-                "http=127.0.0.1:0",
-            ])
             .arg("--ready-file")
             .arg(&ready_file)
             .stdout(Stdio::piped())
@@ -274,6 +279,11 @@ impl Service {
 
     /// Ends it without warning.
     pub(crate) fn kill(mut self) {
+        self.kill_now();
+    }
+
+    /// The same, for one that is to be replaced.
+    pub(crate) fn kill_now(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }

@@ -1,9 +1,10 @@
 //! FETCH.
 //!
-//! Rows answer flags, sizes and dates; summaries envelope and structure; only the rest opens messages. They are opened some
+//! Rows answer flags, sizes and dates; summaries envelope, structure and common header fields; only the rest opens messages. They are opened some
 //! megabytes at a time, the next while the last are sent, so that memory does not grow with what is asked for.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use everpost_codec::imap::answer::{self, Code, Fetch};
 use everpost_codec::imap::command::{FetchItem, Form};
@@ -14,10 +15,11 @@ use everpost_codec::imap::set::{Numbers, Saved};
 use everpost_domain::message::{Structure, scan};
 use everpost_store::{FlagOrder, Flags, Replica, Row, StoreError};
 
-use super::Told;
-use super::summary::Summary;
+use super::bodies::brought;
+use super::summary::{Summary, is_kept};
 use super::talk::Talk;
 use super::view::{How, number};
+use super::{Bodies, Told};
 
 /// Messages answered between two writes, where none is opened.
 const ROWS: usize = 2_000;
@@ -38,6 +40,12 @@ pub(super) struct Order {
 #[derive(Clone, Copy, Default)]
 struct Needs {
     summary: bool,
+    /// Of the summary the structure.
+    structure: bool,
+    /// Of the summary the kept fields.
+    header: bool,
+    /// Only that there are bytes.
+    copy: bool,
     bytes: bool,
     /// `\Seen` is set by it.
     seen: bool,
@@ -47,7 +55,14 @@ fn needs(items: &[FetchItem]) -> Needs {
     let mut needs = Needs::default();
     for item in items {
         match item {
-            FetchItem::Envelope | FetchItem::BodyStructure => needs.summary = true,
+            FetchItem::Envelope => needs.summary = true,
+            FetchItem::BodyStructure => (needs.summary, needs.structure) = (true, true),
+            // It is the copy's, so the copy has to be here.
+            FetchItem::EmailId => needs.copy = true,
+            FetchItem::Section { section, peek, .. } if is_kept(section) => {
+                needs.header = true;
+                needs.seen |= !peek;
+            }
             FetchItem::Body | FetchItem::Preview | FetchItem::BinarySize(_) => needs.bytes = true,
             FetchItem::Section { peek, form, .. } => {
                 needs.bytes = true;
@@ -127,12 +142,14 @@ impl Talk<'_> {
             keywords: &keywords,
         };
         let mut bad = 0;
+        let bodies = self.road.bodies.clone();
         let first = batch(&mut rest, needs).to_vec();
-        let mut next = open(replica.clone(), folder, first, needs).await?;
+        let mut next = open(replica.clone(), bodies.clone(), folder, first, needs).await?;
         while !next.is_empty() {
             // Another core opens what follows while these are told and written.
             let batch = batch(&mut rest, needs).to_vec();
-            let opening = tokio::spawn(open(replica.clone(), folder, batch, needs));
+            let opening = open(replica.clone(), bodies.clone(), folder, batch, needs);
+            let opening = tokio::spawn(opening);
             for one in &next {
                 match answering.message(self.session.out(), one) {
                     Ok(()) => {}
@@ -171,10 +188,21 @@ fn batch<'r>(rest: &mut &'r [(usize, Row)], needs: Needs) -> &'r [(usize, Row)] 
 /// Reads what is needed of messages.
 async fn open(
     replica: Replica,
+    bodies: Option<Arc<dyn Bodies>>,
     folder: u32,
-    batch: Vec<(usize, Row)>,
+    mut batch: Vec<(usize, Row)>,
     needs: Needs,
-) -> Result<Vec<Opened>, StoreError> {
+) -> Result<Vec<Opened>, Told> {
+    if needs.bytes || needs.copy || needs.structure {
+        brought(
+            &replica,
+            bodies,
+            folder,
+            &mut batch,
+            needs.bytes || needs.copy,
+        )
+        .await?;
+    }
     let mut opened: Vec<Opened> = batch
         .iter()
         .map(|(place, row)| Opened {
@@ -185,7 +213,7 @@ async fn open(
         })
         .collect();
     let mut bytes = needs.bytes;
-    if needs.summary {
+    if needs.summary || needs.header {
         let uids: Vec<u32> = batch.iter().map(|(_, row)| row.uid).collect();
         let mut summaries = replica
             .summaries(folder, &uids)
@@ -200,7 +228,10 @@ async fn open(
                 one.summary = Summary::decode(&kept);
             }
             // One that is gone meanwhile, or of another version: its copy is still here.
-            bytes |= one.summary.is_none();
+            bytes |= one
+                .summary
+                .as_ref()
+                .is_none_or(|summary| needs.header && summary.header.is_empty());
         }
     }
     if bytes {
@@ -216,7 +247,7 @@ async fn open(
         });
         read.await?;
         if let Some(error) = failed {
-            return Err(error);
+            return Err(error.into());
         }
     }
     Ok(opened)
@@ -306,7 +337,12 @@ impl Answering<'_> {
                     ..
                 } => {
                     let whole = asked.part.is_empty() && asked.of == Default::default();
+                    let kept = one.summary.as_ref().filter(|_| is_kept(asked));
+                    let kept = kept.filter(|kept| !kept.header.is_empty());
                     let bytes = match (*form, whole) {
+                        _ if kept.is_some() => {
+                            kept.and_then(|kept| section(&kept.header, &scan(&kept.header), asked))
+                        }
                         // Nothing has to be looked into.
                         (_, true) => Some(Cow::Borrowed(&*served.raw)),
                         (Form::Binary, _) => {

@@ -15,6 +15,7 @@ use everpost_store::{Replica, Row};
 
 use super::Told;
 use super::fetch::email_id;
+use super::summary::Summary;
 use super::talk::Talk;
 use super::view::{View, number};
 use crate::capture::now;
@@ -238,6 +239,24 @@ async fn search_some(
             true => open.push((*place, *row)),
         }
     }
+    // Of messages whose bytes are not here the header fields that are kept answer.
+    let is_absent = |(_, row): &&(usize, Row)| row.copy == 0;
+    let absent: Vec<u32> = open
+        .iter()
+        .filter(is_absent)
+        .map(|(_, row)| row.uid)
+        .collect();
+    for (uid, kept) in replica.summaries(view.folder.id, &absent).await? {
+        let Some((place, row)) = open.iter().find(|(_, row)| row.uid == uid) else {
+            continue;
+        };
+        let mut asked = Asked::of(view, *place, row);
+        asked.raw = Summary::decode(&kept).map(|summary| summary.header);
+        if query.matches(&mut asked) {
+            found.push(*place);
+        }
+    }
+    open.retain(|(_, row)| row.copy != 0);
     let copies: Vec<i64> = open.iter().map(|(_, row)| row.copy).collect();
     let mut failed = None;
     let read = replica.tenant().read_copies(&copies, |at, raw| {

@@ -10,6 +10,7 @@
 //! for the end of the matter (R5).
 
 mod append;
+mod bodies;
 mod change;
 mod fetch;
 mod find;
@@ -33,6 +34,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 pub use crate::capture::smtp::Security;
 use append::Unhearing;
+pub use bodies::Bodies;
 pub use summary::describe;
 pub(crate) use summary::{KEPT_FIELDS, describe_header};
 use talk::Talk;
@@ -45,17 +47,6 @@ pub trait Mailboxes: Send + Sync {
         credentials: Credentials,
         from: Option<IpAddr>,
     ) -> BoxFuture<'static, Result<Option<Replica>, StoreError>>;
-}
-
-/// Brings the bytes of messages of which only the header is here.
-pub trait Bodies: Send + Sync {
-    /// Of a folder, by UID, as far as they can be had.
-    fn bring(
-        &self,
-        replica: Replica,
-        folder: u32,
-        uids: Vec<u32>,
-    ) -> BoxFuture<'static, Result<(), StoreError>>;
 }
 
 /// How a listener answers.
@@ -80,6 +71,7 @@ pub struct ImapRoad {
     mailboxes: Arc<dyn Mailboxes>,
     patience: Patience,
     unhearing: Arc<Unhearing>,
+    bodies: Option<Arc<dyn Bodies>>,
     /// When this process began to serve, µs since 1970.
     began: i64,
 }
@@ -120,13 +112,18 @@ impl ImapRoad {
             mailboxes,
             patience: Patience::default(),
             unhearing: Arc::default(),
+            bodies: None,
             began: now_us(),
         }
     }
 
     /// Where only the header of a message is here, its bytes are asked of `bodies`.
-    pub fn with_bodies(self, _bodies: Arc<dyn Bodies>) -> Self {
-        self
+    #[must_use]
+    pub fn with_bodies(self, bodies: Arc<dyn Bodies>) -> Self {
+        ImapRoad {
+            bodies: Some(bodies),
+            ..self
+        }
     }
 
     /// Serves a connection until it ends, or until `stop` returns and no command is under way.

@@ -148,6 +148,27 @@ smtpd_delay_reject = yes
         ))
     }
 
+    /// An organization's mail server: mail for `example.test` goes to this Dovecot, whose users may send anywhere, after they signed
+    /// in; what leaves goes by SMTP to [`Postfix::archive`].
+    ///
+    /// # Errors
+    /// Where Postfix is not installed or does not start.
+    pub fn organization(dovecot: &Dovecot) -> Result<Self> {
+        let (lmtp, auth) = (dovecot.address(), dovecot.auth());
+        Self::with(&format!(
+            "transport_maps = inline:{{ {{ example.test = lmtp:inet:{lmtp} }} }}
+default_transport = smtp
+relayhost = [127.0.0.1]:ARCHIVE
+mynetworks = 192.0.2.1
+smtpd_sasl_auth_enable = yes
+smtpd_sasl_type = dovecot
+smtpd_sasl_path = {}
+smtpd_relay_restrictions = permit_sasl_authenticated, reject_unauth_destination
+",
+            auth.display()
+        ))
+    }
+
     fn with(settings: &str) -> Result<Self> {
         on_free_ports(|ports| {
             let folder = scratch("pf.")?;
@@ -299,8 +320,15 @@ local_header_rewrite_clients =
 message_drop_headers =
 smtp_line_length_limit = 0
 disable_mime_output_conversion = yes
-{settings}"
+"
     );
+    // Said twice, it is warned of by every program of Postfix, by the one too that writes the log: it may wait for itself then.
+    let key = |line: &str| line.split_once(" = ").map(|(key, _)| key.to_owned());
+    let set: Vec<String> = settings.lines().filter_map(key).collect();
+    let is_free = |line: &&str| key(line).is_none_or(|key| !set.contains(&key));
+    let mut main: Vec<&str> = main.lines().filter(is_free).collect();
+    main.extend(settings.lines());
+    let main = main.join("\n") + "\n";
     let mut master = format!("127.0.0.1:{} inet n - n - - smtpd\n", ports.port(0));
     master.push_str(MASTER_CF);
     for (name, text) in [("main.cf", main), ("master.cf", master)] {
