@@ -34,11 +34,8 @@ fn one_user_does_not_notice_that_the_mail_server_died() {
     waits_for("the mail that went out", || {
         world.outside.came() == ["out before"]
     });
-    waits_for("the mails before", || {
-        world.near.run();
-        everything(&world.near)
-            .get("INBOX")
-            .is_some_and(|all| all.len() == 3)
+    world.finds("the mails before", |near| {
+        near.get("INBOX").is_some_and(|all| all.len() == 3)
     });
     world.until("ready", |status| {
         status["mode"] == "ready" && status["service"] == true
@@ -71,10 +68,7 @@ fn one_user_does_not_notice_that_the_mail_server_died() {
     for number in 0..2 {
         world.write(mx, &format!("meanwhile {number}"));
     }
-    waits_for("mail in the same inbox", || {
-        world.near.run();
-        everything(&world.near)["INBOX"].len() == 6
-    });
+    world.finds("mail in the same inbox", |near| near["INBOX"].len() == 6);
     waits_for("mail that went out", || world.outside.came().len() == 5);
     // She reads one that came meanwhile, files one, deletes one from before; her program saves what she sent.
     world
@@ -136,10 +130,7 @@ fn one_user_does_not_notice_that_the_mail_server_died() {
     world.agent.send(FAR, "out after");
     world.write(world.postfix.address(), "after");
     waits_for("mail that went out", || world.outside.came().len() == 6);
-    waits_for("mail that came", || {
-        world.near.run();
-        everything(&world.near)["INBOX"].len() == 5
-    });
+    world.finds("mail that came", |near| near["INBOX"].len() == 5);
     let status = world.agent.status();
     assert_eq!(status["possibly_doubled"], 0);
     assert_eq!(status["outbox_waiting"], 0);

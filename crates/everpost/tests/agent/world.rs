@@ -127,6 +127,9 @@ pub(crate) fn waits_for(what: &str, mut is: impl FnMut() -> bool) {
     }
 }
 
+/// Subjects and flags of mails, by folder.
+pub(crate) type Folders = BTreeMap<String, Vec<(String, String)>>;
+
 /// All of it.
 pub(crate) struct World {
     folder: tempfile::TempDir,
@@ -299,7 +302,7 @@ impl World {
     }
 
     /// What the mail server has: subjects and flags, by folder.
-    pub(crate) fn there(&self) -> BTreeMap<String, Vec<(String, String)>> {
+    pub(crate) fn there(&self) -> Folders {
         let home = tempfile::tempdir_in(self.folder.path()).unwrap();
         let direct = Mbsync::new(home.path(), self.dovecot.imap(), ANN, "secret of ann", None);
         direct.run();
@@ -321,6 +324,25 @@ impl World {
         }
     }
 
+    /// Waits until the mail program finds it so.
+    pub(crate) fn finds(&self, what: &str, mut is: impl FnMut(&Folders) -> bool) {
+        let began = std::time::Instant::now();
+        loop {
+            self.near.run();
+            let near = everything(&self.near);
+            if is(&near) {
+                return;
+            }
+            if began.elapsed().as_secs() >= 60 {
+                let status = self.agent.status();
+                panic!(
+                    "{what} never came: {near:#?}, there {:#?}, {status:#}",
+                    self.there()
+                );
+            }
+        }
+    }
+
     /// The agent is killed where it stands, and begins again. The mail program finds it at another port.
     pub(crate) fn crash_agent(&mut self) {
         let (data, password) = (self.agent.data.clone(), self.agent.password.clone());
@@ -334,7 +356,7 @@ impl World {
 }
 
 /// Subjects and flags near by, by folder.
-pub(crate) fn everything(near: &Mbsync) -> BTreeMap<String, Vec<(String, String)>> {
+pub(crate) fn everything(near: &Mbsync) -> Folders {
     let mut all = BTreeMap::new();
     for entry in std::fs::read_dir(&near.near).unwrap() {
         let folder = entry.unwrap().file_name().into_string().unwrap();
