@@ -58,6 +58,13 @@ fn nothing_that_clients_do_with_it_is_owed_before_it_is_there() {
     let mut rig = rig();
     let first = receive(&mut rig, 2, Flags::NONE);
     owes_nothing(&mut rig);
+    // Nor is it taken there if somebody asks for that.
+    let order = Order::Append {
+        message: first.message,
+        to: INBOX.into(),
+        flags: Flags::NONE,
+    };
+    assert!(!rig.mailbox.intend(&order));
     flag_here(&mut rig, INBOX, first.uid, Flags::SEEN);
     let moved = move_here(&mut rig, INBOX, first.uid, "A");
     owes_nothing(&mut rig);
