@@ -83,10 +83,10 @@ pub(super) fn needs_proof<K>(
 pub(super) fn is_loose<K>(row: &Message<K>, standing: Standing) -> bool {
     match standing {
         Standing::Never | Standing::Vanished | Standing::Stale => true,
-        // We ordered it elsewhere: what it was copied from is still there. What is to be moved is not moved while it is there.
-        Standing::There(_) => row.is_copied(),
-        // It may have been there only when we looked.
-        Standing::Unknown => row.deed.and_then(|deed| deed.what.brings()).is_some(),
+        // We ordered it elsewhere: what it was copied from is still there, or it was there only when we looked.
+        Standing::There(_) | Standing::Unknown => {
+            row.deed.and_then(|deed| deed.what.brings()).is_some()
+        }
     }
 }
 
@@ -120,17 +120,16 @@ fn passes<K>() -> [(How, Pass<K>); 9] {
     let back: Pass<K> =
         |row, standing, arrival| standing == Standing::Vanished && was_in(row, arrival);
     let renumbered: Pass<K> = |_, standing, _| standing == Standing::Stale;
+    let awaited: Pass<K> = |row, _, _| row.awaited;
     let adopted: Pass<K> = |row, standing, arrival| {
         standing == Standing::Never && row.deed.is_none() && is_wanted_in(row, arrival)
     };
     // What we had it copied to was carried on, but hardly back to where it is.
     let carried_on: Pass<K> = |row, standing, arrival| match standing {
         Standing::Never => row.deed.is_some(),
-        Standing::There(_) => row.deed.is_some() && !was_in(row, arrival),
+        Standing::There(_) => row.is_copied() && !was_in(row, arrival),
         _ => false,
     };
-    // What may be of our own doing is not what others bring: taken for it, ours would be brought once more.
-    let awaited: Pass<K> = |row, _, _| row.awaited;
     [
         (How::Elsewhere, stale),
         (How::ByUs, ordered),
@@ -138,9 +137,9 @@ fn passes<K>() -> [(How, Pass<K>); 9] {
         (How::Elsewhere, moved),
         (How::Elsewhere, back),
         (How::Elsewhere, renumbered),
-        (How::Elsewhere, carried_on),
         (How::Adopted, awaited),
         (How::Adopted, adopted),
+        (How::Elsewhere, carried_on),
     ]
 }
 

@@ -316,3 +316,28 @@ fn a_folder_that_goes_there_takes_nothing_with_it_that_is_awaited() {
     agree(&rig);
     assert_eq!(rig.upstream.all(), []);
 }
+
+#[test]
+fn a_copy_that_is_under_way_does_not_take_what_is_awaited() {
+    let mut rig = rig();
+    let placed = receive(&mut rig, 2, Flags::NONE);
+    let (inbox, to) = (id(&rig, INBOX), id(&rig, "A"));
+    let copy = rig.mailbox.copy(inbox, placed.uid, to, rig.now).unwrap();
+    rig.commit();
+    hand_over(&mut rig, INBOX, 2);
+    // It comes in after the next look.
+    let order = Order::Append {
+        message: copy.message,
+        to: "A".into(),
+        flags: Flags::NONE,
+    };
+    assert!(rig.mailbox.intend(&order));
+    rig.mailbox.outcome(&order, Outcome::Lost, rig.now);
+    rig.commit();
+    rig.round();
+    arrive(&mut rig, "A", 2, Flags::NONE);
+    rig.calm();
+    agree(&rig);
+    assert_eq!(seen(&rig, INBOX), [(placed.uid, 2, 0)]);
+    assert_eq!(seen(&rig, "A"), [(copy.uid, 2, 0)]);
+}

@@ -125,11 +125,12 @@ pub(super) fn judge(rig: &mut Rig) {
         // Seen in both places while it was moved, changed here in both, then deleted in one: both may be brought back.
         let is_deleted = story.deleted_there || story.deleted_here;
         let is_changed_twice = story.touched_here && is_deleted;
-        // Of several that are equal nobody knows which was brought, and which was moved or copied by others.
+        // Of several that are equal nobody knows which was brought, and which was moved or copied by others, or came into a folder
+        // that another has the name of by now.
         let is_many = story.received > 0 && whole + story.copies > 1;
-        let is_mixed = is_many && story.touched_there;
-        let is_unclear = was_renumbered || is_split || is_changed_twice || is_mixed;
-        if !(story.touched_there && is_unclear) {
+        let is_mixed = is_many && (story.touched_there || rig.named_folder);
+        let is_unclear = was_renumbered || is_split || is_changed_twice;
+        if !(is_mixed || story.touched_there && is_unclear) {
             assert!(count <= whole + story.copies + story.auto_saved, "{said}");
         }
         if !story.deleted_here && !story.deleted_there {

@@ -106,3 +106,53 @@ fn what_may_be_deleted_already_takes_nothing_that_another_waits_for() {
     agree(&rig);
     assert_eq!(seen(&rig, INBOX), [(other.uid, 2, 0)]);
 }
+
+#[test]
+fn a_move_that_comes_while_we_look_is_one_message() {
+    let mut rig = rig();
+    arrive(&mut rig, "A", 2, Flags::NONE);
+    rig.calm();
+    move_here(&mut rig, "A", 1, "B");
+    round_with(&mut rig, Fault::RequestLost);
+    let place = id(&rig, "B");
+    rig.mailbox.expunge(place, 1).unwrap();
+    rig.commit();
+    // It is seen in both: A was looked at before the order came, B after.
+    let before = rig.upstream.look("A", false).unwrap();
+    let kept = rig.upstream.folders.get_mut("A").unwrap().take(1).unwrap();
+    let folder = rig.upstream.folders.get_mut("B").unwrap();
+    folder.add(kept.mail, kept.flags);
+    let mut sighting = rig.sighting();
+    sighting.folders.insert("A".into(), before);
+    rig.mailbox.reconcile(&sighting, &rig.evidence()).unwrap();
+    rig.commit();
+    rig.calm();
+    agree(&rig);
+    assert_eq!(rig.upstream.all(), []);
+}
+
+#[test]
+fn what_is_under_way_is_no_double_of_what_the_server_saved() {
+    let abilities = Abilities {
+        uidplus: false,
+        ..SLOW
+    };
+    let mut rig = Rig::new(abilities, Vec::new());
+    append(&mut rig, "Sent", 2, Flags::NONE);
+    rig.calm();
+    move_here(&mut rig, "Sent", 1, "A");
+    // It is copied, nobody says where to, and somebody takes the copy back.
+    let order = rig.mailbox.work(false).remove(0);
+    assert!(rig.mailbox.intend(&order));
+    rig.commit();
+    let outcome = rig.upstream.carry_out(&order, None);
+    assert_eq!(outcome, Outcome::Done(None));
+    rig.mailbox.outcome(&order, outcome, rig.now);
+    rig.commit();
+    let taken = rig.upstream.folders.get_mut("A").unwrap().take(1).unwrap();
+    let sent = rig.upstream.folders.get_mut("Sent").unwrap();
+    sent.add(taken.mail, taken.flags);
+    rig.calm();
+    agree(&rig);
+    assert_eq!(kept(&rig, "Sent"), [(2, 0)]);
+}
