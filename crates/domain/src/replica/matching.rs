@@ -83,7 +83,7 @@ pub(super) fn needs_proof<K>(
 pub(super) fn is_loose<K>(row: &Message<K>, standing: Standing) -> bool {
     match standing {
         Standing::Never | Standing::Vanished | Standing::Stale => true,
-        // We ordered it elsewhere: what it was copied from is still there, or was when we looked there.
+        // We ordered it elsewhere: what it was copied from is still there, or it was there only when we looked.
         Standing::There(_) | Standing::Unknown => {
             row.deed.and_then(|deed| deed.what.brings()).is_some()
         }
@@ -119,28 +119,27 @@ fn passes<K>() -> [(How, Pass<K>); 9] {
         |row, standing, arrival| standing == Standing::Vanished && !was_in(row, arrival);
     let back: Pass<K> =
         |row, standing, arrival| standing == Standing::Vanished && was_in(row, arrival);
+    let renumbered: Pass<K> = |_, standing, _| standing == Standing::Stale;
+    let awaited: Pass<K> = |row, _, _| row.awaited;
     let adopted: Pass<K> = |row, standing, arrival| {
         standing == Standing::Never && row.deed.is_none() && is_wanted_in(row, arrival)
     };
-    let anywhere: Pass<K> = |row, standing, _| match standing {
-        Standing::Stale => true,
-        // What we had it copied to was carried on.
-        Standing::Never | Standing::There(_) => row.deed.is_some(),
+    // What we had it copied to was carried on, but hardly back to where it is.
+    let carried_on: Pass<K> = |row, standing, arrival| match standing {
+        Standing::Never => row.deed.is_some(),
+        Standing::There(_) => row.is_copied() && !was_in(row, arrival),
         _ => false,
     };
-    // What may be of our own doing is not what others bring: taken for it, ours would be brought once more.
-    let awaited_alike: Pass<K> = |row, _, arrival| row.awaited && is_wanted_in(row, arrival);
-    let awaited: Pass<K> = |row, _, _| row.awaited;
     [
         (How::Elsewhere, stale),
         (How::ByUs, ordered),
         (How::Elsewhere, moved_alike),
         (How::Elsewhere, moved),
         (How::Elsewhere, back),
-        (How::Elsewhere, anywhere),
-        (How::Adopted, awaited_alike),
+        (How::Elsewhere, renumbered),
         (How::Adopted, awaited),
         (How::Adopted, adopted),
+        (How::Elsewhere, carried_on),
     ]
 }
 
@@ -154,11 +153,11 @@ pub(super) struct Pair {
     pub(super) still: Option<usize>,
 }
 
-/// Pairs rows with arrivals. An arrival is one row's. What came for those of `goes_on` was seen before: the others choose first.
+/// Pairs rows with arrivals. An arrival is one row's. Those of `last` choose when all others have.
 pub(super) fn pair<K: Ord>(
     loose: &[(&Message<K>, Standing)],
     arrivals: &[Arrival<'_, K>],
-    goes_on: &BTreeSet<MessageId>,
+    last: &BTreeSet<MessageId>,
 ) -> BTreeMap<MessageId, Pair> {
     let mut by_key: BTreeMap<&K, Vec<usize>> = BTreeMap::new();
     for (number, arrival) in arrivals.iter().enumerate() {
@@ -174,9 +173,10 @@ pub(super) fn pair<K: Ord>(
     let mut rows: Vec<&(&Message<K>, Standing)> = rows
         .filter(|(row, standing)| by_key.contains_key(&row.key) && !is_done(row, *standing))
         .collect();
-    // Copies of one message keep their order; but what clients see chooses before what is to go, unless all is numbered anew.
+    // Copies of one message keep their order; but what clients see chooses before what is to go, unless all is numbered anew, or
+    // is brought by others: they bring what came first.
     rows.sort_by_key(|(row, standing)| {
-        let is_to_go = row.here.is_none() && *standing != Standing::Stale;
+        let is_to_go = row.here.is_none() && *standing != Standing::Stale && !row.awaited;
         (is_to_go, row.base.map_or(u32::MAX, |base| base.uid), row.id)
     });
     let mut taken: BTreeSet<usize> = BTreeSet::new();
@@ -197,25 +197,15 @@ pub(super) fn pair<K: Ord>(
     let twice = [false, true].into_iter();
     for (is_late, (how, fits)) in twice.flat_map(|late| passes::<K>().map(|pass| (late, pass))) {
         for (row, standing) in &rows {
-            if goes_on.contains(&row.id) != is_late || pairs.contains_key(&row.id) {
+            let before = pairs.get(&row.id).map(|pair| pair.at);
+            // A move in two steps leaves two: what it copied, and what it made. Under a new numbering both look for their rows.
+            let is_split = how == How::ByUs && *standing == Standing::Stale && row.is_copied();
+            if last.contains(&row.id) != is_late || before.is_some() && !is_split {
                 continue;
             }
             let found = choose(row, *standing, &|arrival| fits(row, *standing, arrival));
-            let still = None;
+            let still = before;
             pairs.extend(found.map(|at| (row.id, Pair { at, how, still })));
-        }
-    }
-    // A move in two steps leaves two: what it copied, and what it made. Under a new numbering both look for their rows.
-    for (row, standing) in &rows {
-        let is_split = *standing == Standing::Stale && row.is_copied();
-        if let Some(pair) = pairs
-            .get_mut(&row.id)
-            .filter(|pair| is_split && pair.how != How::ByUs)
-            && let Some(at) = choose(row, *standing, &|arrival| is_ordered_to(row, arrival))
-        {
-            pair.still = Some(pair.at);
-            pair.at = at;
-            pair.how = How::ByUs;
         }
     }
     pairs

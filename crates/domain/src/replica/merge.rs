@@ -322,6 +322,7 @@ impl<K: Ord + Clone> Mailbox<K> {
         let found = rows.find(|row| {
             row.here.is_some()
                 && row.is_ours
+                && row.deed.is_none()
                 && look.sighting.ended.saturating_sub(row.born) <= REPEAT
                 && row.base.is_some_and(|base| base.remote == remote)
                 && matches!(look.standing(row), Standing::There(_))

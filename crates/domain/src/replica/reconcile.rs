@@ -8,7 +8,7 @@ use super::claims::{Claim, Claims};
 use super::mailbox::Mailbox;
 use super::matching::{Arrival, How, Pair, Standing, is_loose, is_same, needs_proof, pair};
 use super::sighting::{Copied, Evidence, Evidences, FolderSighting, Messages, Needs, Sighting};
-use super::state::{Base, INBOX, Message, MessageId, RemoteId, Validity};
+use super::state::{Base, INBOX, Message, MessageId, Ordered, RemoteId, Validity};
 use super::work::Order;
 
 /// What follows from a look.
@@ -250,12 +250,13 @@ impl<K: Ord + Clone> Mailbox<K> {
         let look = self.look(sighting, claims, known, false);
         let mut needs = Needs::default();
         let mut is_numbered: BTreeSet<(RemoteId, u32)> = BTreeSet::new();
-        let mut loose: BTreeMap<&K, Vec<(&Message<K>, Standing)>> = BTreeMap::new();
+        let keys: BTreeSet<&K> = evidence.values().map(|known| &known.key).collect();
+        let mut alike: BTreeMap<&K, Vec<(&Message<K>, Standing)>> = BTreeMap::new();
         let mut stale: BTreeSet<RemoteId> = BTreeSet::new();
         for row in self.messages.values() {
             let standing = look.standing(row);
-            if is_loose(row, standing) || row.is_ours {
-                loose.entry(&row.key).or_default().push((row, standing));
+            if keys.contains(&row.key) {
+                alike.entry(&row.key).or_default().push((row, standing));
             }
             let Some(base) = row.base else {
                 continue;
@@ -299,7 +300,7 @@ impl<K: Ord + Clone> Mailbox<K> {
                     None => {
                         needs.headers.insert(place);
                     }
-                    Some(known) if lacks_content(known, loose.get(&known.key), id) => {
+                    Some(known) if lacks_content(known, alike.get(&known.key), id) => {
                         needs.contents.insert(place);
                     }
                     Some(_) => {}
@@ -338,7 +339,7 @@ impl<K: Ord + Clone> Mailbox<K> {
                         (Standing::There(copied), Some(base)) => {
                             look.found(Some(row), base.remote, base.uid, copied)
                         }
-                        (Standing::Unknown, base) => base,
+                        (Standing::Unknown, base) => base.filter(|_| row.is_copied()),
                         _ => pair.still.and_then(found_at),
                     };
                     self.take_found(look, id, found, pair.how, still);
@@ -406,11 +407,14 @@ impl<K: Ord + Clone> Mailbox<K> {
         let keys = arrivals.iter().map(|arrival| &arrival.evidence.key);
         let keys: BTreeSet<&K> = keys.collect();
         let is_gone = |standing| matches!(standing, Standing::Vanished | Standing::Stale);
-        let goes_on = rows.iter().filter(|(row, standing)| {
-            is_gone(*standing) && keys.contains(&row.key) && self.twin_of(look, row).is_some()
+        // What came for some was seen before; others may be gone already, because we had them deleted.
+        let last = rows.iter().filter(|(row, standing)| {
+            let is_deleted = row.deed.is_some_and(|deed| deed.what == Ordered::Delete);
+            let goes_on = || self.twin_of(look, row).is_some();
+            is_gone(*standing) && keys.contains(&row.key) && (is_deleted || goes_on())
         });
-        let goes_on: BTreeSet<MessageId> = goes_on.map(|(row, _)| row.id).collect();
-        pair(&rows, arrivals, &goes_on)
+        let last: BTreeSet<MessageId> = last.map(|(row, _)| row.id).collect();
+        pair(&rows, arrivals, &last)
     }
 
     /// The rows whose headers are those of an arrival.
@@ -458,16 +462,16 @@ impl<K: Ord + Clone> Mailbox<K> {
     }
 }
 
-/// Whether the content has to be asked for: the headers are those of a row that looks for its message, and more is not known.
+/// Whether the content has to be asked for: the headers are those of a row that it may be, or be a copy of, and more is not known.
 fn lacks_content<K: Ord>(
     known: &Evidence<K>,
-    loose: Option<&Vec<(&Message<K>, Standing)>>,
+    alike: Option<&Vec<(&Message<K>, Standing)>>,
     remote: Option<RemoteId>,
 ) -> bool {
-    let mut alike = loose.into_iter().flatten();
+    let mut alike = alike.into_iter().flatten();
     alike.any(|(row, standing)| {
         let is_here = row.base.is_some_and(|base| Some(base.remote) == remote);
-        if !is_loose(row, *standing) && !is_here {
+        if is_here && !row.is_ours && !is_loose(row, *standing) {
             return false;
         }
         let proof = needs_proof(row, *standing, remote);

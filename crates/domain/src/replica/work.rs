@@ -233,23 +233,37 @@ impl<K: Ord + Clone> Mailbox<K> {
             })
     }
 
-    /// Folders that changed names among each other wait for one another for ever: the first of the ring steps aside.
+    /// Folders that wait for one another do so for ever: the first of the ring that has a name which another wants steps aside.
     fn way_out(&self, folder: &Folder, remote: &Remote) -> Option<String> {
         let mut next = folder;
         for _ in 0..self.folders.len() {
-            let blocking = self
-                .remotes
-                .values()
-                .find(|other| other.name == next.name)?;
-            next = blocking.folder.and_then(|id| self.folders.get(&id))?;
-            if next.id < folder.id || next.name == blocking.name {
+            let (blocking, has_name) = self.blocking(next)?;
+            if blocking.id == folder.id {
+                return has_name.then(|| self.aside(&remote.name)).flatten();
+            }
+            if has_name && blocking.id < folder.id {
                 return None;
             }
-            if next.id == folder.id {
-                return self.aside(&remote.name);
-            }
+            next = blocking;
         }
         None
+    }
+
+    /// What a folder waits for, and whether that has its name there: else it is one above it.
+    fn blocking(&self, folder: &Folder) -> Option<(&Folder, bool)> {
+        let mut all = self.remotes.values();
+        let taken = all.find(|other| other.name == folder.name && other.folder != Some(folder.id));
+        if let Some(other) = taken {
+            let other = other.folder.and_then(|id| self.folders.get(&id));
+            return other.map(|other| (other, true));
+        }
+        let mut above = self.folders.values();
+        let above = above.find(|above| {
+            let remote = self.remote_of(above.id);
+            below(&folder.name, &above.name).is_some()
+                && remote.is_none_or(|remote| remote.name != above.name)
+        });
+        above.map(|above| (above, false))
     }
 
     /// A folder below one that gets another name goes with it. If something else has the name that it would get, it steps aside

@@ -442,11 +442,14 @@ impl Rig {
     /// The server saves in Sent what it sent, in its own words.
     fn auto_save(&mut self, nth: u8) {
         let mut folders = self.mailbox.folders();
+        let there = self.upstream.folders.get("Sent");
+        // Another folder that is called so by now is not the one in which clients have it.
         let sent = folders.find(|folder| {
             let remote = self.mailbox.remote_of(folder.id);
-            folder.role == Some(Role::Sent)
-                && folder.name == "Sent"
-                && remote.is_some_and(|remote| remote.name == "Sent")
+            let is_it = remote.zip(there).is_some_and(|(remote, there)| {
+                remote.name == "Sent" && remote.validity.uidvalidity == there.uidvalidity
+            });
+            folder.role == Some(Role::Sent) && folder.name == "Sent" && is_it
         });
         let sent = sent.map(|folder| folder.id);
         drop(folders);

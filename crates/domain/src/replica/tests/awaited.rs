@@ -58,6 +58,13 @@ fn nothing_that_clients_do_with_it_is_owed_before_it_is_there() {
     let mut rig = rig();
     let first = receive(&mut rig, 2, Flags::NONE);
     owes_nothing(&mut rig);
+    // Nor is it taken there if somebody asks for that.
+    let order = Order::Append {
+        message: first.message,
+        to: INBOX.into(),
+        flags: Flags::NONE,
+    };
+    assert!(!rig.mailbox.intend(&order));
     flag_here(&mut rig, INBOX, first.uid, Flags::SEEN);
     let moved = move_here(&mut rig, INBOX, first.uid, "A");
     owes_nothing(&mut rig);
@@ -118,10 +125,13 @@ fn two_that_are_equal_are_two() {
     let second = receive(&mut rig, 2, Flags::NONE);
     assert_ne!((first.message, first.uid), (second.message, second.uid));
     expunge_here(&mut rig, INBOX, first.uid);
+    // What came first is brought first: the second waits for its own.
     hand_over(&mut rig, INBOX, 2);
     rig.calm();
-    // What clients see has the first that comes; the next is the one that they deleted.
-    assert_eq!(seen(&rig, INBOX), [(second.uid, 2, 0)]);
+    assert_eq!(
+        (seen(&rig, INBOX), kept(&rig, INBOX)),
+        (vec![(second.uid, 2, 0)], vec![])
+    );
     hand_over(&mut rig, INBOX, 2);
     rig.calm();
     agree(&rig);
@@ -305,4 +315,29 @@ fn a_folder_that_goes_there_takes_nothing_with_it_that_is_awaited() {
     rig.calm();
     agree(&rig);
     assert_eq!(rig.upstream.all(), []);
+}
+
+#[test]
+fn a_copy_that_is_under_way_does_not_take_what_is_awaited() {
+    let mut rig = rig();
+    let placed = receive(&mut rig, 2, Flags::NONE);
+    let (inbox, to) = (id(&rig, INBOX), id(&rig, "A"));
+    let copy = rig.mailbox.copy(inbox, placed.uid, to, rig.now).unwrap();
+    rig.commit();
+    hand_over(&mut rig, INBOX, 2);
+    // It comes in after the next look.
+    let order = Order::Append {
+        message: copy.message,
+        to: "A".into(),
+        flags: Flags::NONE,
+    };
+    assert!(rig.mailbox.intend(&order));
+    rig.mailbox.outcome(&order, Outcome::Lost, rig.now);
+    rig.commit();
+    rig.round();
+    arrive(&mut rig, "A", 2, Flags::NONE);
+    rig.calm();
+    agree(&rig);
+    assert_eq!(seen(&rig, INBOX), [(placed.uid, 2, 0)]);
+    assert_eq!(seen(&rig, "A"), [(copy.uid, 2, 0)]);
 }

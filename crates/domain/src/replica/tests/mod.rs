@@ -11,6 +11,7 @@ mod acts;
 mod awaited;
 mod cases;
 mod play;
+mod played;
 mod rig;
 mod standby;
 mod table;

@@ -1,6 +1,6 @@
 //! The service in an outage, for tests: mail comes out of the standby mailbox, and the service brings it to the server later.
 
-use super::acts::flags;
+use super::acts::{Story, flags};
 use super::rig::Rig;
 use super::upstream::Mail;
 use crate::replica::*;
@@ -29,6 +29,13 @@ pub(super) struct Standby {
     pub(super) queue: Vec<u32>,
     /// When it said that nothing is left.
     pub(super) said: Option<i64>,
+}
+
+impl Story {
+    /// Others handled it on the server, or there are more of it: nobody knows for certain which of them was brought.
+    fn is_doubtful(&self) -> bool {
+        self.touched_there || self.deleted_there || self.copies > 0
+    }
 }
 
 impl Standby {
@@ -104,7 +111,11 @@ impl Rig {
         for content in &self.standby.queue {
             let mut rows = self.mailbox.messages();
             let is_shown = rows.any(|row| row.here.is_some() && Mail::of(row).content == *content);
-            assert!(is_shown || self.stories[content].deleted_here, "{content}");
+            let story = &self.stories[content];
+            assert!(
+                is_shown || story.deleted_here || story.is_doubtful(),
+                "{content} {story:?}"
+            );
         }
         while !self.standby.queue.is_empty() {
             let is_rewritten = self.standby.queue.len().is_multiple_of(2);
@@ -117,8 +128,10 @@ impl Rig {
         // What is one, and was brought, was found.
         for row in self.mailbox.messages().filter(|row| row.awaited) {
             let story = &self.stories[&Mail::of(row).content];
-            let is_doubtful = story.touched_there || story.deleted_there || story.copies > 0;
-            assert!(story.is_given_up || is_doubtful, "{row:?} {story:?}");
+            assert!(
+                story.is_given_up || story.is_doubtful(),
+                "{row:?} {story:?}"
+            );
         }
         self.serve(Duty::Report);
         self.now += 1;
