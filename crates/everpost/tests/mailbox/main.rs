@@ -11,6 +11,7 @@
 #[path = "../service/common.rs"]
 mod service;
 mod standby;
+mod webmail;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
