@@ -12,6 +12,7 @@ pub mod link;
 pub mod relay;
 pub mod sync;
 pub mod upstream;
+pub mod webmail;
 
 /// The file of an export that lists what it holds; imports pass over it.
 pub const MANIFEST: &str = "manifest.ndjson";

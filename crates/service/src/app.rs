@@ -9,6 +9,7 @@ use everpost_domain::access::{Action, Decision, Object, Role, may};
 use everpost_domain::alert::Alerts;
 use everpost_mail::capture::Capture;
 use everpost_mail::relay::Relay;
+use everpost_mail::webmail::Turns;
 use everpost_node::config::{Config, LimitConfig};
 use everpost_node::stop::Stop;
 use everpost_store::{Accessed, RelayStatus, Scope, Store, StoreError, Tenant};
@@ -55,6 +56,8 @@ pub(crate) struct Shared {
     pub(crate) relays: OnceLock<Vec<Relay>>,
     /// What requests of agents share.
     pub(crate) link: Link,
+    /// Who sends from a browser, one letter after the other.
+    pub(crate) turns: Turns,
     /// What is not well.
     pub(crate) alerts: Mutex<Alerts>,
     /// Whoever owns the data directory is the operator.
@@ -137,6 +140,7 @@ impl Shared {
             max_message: config.capture.max_message_bytes,
             relays: OnceLock::new(),
             link: Link::new(config),
+            turns: Turns::default(),
             alerts: Mutex::new(Alerts::new(i64::from(config.alerts.repeat_hours) * 3600)),
             by_account: Mutex::new(Throttle::new(1)),
             by_address: Mutex::new(Throttle::new(ADDRESS_TIMES)),

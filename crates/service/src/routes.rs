@@ -11,8 +11,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::api::{
-    cases, devices, exports, health, help, imports, messages, moves, relay, saved, search, session,
-    storage, submit, tokens, users, verify,
+    cases, devices, exports, health, help, imports, mailbox, messages, moves, relay, saved, search,
+    session, storage, submit, tokens, users, verify,
 };
 use crate::app::App;
 use crate::caller::COOKIE;
@@ -70,6 +70,15 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(messages::conversation))
         .routes(routes!(messages::proof))
         .routes(routes!(messages::authentic))
+        .routes(routes!(mailbox::mailbox))
+        .routes(routes!(mailbox::list))
+        .routes(routes!(mailbox::show, mailbox::change, mailbox::remove))
+        .routes(routes!(mailbox::page))
+        .routes(routes!(mailbox::raw))
+        .routes(routes!(mailbox::attached))
+        .routes(routes!(mailbox::move_to))
+        .routes(routes!(mailbox::find))
+        .routes(routes!(mailbox::send))
         .routes(routes!(imports::list, imports::start))
         .routes(routes!(imports::one))
         .routes(routes!(imports::events))

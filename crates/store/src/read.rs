@@ -102,6 +102,24 @@ impl Tenant {
         Err(StoreError::NotFound(format!("message {id}")))
     }
 
+    /// The ids of copies, by their numbers in this archive, in the order asked.
+    pub async fn ids_of_copies(&self, copies: &[i64]) -> Result<Vec<Digest>> {
+        let mut db = self.store.catalog.read().await?;
+        let asked = copies.iter().map(|copy| values![self.id(), *copy]);
+        let mut found = HashMap::new();
+        for row in statements::COPIES_BY_ID
+            .fetch(&mut db, asked.collect())
+            .await?
+        {
+            found.insert(row.int(0)?, Digest(row.array(2)?));
+        }
+        let id = |copy: &i64| {
+            let id = found.get(copy).copied();
+            id.ok_or_else(|| StoreError::damaged(format!("copy {copy}"), "its row is missing"))
+        };
+        copies.iter().map(id).collect()
+    }
+
     pub(crate) async fn copy_row(&self, db: &mut AnyConnection, id: i64) -> Result<CopyRow> {
         let row = sql::fetch_optional(db, statements::COPY, values![self.id(), id])
             .await?

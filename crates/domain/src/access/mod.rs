@@ -152,11 +152,13 @@ pub enum Action {
     ManageUsers,
     /// Open, change and close cases.
     ManageCases,
+    /// Work in a standby mailbox: send, mark, move and delete.
+    Mailbox,
 }
 
 impl Action {
     /// Every action.
-    pub const ALL: [Action; 9] = [
+    pub const ALL: [Action; 10] = [
         Action::Search,
         Action::Read,
         Action::Export,
@@ -166,6 +168,7 @@ impl Action {
         Action::Verify,
         Action::ManageUsers,
         Action::ManageCases,
+        Action::Mailbox,
     ];
 
     /// Its name: also that of the token scope which allows it.
@@ -180,6 +183,7 @@ impl Action {
             Action::Verify => "verify",
             Action::ManageUsers => "users",
             Action::ManageCases => "cases",
+            Action::Mailbox => "mailbox",
         }
     }
 

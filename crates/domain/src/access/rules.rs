@@ -1,7 +1,7 @@
 //! The rules of access: a table, and nothing else.
 
 use super::{Action, Object, Role};
-use Action::{Add, Export, ManageCases, ManageUsers, Observe, Read, Search, Verify};
+use Action::{Add, Export, Mailbox, ManageCases, ManageUsers, Observe, Read, Search, Verify};
 use Object::{CaseMail, Organization, OthersMail, OwnMail, System};
 
 /// A role may do each of these actions to each of these objects.
@@ -53,7 +53,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         role: Role::User,
-        actions: &[Search, Read, Export, Verify],
+        actions: &[Search, Read, Export, Verify, Mailbox],
         objects: &[OwnMail],
         why: "it is mail of an address that they own",
     },

@@ -12,6 +12,7 @@ mod mbsync;
 #[path = "../service/common.rs"]
 mod service;
 mod standby;
+mod webmail;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -9,7 +9,7 @@ use crate::service::{PASSWORD, lines};
 use crate::{ANN, Archive, Mbsync, address};
 
 /// Sends a mail to Ann, as another server does.
-fn send(to: std::net::SocketAddr, mail: &str) {
+pub(crate) fn send(to: std::net::SocketAddr, mail: &str) {
     let stream = TcpStream::connect(to).unwrap();
     let mut stream = BufReader::new(stream);
     let mut say = |line: &str, wanted: &str| {
@@ -40,7 +40,7 @@ fn letter(number: usize) -> String {
     )
 }
 
-fn waits_for(what: &str, mut is: impl FnMut() -> bool) {
+pub(crate) fn waits_for(what: &str, mut is: impl FnMut() -> bool) {
     let began = std::time::Instant::now();
     while !is() {
         assert!(began.elapsed().as_secs() < 60, "{what} never came");

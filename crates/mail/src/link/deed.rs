@@ -82,7 +82,7 @@ async fn deed(replica: &Replica, deed: &Deed, raw: Option<Bytes>) -> Result<Came
             let raw = raw.ok_or_else(|| {
                 StoreError::Invalid("the bytes of a message have another digest".into())
             })?;
-            append(replica, folder, flags, *date, raw).await.map(Some)
+            put(replica, folder, flags, *date, raw).await.map(Some)
         }
         Deed::Create { name, used_for } => {
             let used_for = used_for.as_deref().and_then(SpecialUse::named);
@@ -120,7 +120,7 @@ fn once_each(uids: &[u32]) -> Vec<u32> {
 }
 
 /// Puts a message into a folder, unless its bytes lie there.
-async fn append(
+pub(crate) async fn put(
     replica: &Replica,
     folder: &str,
     flags: &[String],

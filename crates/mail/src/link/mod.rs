@@ -9,6 +9,7 @@ mod look;
 mod tests;
 
 pub use deed::apply;
+pub(crate) use deed::put;
 pub use evidence::evidence;
 pub use hand::{HandedBy, hand_over};
 pub use look::{Looked, look};

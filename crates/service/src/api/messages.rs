@@ -312,6 +312,16 @@ pub(crate) async fn page(
     let index = html::body(&opened.structure)
         .ok_or_else(|| Problem::not_found(format!("HTML in message {id}")))?;
     let (raw, structure) = (opened.raw, opened.structure);
+    framed(&app, raw, structure, index).await
+}
+
+/// The HTML of a message as a page that does nothing, in a frame or alone.
+pub(super) async fn framed(
+    app: &App,
+    raw: Vec<u8>,
+    structure: Structure,
+    index: usize,
+) -> Result<Response, Problem> {
     let page = app
         .apart(move || html::page(&raw, &structure, index))
         .await?;
@@ -323,7 +333,13 @@ pub(crate) async fn page(
 }
 
 /// Bytes that never change: the digest names them.
-fn bytes(headers: &HeaderMap, tag: String, kind: &str, file: &str, bytes: Vec<u8>) -> Response {
+pub(super) fn bytes(
+    headers: &HeaderMap,
+    tag: String,
+    kind: &str,
+    file: &str,
+    bytes: Vec<u8>,
+) -> Response {
     let tag = format!("\"{tag}\"");
     let known = headers
         .get(header::IF_NONE_MATCH)
@@ -393,7 +409,7 @@ pub(crate) async fn raw(
     Ok(bytes(&headers, tag, "message/rfc822", &file, opened.raw))
 }
 
-fn number(text: &str) -> Result<usize, Problem> {
+pub(super) fn number(text: &str) -> Result<usize, Problem> {
     text.parse()
         .map_err(|_| Problem::not_found(format!("attachment {text}")))
 }
@@ -414,14 +430,27 @@ pub(crate) async fn attached(
     let index = number(&index)?;
     let what = format!("attachment {index}");
     let opened = open(&app, &caller, &id, ask.case, &what).await?;
-    let part = attachment_parts(&opened.structure)
+    let (id, structure) = (&opened.info.id, &opened.structure);
+    file(&headers, id, &opened.raw, structure, index)
+}
+
+/// An attachment as a file.
+pub(super) fn file(
+    headers: &HeaderMap,
+    id: &Digest,
+    raw: &[u8],
+    structure: &Structure,
+    index: usize,
+) -> Result<Response, Problem> {
+    let what = format!("attachment {index}");
+    let part = attachment_parts(structure)
         .get(index)
-        .and_then(|part| opened.structure.parts.get(*part))
+        .and_then(|part| structure.parts.get(*part))
         .ok_or_else(|| Problem::not_found(&what))?;
     let name = part.filename.clone().unwrap_or(what);
-    let tag = format!("{}-{index}", opened.info.id);
-    let body = decode(&opened.raw, part).into_owned();
-    Ok(bytes(&headers, tag, &part.content_type, &name, body))
+    let tag = format!("{id}-{index}");
+    let body = decode(raw, part).into_owned();
+    Ok(bytes(headers, tag, &part.content_type, &name, body))
 }
 
 /// The text of an attachment, as searches see it.

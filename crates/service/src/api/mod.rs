@@ -7,6 +7,7 @@ pub(crate) mod health;
 pub(crate) mod help;
 pub(crate) mod imports;
 pub(crate) mod jobs;
+pub(crate) mod mailbox;
 pub(crate) mod messages;
 pub(crate) mod moves;
 pub(crate) mod relay;

@@ -13,6 +13,7 @@ use everpost_store::Account;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::mailbox::has_mailbox;
 use crate::app::{App, lock};
 use crate::caller::{COOKIE, Caller, Via};
 use crate::extract::Body;
@@ -39,6 +40,8 @@ pub(crate) struct Me {
     roles: Vec<&'static str>,
     /// Addresses whose mail is the caller's own.
     owns: Vec<String>,
+    /// Whether the caller has a standby mailbox here.
+    mailbox: bool,
     /// Open cases in which the caller works.
     cases: Vec<CaseName>,
     /// Always null: requests that change something are told apart by their origin.
@@ -54,7 +57,9 @@ pub(crate) struct CaseName {
 
 async fn me_of(app: &App, account: &Account) -> Result<Me, Problem> {
     let cases = app.tenant.cases().await?;
+    let reads = account.roles.has(Role::User);
     Ok(Me {
+        mailbox: reads && has_mailbox(app, account).await?,
         address: account.address.clone(),
         name: account.name.clone(),
         roles: account.roles.iter().map(Role::name).collect(),
@@ -144,6 +149,7 @@ pub(crate) async fn me(State(app): State<App>, caller: Caller) -> Result<Json<Me
             name: "operator".into(),
             roles: vec![Role::Operator.name()],
             owns: Vec::new(),
+            mailbox: false,
             cases: Vec::new(),
             csrf: None,
         })),

@@ -21,8 +21,8 @@ use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
 pub use ledger::LedgerChange;
-pub(crate) use submission::insert_submission;
 pub use submission::{Handed, Submission, Unwanted};
+pub(crate) use submission::{insert_submission, is_submitted};
 
 use crate::access::clean_address;
 use crate::catalog::sql::{self, Columns, values};

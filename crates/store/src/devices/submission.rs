@@ -1,4 +1,4 @@
-//! Mails that devices handed over: each number once, for ever.
+//! Mails that devices, and people in the console, handed over: each number once, for ever.
 
 use everpost_domain::digest::Digest;
 use serde::{Deserialize, Serialize};
@@ -33,12 +33,24 @@ pub struct Unwanted {
 /// What a device hands over, as it is written down with the mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Handed {
-    /// The device.
+    /// The device; below zero, the account of somebody who writes in the console.
     pub device: i64,
     /// The number that it has for it.
     pub number: u64,
     /// Recipients that it is not taken for.
     pub unwanted: Vec<Unwanted>,
+}
+
+impl Handed {
+    /// What a person sends from the console, where `key` is the page's name for it. It is taken for all its recipients.
+    pub fn by_person(account: i64, key: &str) -> Self {
+        Handed {
+            device: account.saturating_neg(),
+            // Half of what a stored number may be: no two keys of one person meet there.
+            number: Digest::of(key.as_bytes()).prefix().cast_unsigned() >> 1,
+            unwanted: Vec::new(),
+        }
+    }
 }
 
 fn number_of(number: u64) -> Result<i64> {
@@ -65,6 +77,17 @@ pub(crate) async fn insert_submission(
     ];
     sql::execute(db, statements::INSERT_SUBMISSION, row).await?;
     Ok(())
+}
+
+/// Whether something was handed over under this number before.
+pub(crate) async fn is_submitted(
+    db: &mut AnyConnection,
+    keys: &TenantKeys,
+    handed: &Handed,
+) -> Result<bool> {
+    let asked = values![keys.tenant, handed.device, number_of(handed.number)?];
+    let row = sql::fetch_optional(db, statements::SUBMISSION, asked).await?;
+    Ok(row.is_some())
 }
 
 impl Tenant {

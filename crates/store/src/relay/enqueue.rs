@@ -7,7 +7,7 @@ use sqlx::AnyConnection;
 use super::record::{LegAbout, MailAbout, NewLeg, Onward};
 use crate::catalog::sql::{Columns, values};
 use crate::catalog::{Counter, statements, take_ids};
-use crate::devices::insert_submission;
+use crate::devices::{insert_submission, is_submitted};
 use crate::error::Result;
 use crate::keys::TenantKeys;
 use crate::tenant::mailbox_key;
@@ -25,7 +25,8 @@ pub(crate) struct Outgoing<'a> {
 type Key = (i64, i64);
 
 /// Makes the legs of messages that go on. A leg of the same bytes to the same recipient as an earlier one is
-/// written down as a repeat, and goes nowhere.
+/// written down as a repeat, and goes nowhere. So do all of what was handed over before under the same number: whoever
+/// repeats an order may have written other bytes for it, and may have asked two nodes at once.
 pub(crate) async fn insert_onward(
     db: &mut AnyConnection,
     keys: &TenantKeys,
@@ -46,6 +47,7 @@ pub(crate) async fn insert_onward(
     for row in statements::FIND_REPEATS.fetch(db, asked.collect()).await? {
         known.insert((row.int(0)?, row.int(1)?));
     }
+    let again = handed_before(db, keys, outgoing).await?;
     let first_mail = take_ids(db, Counter::RelayMail, outgoing.len()).await?;
     let first_leg = take_ids(db, Counter::RelayLeg, count).await?;
     let id = |first: i64, place: usize| first + i64::try_from(place).unwrap_or(i64::MAX / 2);
@@ -68,6 +70,7 @@ pub(crate) async fn insert_onward(
     for (place, (mail, copy, leg)) in legs().enumerate() {
         let recipient = recipient(leg);
         let state = match leg.held {
+            _ if again.contains(&mail) => LegState::Repeated,
             _ if !known.insert((copy, recipient)) => LegState::Repeated,
             Some(_) => LegState::Held,
             None => LegState::Waiting,
@@ -104,4 +107,22 @@ pub(crate) async fn insert_onward(
         }
     }
     Ok(())
+}
+
+/// Places of the messages whose numbers are taken, by an earlier commit or by another message of this one.
+async fn handed_before(
+    db: &mut AnyConnection,
+    keys: &TenantKeys,
+    outgoing: &[Outgoing<'_>],
+) -> Result<HashSet<usize>> {
+    let (mut again, mut numbers) = (HashSet::new(), HashSet::new());
+    for (place, one) in outgoing.iter().enumerate() {
+        if let Some(handed) = &one.onward.handed {
+            let is_new = numbers.insert((handed.device, handed.number));
+            if !is_new || is_submitted(db, keys, handed).await? {
+                again.insert(place);
+            }
+        }
+    }
+    Ok(again)
 }

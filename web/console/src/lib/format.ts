@@ -6,6 +6,7 @@ const decimals = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
 const day = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' });
 const minute = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 const second = new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeStyle: 'long' });
+const shortHours = new Intl.DateTimeFormat(undefined, { timeStyle: 'short' });
 const hours = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' });
 const monthName = new Intl.DateTimeFormat(undefined, {
   year: 'numeric',
@@ -35,6 +36,11 @@ export function size(bytes: number): string {
 /** Short, for lists; with the hour only where that helps. */
 export const date = (value: string): string => day.format(new Date(value));
 export const time = (value: string): string => minute.format(new Date(value));
+/** The hour of what is of today, else the day. */
+export function brief(value: string, now = new Date()): string {
+  const at = new Date(value);
+  return at.toDateString() === now.toDateString() ? shortHours.format(at) : day.format(at);
+}
 export const longTime = (value: string): string => second.format(new Date(value));
 /** The hour of a moment, in ms since 1970. */
 export const clock = (moment: number): string => hours.format(new Date(moment));

@@ -1,4 +1,5 @@
-// Pages have addresses: /, /message/ID, /imports, /storage, /queue, /recipients. Links are plain <a href>; clicks on
+// Pages have addresses: /, /message/ID, /imports, /storage, /queue, /recipients,
+// /mailbox/FOLDER/UID. Links are plain <a href>; clicks on
 // them change the page without loading it anew.
 
 export interface Route {

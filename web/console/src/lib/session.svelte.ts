@@ -24,6 +24,13 @@ export async function resume(): Promise<void> {
   session.known = true;
 }
 
+/** Asks again what may have changed meanwhile: whether there is a standby mailbox. */
+export async function refresh(): Promise<void> {
+  if (!session.me) return;
+  const me = await get<Me>('/me').catch(() => null);
+  if (me && session.me && me.mailbox !== session.me.mailbox) session.me = me;
+}
+
 export async function signIn(address: string, password: string): Promise<void> {
   session.me = await send<Me>('POST', '/session', { address, password });
   session.ended = false;

@@ -10,6 +10,8 @@ export interface Me {
   name: string | null;
   roles: string[];
   owns: string[];
+  /** Whether there is a standby mailbox of theirs. */
+  mailbox: boolean;
   cases: { id: number; name: string }[];
 }
 
@@ -98,11 +100,15 @@ export interface SavedSearch {
   created: string;
 }
 
-export interface Attachment {
+/** A file that came with a message. */
+export interface MailFile {
   index: number;
   name: string | null;
   type: string;
   size: number;
+}
+
+export interface Attachment extends MailFile {
   text: 'read' | 'none' | 'unknown' | 'pending';
   reason?: string | null;
 }
@@ -286,4 +292,78 @@ export interface Storage {
   mailboxes: { address: string; messages: number; bytes: number }[];
   ages: { year: number | null; messages: number; bytes: number }[];
   extraction: { read: number; none: number; unknown: number; pending: number };
+}
+
+export const FOLDER_USES = ['inbox', 'drafts', 'sent', 'archive', 'junk', 'trash'] as const;
+export type FolderUse = (typeof FOLDER_USES)[number];
+
+/** A folder of a standby mailbox. */
+export interface Folder {
+  id: number;
+  name: string;
+  use: FolderUse | null;
+  messages: number;
+  unseen: number;
+}
+
+export interface StandbyMailbox {
+  address: string;
+  state: UserState;
+  sends: boolean;
+  /** Those that the reader may send as, the usual one first. */
+  addresses: string[];
+  folders: Folder[];
+}
+
+export type MailFlag = 'seen' | 'answered' | 'flagged' | 'deleted' | 'draft' | 'forwarded';
+
+/** A message of a mailbox in its list. */
+export interface MailLine {
+  folder: number;
+  uid: number;
+  id: string;
+  date: string;
+  from: Person[];
+  to: Person[];
+  subject: string;
+  flags: MailFlag[];
+  size: number;
+  attachments: number;
+}
+
+export interface MailPage {
+  folder: number;
+  messages: number;
+  items: MailLine[];
+  next: number | null;
+}
+
+export interface MailFound {
+  items: MailLine[];
+  next: string | null;
+}
+
+export interface Mail {
+  folder: number;
+  uid: number;
+  id: string;
+  date: string | null;
+  came: string;
+  subject: string;
+  from: Person[];
+  to: Person[];
+  cc: Person[];
+  bcc: Person[];
+  reply_to: Person[];
+  flags: MailFlag[];
+  size: number;
+  text: string;
+  has_html: boolean;
+  attachments: MailFile[];
+}
+
+/** Where a message of a mailbox lies. */
+export interface MailPlace {
+  folder: number;
+  uid: number;
 }

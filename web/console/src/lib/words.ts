@@ -1,5 +1,6 @@
-// Every word that the console shows. A translation is another file of this shape.
+// Every word that the console shows, those of the mailbox in a file beside it. A translation is other files of this shape.
 import { count, duration, size } from './format';
+import { mailboxWords } from './mailboxWords';
 import type { Order } from './queue';
 import type { Held, LegState, UserState, Verdict } from './types';
 
@@ -27,6 +28,7 @@ export const words = {
   nav: {
     label: 'Pages',
     search: 'Search',
+    mailbox: 'Mailbox',
     imports: 'Imports',
     storage: 'Storage',
     queue: 'Queue',
@@ -215,6 +217,7 @@ export const words = {
     key: 'Key of the log',
     path: 'Neighbours, leaf first',
   },
+  mailbox: mailboxWords,
   imports: {
     title: 'Imports',
     one: 'Import',

@@ -47,6 +47,13 @@ const PAGES = {
     await page.getByRole('button', { name: 'Show what would change' }).click();
     await page.getByRole('dialog').waitFor();
   }],
+  'mailbox': ['/mailbox'],
+  'mail of the mailbox': ['/mailbox/1/119'],
+  'mail found in the mailbox': ['/mailbox/1/118?q=invoice'],
+  'empty folder': ['/mailbox/2'],
+  'letter': ['/mailbox/1/118?write=all', (page) => page.getByRole('textbox', { name: 'Text' }).waitFor()],
+  'letter to nobody': ['/mailbox/1?write=new', press('Send')],
+  'mail to be deleted': ['/mailbox/6/1', press('Delete for good…')],
   'storage': ['/storage', (page) => page.getByText('As a table').click()],
 };
 

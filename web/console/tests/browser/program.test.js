@@ -229,6 +229,56 @@ test('an administrator looks after mail that goes on', only, async () => {
   await server.stop();
 });
 
+test('somebody works in the standby mailbox while the mail server is away', only, async () => {
+  const { address } = site.server.accounts.user;
+  const admin = await as('admin');
+  const order = (path, body) => admin.page.evaluate(async ([to, what]) => {
+    const headers = { 'content-type': 'application/json' };
+    const answer = await fetch(`/api/v1${to}`, { method: 'POST', headers, body: JSON.stringify(what) });
+    if (!answer.ok) throw new Error(await answer.text());
+  }, [path, body]);
+  await order('/domains', { name: address.split('@')[1], unknown: 'reject', server: 'localhost:1' });
+  await order('/recipients', [{ address, targets: [], server: null }]);
+  await order('/continuity', { scope: `user:${address}`, state: 'active', reason: 'the machine room is under water' });
+  await admin.done();
+  const subjects = ['Order 811', 'Delivery note', 'Invoice 2024-0117', 'A question about the pier'];
+  for (const subject of subjects) await post(site.server.mx, 'billing@supplier.example', address, subject);
+
+  const { page, show, done } = await as('user');
+  const items = page.getByRole('list', { name: 'Messages' }).getByRole('link');
+  const field = (name) => page.getByRole('textbox', { name, exact: true });
+  await show('/mailbox');
+  for (let tries = 0; (await items.count()) < subjects.length; tries += 1) {
+    assert.ok(tries < 100, 'the mail never came');
+    await page.getByRole('button', { name: 'Refresh' }).click();
+    await page.waitForTimeout(200);
+  }
+  await show('/mailbox', 'mailbox', async (found) => {
+    await found.getByRole('list', { name: 'Messages' }).getByRole('link').filter({ hasText: 'Invoice' }).click();
+    await found.getByRole('heading', { level: 2, name: 'Invoice 2024-0117' }).waitFor();
+    await found.getByRole('link', { name: 'Inbox 3 unread' }).waitFor();
+  });
+  await page.getByRole('link', { name: 'Reply', exact: true }).click();
+  await field('Text').press('Control+Home');
+  await field('Text').pressSequentially('We pay it today.');
+  await page.getByRole('button', { name: 'Send' }).click();
+  await page.getByText('Sent. A copy is in Sent.').waitFor();
+  await items.filter({ hasText: 'Invoice' }).getByRole('img', { name: 'answered' }).waitFor();
+  await page.getByRole('searchbox').fill('"pay it today" in:sent');
+  await page.getByRole('button', { name: 'Search', exact: true }).click();
+  await page.getByRole('heading', { name: '1 found' }).waitFor();
+  await items.first().click();
+  await page.getByRole('button', { name: 'Source' }).click();
+  await page.getByText(/^In-Reply-To: </m).waitFor();
+  await page.getByRole('button', { name: 'Delete' }).click();
+  await page.getByText('Moved to Trash.').waitFor();
+  await done();
+
+  const phone = await as('user', { size: SIZES.phone, scheme: 'dark' });
+  await phone.show('/mailbox', 'mailbox-phone', (found) => found.getByRole('list', { name: 'Messages' }).waitFor());
+  await phone.done();
+});
+
 test('the sign-in page', only, async () => {
   const visitor = await visit(site);
   await visitor.open('/');

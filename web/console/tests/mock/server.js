@@ -5,6 +5,7 @@ import { createServer } from 'node:http';
 import { readFile } from 'node:fs/promises';
 import { extname, join, normalize } from 'node:path';
 import { facets, help, hit, hostile, marks, message, months, people, proof, storage, text } from './mail.js';
+import { answerMailbox, owns, standby } from './mailbox.js';
 import { answerRelay, relay } from './relay.js';
 
 const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
@@ -16,7 +17,7 @@ export const PASSWORD = 'correct horse battery staple';
 
 /** Starts the mock on a free port (or the given one) and says where. */
 export async function mock(dist, port = 0) {
-  const state = { saved: [], jobs: jobs(), relay: relay(), sessions: new Map(), log: [] };
+  const state = { saved: [], jobs: jobs(), relay: relay(), standby: standby(), sessions: new Map(), log: [] };
   const server = createServer((request, response) => {
     state.log.push(`${request.method} ${request.url}`);
     answer(request, response, dist, state).catch((error) => {
@@ -59,6 +60,12 @@ async function answer(request, response, dist, state) {
   }
   const onward = answerRelay(state.relay, route, parts, url.searchParams, body);
   if (onward) return onward[1] === 204 ? response.writeHead(204).end() : json(...onward);
+  const mailbox = answerMailbox(state.standby, state.sessions.get(key), request.method, parts, url.searchParams, body);
+  if (mailbox) {
+    const [content, status = 200, type] = mailbox;
+    if (type) return response.writeHead(status, { 'content-type': type, 'content-security-policy': FRAME }).end(content);
+    return status === 204 ? response.writeHead(204).end() : json(content, status);
+  }
   const q = url.searchParams.get('q') ?? '';
   const word = /[\p{L}\d]{3,}/u.exec(q.replace(/\b[a-z]+:\S+/g, ''))?.[0]?.toLowerCase() ?? '';
   const n = Number(/^m(\d+)/.exec(parts[1] ?? '')?.[1] ?? 0);
@@ -176,6 +183,7 @@ function me(address) {
     name: name === 'ann' ? 'Ann Example' : '',
     roles,
     owns: roles.includes('user') ? [address] : [],
+    mailbox: owns(address),
     cases: ['reader', 'admin'].includes(name) ? [] : [{ id: 7, name: 'Hamburg invoices 2024' }],
   };
 }
