@@ -114,7 +114,7 @@ pub fn internal_date(unix: i64, offset_minutes: i16) -> String {
         offset_minutes.unsigned_abs() % 60,
     );
     format!(
-        "{day:>2}-{month}-{year:04} {hour:02}:{minute:02}:{second:02} {sign}{hours:02}{minutes:02}"
+        "{day:02}-{month}-{year:04} {hour:02}:{minute:02}:{second:02} {sign}{hours:02}{minutes:02}"
     )
 }
 

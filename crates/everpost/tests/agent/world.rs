@@ -334,10 +334,15 @@ impl World {
                 return;
             }
             if began.elapsed().as_secs() >= 60 {
-                let status = self.agent.status();
+                let home = tempfile::tempdir_in(self.folder.path()).unwrap();
+                let (imap, password) = (self.agent.address("imap"), &self.agent.password);
+                let fresh = Mbsync::new(home.path(), imap, ANN, password, None);
+                fresh.run();
                 panic!(
-                    "{what} never came: {near:#?}, there {:#?}, {status:#}",
-                    self.there()
+                    "{what} never came: {near:#?}, the agent has {:#?}, there {:#?}, {:#}",
+                    everything(&fresh),
+                    self.there(),
+                    self.agent.status()
                 );
             }
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use everpost_domain::continuity::UserState;
 use everpost_domain::replica::Fingerprint;
-use everpost_store::{FlagOrder, Flags, NewMessage, Replica, Row, SpecialUse};
+use everpost_store::{FlagOrder, Flags, NewMessage, Notes, Replica, Row, SpecialUse};
 
 use crate::mails::ANN;
 use crate::story::Story;
@@ -72,6 +72,16 @@ async fn in_step(story: &mut Story) {
         owed => Err(owed),
     });
     story.answer("refused", &refused.await);
+    let notes = || {
+        Notes::new()
+            .put(1, 1, &"pier")
+            .put(1, 2, &"boat")
+            .forget(1, 3)
+    };
+    story.answer("noted", &tenant.write_notes(notes()).await);
+    let forgotten = Notes::new().forget(1, 1);
+    story.answer("forgotten", &tenant.write_notes(forgotten).await);
+    story.answer("notes", &tenant.notes::<String>(1).await);
     story.answer(
         "messages",
         &replica.look(|core| core.messages().count()).await,
