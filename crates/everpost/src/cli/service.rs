@@ -141,7 +141,7 @@ pub(crate) enum TokenCommand {
         /// What it is for
         #[arg(long)]
         name: String,
-        /// What it is good for: search, read, export, import, observe, verify, users, cases
+        /// What it is good for: search, read, export, import, observe, verify, users, cases, mailbox
         #[arg(long, value_name = "S", required = true)]
         scope: Vec<String>,
         /// When it ends (2024-01-31 or 2024-01-31T08:00:00Z); default: never

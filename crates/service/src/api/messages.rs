@@ -3,8 +3,8 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::HeaderMap;
+use axum::response::Response;
 use everpost_domain::access::Action;
 use everpost_domain::digest::Digest;
 use everpost_domain::identity::Origin;
@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::SemaphorePermit;
 use utoipa::{IntoParams, ToSchema};
 
+use super::shown::{bytes, file, framed};
 use super::{CaseAsk, Items};
 use crate::app::{App, Reach};
 use crate::authenticity::{AuthenticityView, authenticity};
@@ -315,82 +316,6 @@ pub(crate) async fn page(
     framed(&app, raw, structure, index).await
 }
 
-/// The HTML of a message as a page that does nothing, in a frame or alone.
-pub(super) async fn framed(
-    app: &App,
-    raw: Vec<u8>,
-    structure: Structure,
-    index: usize,
-) -> Result<Response, Problem> {
-    let page = app
-        .apart(move || html::page(&raw, &structure, index))
-        .await?;
-    let headers = [
-        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-        (header::CONTENT_SECURITY_POLICY, html::POLICY),
-    ];
-    Ok((headers, page).into_response())
-}
-
-/// Bytes that never change: the digest names them.
-pub(super) fn bytes(
-    headers: &HeaderMap,
-    tag: String,
-    kind: &str,
-    file: &str,
-    bytes: Vec<u8>,
-) -> Response {
-    let tag = format!("\"{tag}\"");
-    let known = headers
-        .get(header::IF_NONE_MATCH)
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|value| value.split(',').any(|one| one.trim() == tag));
-    let text = |text: &str| HeaderValue::from_str(text);
-    let mut response = match known {
-        true => StatusCode::NOT_MODIFIED.into_response(),
-        false => bytes.into_response(),
-    };
-    let fields = [
-        (header::ETAG, text(&tag)),
-        // The browser may keep it, and asks each time whether it still may show it.
-        (header::CACHE_CONTROL, text("private, no-cache")),
-        (header::CONTENT_TYPE, text(kind)),
-        (header::CONTENT_DISPOSITION, text(&disposition(file))),
-        (
-            header::CONTENT_SECURITY_POLICY,
-            text("sandbox; default-src 'none'; frame-ancestors 'none'"),
-        ),
-    ];
-    for (name, value) in fields {
-        let fallback = HeaderValue::from_static("application/octet-stream");
-        response
-            .headers_mut()
-            .insert(name, value.unwrap_or(fallback));
-    }
-    response
-}
-
-/// `attachment` with the file's name as RFC 6266 writes it.
-fn disposition(file: &str) -> String {
-    let plain: String = file
-        .chars()
-        .map(|c| match c {
-            'a'..='z' | 'A'..='Z' | '0'..='9' | '.' | '-' | '_' | ' ' => c,
-            _ => '_',
-        })
-        .collect();
-    let encoded: String = file
-        .bytes()
-        .map(|byte| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'-' | b'_' => {
-                char::from(byte).to_string()
-            }
-            _ => format!("%{byte:02X}"),
-        })
-        .collect();
-    format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded}")
-}
-
 /// The exact bytes.
 #[utoipa::path(get, path = "/messages/{id}/raw", tag = "messages",
     params(("id" = String, Path, description = "The message's or copy's id"), CaseAsk),
@@ -432,25 +357,6 @@ pub(crate) async fn attached(
     let opened = open(&app, &caller, &id, ask.case, &what).await?;
     let (id, structure) = (&opened.info.id, &opened.structure);
     file(&headers, id, &opened.raw, structure, index)
-}
-
-/// An attachment as a file.
-pub(super) fn file(
-    headers: &HeaderMap,
-    id: &Digest,
-    raw: &[u8],
-    structure: &Structure,
-    index: usize,
-) -> Result<Response, Problem> {
-    let what = format!("attachment {index}");
-    let part = attachment_parts(structure)
-        .get(index)
-        .and_then(|part| structure.parts.get(*part))
-        .ok_or_else(|| Problem::not_found(&what))?;
-    let name = part.filename.clone().unwrap_or(what);
-    let tag = format!("{id}-{index}");
-    let body = decode(raw, part).into_owned();
-    Ok(bytes(headers, tag, &part.content_type, &name, body))
 }
 
 /// The text of an attachment, as searches see it.

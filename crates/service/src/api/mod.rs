@@ -14,6 +14,7 @@ pub(crate) mod relay;
 pub(crate) mod saved;
 pub(crate) mod search;
 pub(crate) mod session;
+mod shown;
 pub(crate) mod storage;
 pub(crate) mod submit;
 pub(crate) mod tokens;

@@ -16,7 +16,8 @@ use serde::Serialize;
 use tokio::sync::SemaphorePermit;
 use utoipa::ToSchema;
 
-use super::super::messages::{bytes, file, framed, number};
+use super::super::messages::number;
+use super::super::shown::{bytes, file, framed};
 use super::{Own, flags, own};
 use crate::app::App;
 use crate::caller::Caller;
