@@ -99,7 +99,7 @@ pub fn parse_internal_date(text: &[u8]) -> Option<i64> {
     Some(Day::parse(day)?.number() * 86_400 + i64::from(seconds) - offset)
 }
 
-/// Writes an instant in a zone so many minutes east of UTC, without quotes: ` 7-Jul-1996 02:44:25 -0700`. What has no date of
+/// Writes an instant in a zone so many minutes east of UTC, without quotes: `07-Jul-1996 02:44:25 -0700`. What has no date of
 /// four digits is written as the first or last instant of 1970 to 9999, as a client could not read anything else.
 pub fn internal_date(unix: i64, offset_minutes: i16) -> String {
     const LAST: i64 = 253_402_300_799;
@@ -172,10 +172,10 @@ mod tests {
             internal_date(837_596_665, -7 * 60),
             "17-Jul-1996 02:44:25 -0700"
         );
-        assert_eq!(internal_date(0, 0), " 1-Jan-1970 00:00:00 +0000");
-        assert_eq!(internal_date(0, 330), " 1-Jan-1970 05:30:00 +0530");
+        assert_eq!(internal_date(0, 0), "01-Jan-1970 00:00:00 +0000");
+        assert_eq!(internal_date(0, 330), "01-Jan-1970 05:30:00 +0530");
         for same in [
-            " 1-Jan-1970 00:00:00 +0000",
+            "01-Jan-1970 00:00:00 +0000",
             "1-jan-1970 00:00:00 +0000",
             "01-Jan-1970 01:00:00 +0100",
         ] {

@@ -252,7 +252,7 @@ fn fetched() {
     });
     assert_eq!(
         line,
-        "* 12 FETCH (UID 99 FLAGS (\\Seen Old) MODSEQ (624) INTERNALDATE \" 1-Jan-1970 01:00:00 +0100\" SAVEDATE NIL \
+        "* 12 FETCH (UID 99 FLAGS (\\Seen Old) MODSEQ (624) INTERNALDATE \"01-Jan-1970 01:00:00 +0100\" SAVEDATE NIL \
          RFC822.SIZE 4286 EMAILID (M1) THREADID NIL BINARY.SIZE[1.2] 7 BODY[1.TEXT]<3> {2}\r\nab)\r\n"
     );
     let mut out = Vec::new();

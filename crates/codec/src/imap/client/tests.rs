@@ -307,7 +307,7 @@ fn append(octets: u64) -> Request {
         .changing()
 }
 
-const APPEND: &str = "APPEND \"a\\\"b\" (\\Seen) \" 1-Jan-1970 00:00:00 +0000\"";
+const APPEND: &str = "APPEND \"a\\\"b\" (\\Seen) \"01-Jan-1970 00:00:00 +0000\"";
 
 #[test]
 fn an_append_that_waits() {
