@@ -39,7 +39,7 @@ pub(crate) struct AgentRun {
 #[derive(Subcommand)]
 pub(crate) enum AgentOrder {
     /// Add an account, or change one that is there
-    Add(AgentAdd),
+    Add(Box<AgentAdd>),
     /// What mail programs are set up with
     Show,
     /// A unit for systemd that runs the agent while its user is signed in

@@ -24,7 +24,7 @@ const DEFAULT: [&str; 3] = [
 pub(crate) async fn agent(global: &Global, command: AgentCommand) -> Result<Exit, Failure> {
     match command.order {
         None => run(global, command.run).await,
-        Some(AgentOrder::Add(order)) => add_account(global, order).await,
+        Some(AgentOrder::Add(order)) => add_account(global, *order).await,
         Some(AgentOrder::Show) => show(global).await,
         Some(AgentOrder::Unit) => unit(global),
     }
@@ -130,7 +130,7 @@ fn tell(global: &Global, account: &Account) -> Result<(), Failure> {
             "service": settings.service,
         }));
     }
-    line(format!("{}", plain(&settings.address)))?;
+    line(plain(&settings.address).to_string())?;
     line(format!(
         "  device         {}",
         account.device().unwrap_or("not enrolled")

@@ -50,7 +50,9 @@ async fn in_step(story: &mut Story) {
     let inbox = replica.folder("INBOX").await.unwrap().id;
     story.answer(
         "put there",
-        &replica.append(inbox, &[new.clone()], false).await,
+        &replica
+            .append(inbox, std::slice::from_ref(&new), false)
+            .await,
     );
     let owed = replica.step(&BTreeMap::new(), |core| core.owed()).await;
     story.answer("owed to the server", &owed);
