@@ -28,6 +28,7 @@ impl Sync {
     pub(super) async fn look(&mut self, upstream: &mut Upstream) -> Result<Look, Halt> {
         let began = now();
         let listed = upstream.folders(true).await?;
+        let stirred = upstream.stirred().map(str::to_owned);
         for name in &listed.unreadable {
             tracing::warn!(
                 folder = name,
@@ -54,7 +55,9 @@ impl Sync {
             }
             let known = self.known.get(&folder.name).copied();
             let before = match (known, &folder.counts) {
-                (Some(known), Some(counts)) if known.is_as(counts) => {
+                (Some(known), Some(counts))
+                    if known.is_as(counts) && stirred.as_ref() != Some(&folder.name) =>
+                {
                     let keeps = upstream.keeps(&folder.name);
                     let mut bits = |word: &str| look.words.bit(word);
                     Some(folder.as_before(counts, keeps, &mut bits))

@@ -28,6 +28,16 @@ fn is_news(answer: &Answer) -> bool {
 }
 
 impl Upstream {
+    /// The folder that is open, if something happened in it since the last [`look`](Upstream::look). What the server counts of it may be
+    /// out of date: STATUS need not look again at a folder that is open (RFC 9051 §6.3.11).
+    pub fn stirred(&self) -> Option<&str> {
+        let opened = self.opened.as_ref()?;
+        self.connection
+            .news
+            .is_stirred
+            .then_some(opened.folder.as_str())
+    }
+
     /// Waits until something happens in a folder, or `until` is over: a time, or something to be ordered. What happened since the
     /// last [`look`](Upstream::look) and was heard already, by our own orders too, ends it at once.
     ///
