@@ -21,7 +21,8 @@ impl Look<'_> {
 }
 
 impl<K: Ord + Clone> Mailbox<K> {
-    /// Merges a row with its message on the server. `still` is the copy at the old place, if that is there besides.
+    /// Merges a row with its message on the server. `still` is the old place, if it was seen there too, or
+    /// may be there.
     pub(super) fn take_found(
         &mut self,
         look: &Look<'_>,
@@ -38,13 +39,18 @@ impl<K: Ord + Clone> Mailbox<K> {
             false => known_of(&row, found, how),
         };
         row.awaited = false;
-        if let Some(still) = still {
-            // What somebody changed at the old place meanwhile is a change of this message.
-            if let (Some(seat), Some(before)) = (row.here, row.base) {
-                let flags = Flags::merged(before.flags, seat.flags, still.flags);
-                row.here = Some(self.reflagged(seat, flags));
+        match still {
+            Some(still) if row.is_copied() => {
+                // What somebody changed at the old place meanwhile is a change of this message.
+                if let (Some(seat), Some(before)) = (row.here, row.base) {
+                    let flags = Flags::merged(before.flags, seat.flags, still.flags);
+                    row.here = Some(self.reflagged(seat, flags));
+                }
+                self.leave_remnant(&row, still);
             }
-            self.leave_remnant(&row, still);
+            // A move leaves nothing: what is there at the next look is another.
+            Some(still) => self.look_closely(still.remote),
+            None => {}
         }
         let is_append = matches!(row.deed.map(|deed| deed.what), Some(Ordered::Append { .. }));
         row.is_ours |= is_append && row.base.is_none() && how != How::Adopted;
@@ -140,6 +146,14 @@ impl<K: Ord + Clone> Mailbox<K> {
             awaited: false,
             ..row.clone()
         });
+    }
+
+    /// The next look at a folder has to show all that is in it, even if the server says that nothing changed.
+    fn look_closely(&mut self, remote: RemoteId) {
+        if let Some(mut remote) = self.remotes.get(&remote).cloned() {
+            remote.modseq = None;
+            self.put_remote(remote);
+        }
     }
 
     /// A row whose message was not found. True if another look has to tell whether it is gone.

@@ -339,7 +339,7 @@ impl<K: Ord + Clone> Mailbox<K> {
                         (Standing::There(copied), Some(base)) => {
                             look.found(Some(row), base.remote, base.uid, copied)
                         }
-                        (Standing::Unknown, base) => base.filter(|_| row.is_copied()),
+                        (Standing::Unknown, base) => base,
                         _ => pair.still.and_then(found_at),
                     };
                     self.take_found(look, id, found, pair.how, still);
