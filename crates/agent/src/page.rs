@@ -123,9 +123,12 @@ fn escape(text: &str) -> String {
 }
 
 /// What a mode means to whoever reads their mail.
-fn sentence(mode: Mode) -> &'static str {
+fn sentence(mode: Mode, mail_server: Option<bool>) -> &'static str {
     match mode {
         Mode::Unenrolled => "This program is not known to the service yet.",
+        Mode::Ready if mail_server == Some(false) => {
+            "Your mail server does not answer. What you send waits here until it does, or the standby service takes over."
+        }
         Mode::Ready => "Your mail server is used.",
         Mode::Active => {
             "Your mail server is away. The standby service carries your mail; go on as always."
@@ -177,7 +180,7 @@ async fn page(State(inside): State<Arc<Inside>>) -> Html<String> {
             "<section><h2>{}</h2><p class=\"{}\">{}</p><table>{rows}</table></section>",
             escape(&status.address),
             status.mode,
-            sentence(mode),
+            sentence(mode, status.mail_server),
         ));
     }
     Html(format!(

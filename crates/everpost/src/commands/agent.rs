@@ -164,6 +164,8 @@ async fn show(global: &Global) -> Result<Exit, Failure> {
 
 fn unit(global: &Global) -> Result<Exit, Failure> {
     let program = std::env::current_exe()?;
+    // systemd starts it somewhere else.
+    let data = std::path::absolute(global.place())?;
     line(format!(
         "# ~/.config/systemd/user/everpost-agent.service
 [Unit]
@@ -179,7 +181,7 @@ PrivateTmp=yes
 [Install]
 WantedBy=default.target",
         program.display(),
-        global.place(),
+        data.display(),
     ))?;
     Ok(Exit::Well)
 }

@@ -166,9 +166,12 @@ impl Sync {
     }
 
     fn tell(&self, halt: &Halt) {
-        tracing::info!(owner = self.replica.owner(), %halt, "the mailbox is not in step");
+        let trouble = Some(halt.to_string());
+        if self.health.borrow().trouble != trouble {
+            tracing::info!(owner = self.replica.owner(), %halt, "the mailbox is not in step");
+        }
         self.health.send_modify(|health| {
-            health.trouble = Some(halt.to_string());
+            health.trouble = trouble;
             match halt {
                 Halt::Trouble(trouble) => {
                     health.is_up = Some(false);
