@@ -4,7 +4,7 @@
 //! page ─ API ─ read, find ─▶ Replica: rows ─▶ copies: heads, bytes
 //!            └ send: letter ─ compose ─ Front ─ admit(legs, receipt) ─ Sent, flags of the original
 //! ```
-//! **Promise.** What [`send`] answered is durable and goes out once, however often it is asked for under the same key.
+//! **Promise.** What [`send()`] answered is durable and goes out once, however often it is asked for under the same key.
 
 mod compose;
 mod find;
