@@ -86,6 +86,7 @@ async fn remembered(story: &mut Story, device: &Device) {
     story.say("no such page", &tenant.device_of_page("").await.unwrap());
     let all = tenant.devices().await.unwrap();
     story.say("all", &all.iter().map(shown).collect::<Vec<_>>());
+    story.say("from a browser", &Handed::by_person(7, "a key"));
     let handed = Handed {
         device: device.id,
         number: 1,

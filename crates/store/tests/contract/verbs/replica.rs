@@ -83,7 +83,8 @@ async fn in_step(story: &mut Story) {
     story.answer("noted", &tenant.write_notes(notes()).await);
     let forgotten = Notes::new().forget(1, 1);
     story.answer("forgotten", &tenant.write_notes(forgotten).await);
-    story.answer("notes", &tenant.notes::<String>(1).await);
+    let notes: Vec<(i64, String)> = tenant.notes(1).await.unwrap();
+    story.say("notes", &notes);
     story.answer(
         "messages",
         &replica.look(|core| core.messages().count()).await,
@@ -216,6 +217,7 @@ async fn messages(story: &mut Story, replica: &Replica) {
     };
     story.done(read).await.unwrap();
     story.say("read", &sizes);
+    story.answer("their ids", &tenant.ids_of_copies(&copies).await);
     let heads = tenant.heads(&copies).await.unwrap();
     let subjects: Vec<&str> = heads.iter().map(|head| head.subject.as_str()).collect();
     story.say("subjects", &subjects);
