@@ -41,6 +41,26 @@ fn an_equal_one_is_not_what_was_to_be_moved() {
 }
 
 #[test]
+fn what_is_still_there_takes_no_copy_of_it_for_itself() {
+    let mut rig = rig();
+    arrive(&mut rig, INBOX, 2, Flags::NONE);
+    rig.calm();
+    let (inbox, to) = (id(&rig, INBOX), id(&rig, "A"));
+    rig.mailbox.copy(inbox, 1, to, rig.now).unwrap();
+    rig.commit();
+    round_with(&mut rig, Fault::AnswerLost);
+    // The copy is there, and nobody knows; then it is itself to be moved to the same place, and is not.
+    move_here(&mut rig, INBOX, 1, "A");
+    let order = rig.mailbox.work(true).remove(0);
+    assert!(rig.mailbox.intend(&order));
+    rig.mailbox.outcome(&order, Outcome::Lost, rig.now);
+    rig.commit();
+    rig.calm();
+    agree(&rig);
+    assert_eq!((kept(&rig, INBOX).len(), kept(&rig, "A").len()), (0, 2));
+}
+
+#[test]
 fn a_move_leaves_nothing_even_where_nobody_looked() {
     let mut rig = rig();
     arrive(&mut rig, INBOX, 2, Flags::NONE);
