@@ -412,7 +412,12 @@ impl Rig {
     }
 
     /// Asks what has to be known.
-    fn learn(&self, needs: &Needs, sighting: &mut Sighting, evidence: &mut Evidences<u32>) {
+    pub(super) fn learn(
+        &self,
+        needs: &Needs,
+        sighting: &mut Sighting,
+        evidence: &mut Evidences<u32>,
+    ) {
         assert!(!needs.is_empty());
         for name in &needs.folders {
             match self.upstream.look(name, false) {
