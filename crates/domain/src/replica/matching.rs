@@ -98,6 +98,11 @@ fn is_ordered_to<K>(row: &Message<K>, arrival: &Arrival<'_, K>) -> bool {
     brought.is_some_and(|(to, _)| to == arrival.remote)
 }
 
+/// Whether it is where it was although it was to be moved.
+fn is_unmoved<K>(row: &Message<K>, standing: Standing) -> bool {
+    matches!(standing, Standing::There(_)) && !row.is_copied()
+}
+
 fn was_in<K>(row: &Message<K>, arrival: &Arrival<'_, K>) -> bool {
     row.base.is_some_and(|base| base.remote == arrival.remote)
 }
@@ -108,10 +113,13 @@ fn is_wanted_in<K>(row: &Message<K>, arrival: &Arrival<'_, K>) -> bool {
 }
 
 /// The ways, most certain first.
-fn passes<K>() -> [(How, Pass<K>); 9] {
+fn passes<K>() -> [(How, Pass<K>); 10] {
     let stale: Pass<K> =
         |row, standing, arrival| standing == Standing::Stale && was_in(row, arrival);
-    let ordered: Pass<K> = |row, _, arrival| is_ordered_to(row, arrival);
+    let ordered: Pass<K> =
+        |row, standing, arrival| is_ordered_to(row, arrival) && !is_unmoved(row, standing);
+    // It came while we looked.
+    let moved_late: Pass<K> = |row, _, arrival| is_ordered_to(row, arrival);
     let moved_alike: Pass<K> = |row, standing, arrival| {
         standing == Standing::Vanished && is_wanted_in(row, arrival) && !was_in(row, arrival)
     };
@@ -133,6 +141,7 @@ fn passes<K>() -> [(How, Pass<K>); 9] {
     [
         (How::Elsewhere, stale),
         (How::ByUs, ordered),
+        (How::ByUs, moved_late),
         (How::Elsewhere, moved_alike),
         (How::Elsewhere, moved),
         (How::Elsewhere, back),

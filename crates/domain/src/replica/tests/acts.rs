@@ -84,6 +84,8 @@ pub(super) struct Story {
     pub(super) is_from_here: bool,
     /// An order about it was not answered.
     pub(super) is_unheard: bool,
+    /// How often it was moved while we looked, so that it may have been seen in both places.
+    pub(super) blurred: usize,
     pub(super) deleted_here: bool,
     pub(super) deleted_there: bool,
     /// Any other act.
@@ -341,6 +343,7 @@ impl Rig {
                     let kept = folder.take(uid).unwrap();
                     let to = self.upstream.folders.get_mut(&to).unwrap();
                     to.add(kept.mail, kept.flags);
+                    self.story(content).blurred += usize::from(self.is_looking);
                     self.story(content).touched_there = true;
                 }
             }

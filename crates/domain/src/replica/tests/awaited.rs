@@ -341,3 +341,28 @@ fn a_copy_that_is_under_way_does_not_take_what_is_awaited() {
     assert_eq!(seen(&rig, INBOX), [(placed.uid, 2, 0)]);
     assert_eq!(seen(&rig, "A"), [(copy.uid, 2, 0)]);
 }
+
+#[test]
+fn it_is_known_in_two_places_though_it_looks_different_there() {
+    let mut rig = rig();
+    let placed = receive(&mut rig, 2, Flags::NONE);
+    hand_over(&mut rig, INBOX, 2);
+    rig.calm();
+    // A client reads it while somebody moves it, and it is seen in both places.
+    flag_here(&mut rig, INBOX, placed.uid, Flags::SEEN);
+    let before = rig.upstream.look(INBOX, false).unwrap();
+    let inbox = rig.upstream.folders.get_mut(INBOX).unwrap();
+    let taken = inbox.take(1).unwrap();
+    let archive = rig.upstream.folders.get_mut("A").unwrap();
+    archive.add(taken.mail, taken.flags);
+    let mut sighting = rig.sighting();
+    sighting.folders.insert(INBOX.into(), before);
+    let mut evidence = Evidences::new();
+    while let Err(needs) = rig.mailbox.reconcile(&sighting, &evidence) {
+        rig.learn(&needs, &mut sighting, &mut evidence);
+    }
+    rig.commit();
+    rig.calm();
+    agree(&rig);
+    assert_eq!((kept(&rig, INBOX), kept(&rig, "A")), (vec![], vec![(2, 1)]));
+}

@@ -63,6 +63,8 @@ pub(super) struct Rig {
     /// Bodies are fetched as mail comes.
     pub(super) fetches: bool,
     pub(super) was_renumbered: bool,
+    /// The folders are being looked at, one after the other.
+    pub(super) is_looking: bool,
     /// Somebody deleted a folder on the server.
     pub(super) lost_folder: bool,
     /// Somebody made or renamed a folder.
@@ -89,6 +91,7 @@ impl Rig {
             errands: Vec::new(),
             fetches: true,
             was_renumbered: false,
+            is_looking: false,
             lost_folder: false,
             named_folder: false,
             late: Vec::new(),
@@ -224,7 +227,9 @@ impl Rig {
                 eprintln!("  {} {name} ({}): {all:?}", self.now, folder.uidvalidity);
             }
         }
-        match self.try_round() {
+        let came_of_it = self.try_round();
+        self.is_looking = false;
+        match came_of_it {
             Ok(quiet) => quiet,
             Err(Stop::Down) => false,
             Err(Stop::Crashed) => {
@@ -242,7 +247,9 @@ impl Rig {
     }
 
     fn try_round(&mut self) -> Result<bool, Stop> {
+        self.is_looking = true;
         let (sighting, evidence) = self.look()?;
+        self.is_looking = false;
         let (mut sighting, mut evidence) = (sighting, evidence);
         let plan = loop {
             let shadow = self.partial(&sighting, &evidence);
@@ -405,7 +412,12 @@ impl Rig {
     }
 
     /// Asks what has to be known.
-    fn learn(&self, needs: &Needs, sighting: &mut Sighting, evidence: &mut Evidences<u32>) {
+    pub(super) fn learn(
+        &self,
+        needs: &Needs,
+        sighting: &mut Sighting,
+        evidence: &mut Evidences<u32>,
+    ) {
         assert!(!needs.is_empty());
         for name in &needs.folders {
             match self.upstream.look(name, false) {
