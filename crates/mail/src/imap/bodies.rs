@@ -1,16 +1,16 @@
 //! Messages of which only the header is here, and whoever brings the rest.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use everpost_store::{Replica, Row, StoreError};
 use futures::future::BoxFuture;
-
-use super::summary::Summary;
-use super::{End, Told};
+use tokio::time::{Instant, sleep};
 
 /// Brings the bytes of messages of which only the header is here.
 pub trait Bodies: Send + Sync {
-    /// Of a folder, by UID, as far as they can be had.
+    /// Of a folder, by UID, as far as they can be had now; those that cannot be had are no error. A program waits meanwhile, and
+    /// is told so. Where it gave up and comes again, the same messages are asked for while the first order is under way.
     fn bring(
         &self,
         replica: Replica,
@@ -19,43 +19,70 @@ pub trait Bodies: Send + Sync {
     ) -> BoxFuture<'static, Result<(), StoreError>>;
 }
 
-/// Sees to it that the bytes of messages are here: of all, or of those alone whose structure nobody knows.
-///
-/// # Errors
-/// Where they cannot be had now, the connection is cut: a program takes a NO for the end of the matter, and an empty message for
-/// the message (docs/clients.md, R5); it comes again.
-pub(super) async fn brought(
-    replica: &Replica,
+/// How long is waited for messages that cannot be had.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Insisting {
+    /// Between two attempts.
+    pub(super) again: Duration,
+    /// For all attempts of a command.
+    pub(super) long: Duration,
+}
+
+/// What brings messages for a command.
+pub(super) struct Bringing {
+    pub(super) replica: Replica,
+    pub(super) folder: u32,
     bodies: Option<Arc<dyn Bodies>>,
-    folder: u32,
-    batch: &mut [(usize, Row)],
-    all: bool,
-) -> Result<(), Told> {
-    let absent = batch.iter().filter(|(_, row)| row.copy == 0);
-    let mut uids: Vec<u32> = absent.map(|(_, row)| row.uid).collect();
-    if !all && !uids.is_empty() {
-        let known = replica.summaries(folder, &uids).await?;
-        let is_known = |kept: &[u8]| {
-            Summary::decode(kept).is_some_and(|summary| !summary.structure.is_empty())
-        };
-        let known = known.into_iter().filter(|(_, kept)| is_known(kept));
-        let known: Vec<u32> = known.map(|(uid, _)| uid).collect();
-        uids.retain(|uid| !known.contains(uid));
-    }
-    if uids.is_empty() {
-        return Ok(());
-    }
-    if let Some(bodies) = bodies {
-        bodies.bring(replica.clone(), folder, uids.clone()).await?;
-    }
-    let rows = replica.rows(folder, &uids).await?;
-    for row in &rows {
-        if let Some((_, old)) = batch.iter_mut().find(|(_, old)| old.uid == row.uid) {
-            *old = *row;
+    insisting: Insisting,
+    /// Messages could not be had.
+    pub(super) lacks: bool,
+}
+
+impl Bringing {
+    pub(super) fn new(
+        replica: Replica,
+        folder: u32,
+        bodies: Option<Arc<dyn Bodies>>,
+        insisting: Insisting,
+    ) -> Self {
+        Bringing {
+            replica,
+            folder,
+            bodies,
+            insisting,
+            lacks: false,
         }
     }
-    match rows.iter().any(|row| row.copy == 0) {
-        true => Err(Told::new(End::Cut, None, "")),
-        false => Ok(()),
+
+    /// Rows as they are when all was brought that can be had: those that are gone are left out, and those that cannot be had
+    /// still have no copy. A mail server that starts again is waited for. Where one did not come nothing more is asked for:
+    /// the command ends without an answer anyway.
+    pub(super) async fn bring(&mut self, uids: Vec<u32>) -> Result<Vec<Row>, StoreError> {
+        let until = Instant::now() + self.insisting.long;
+        loop {
+            // First: somebody else may have brought them since this program was told of the folder.
+            let rows = self.replica.rows(self.folder, &uids).await?;
+            let absent = rows.iter().filter(|row| row.copy == 0);
+            let absent: Vec<u32> = absent.map(|row| row.uid).collect();
+            if absent.is_empty() {
+                return Ok(rows);
+            }
+            let Some(bodies) = self.bodies.clone() else {
+                self.lacks = true;
+                return Ok(rows);
+            };
+            let before = absent.len();
+            bodies
+                .bring(self.replica.clone(), self.folder, absent.clone())
+                .await?;
+            let left = self.replica.rows(self.folder, &absent).await?;
+            let left = left.iter().filter(|row| row.copy == 0).count();
+            if left > 0 && left == before {
+                match Instant::now() + self.insisting.again < until {
+                    true => sleep(self.insisting.again).await,
+                    false => self.bodies = None,
+                }
+            }
+        }
     }
 }

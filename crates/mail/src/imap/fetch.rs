@@ -1,10 +1,8 @@
-//! FETCH.
+//! FETCH: what is asked of messages, and their answers.
 //!
-//! Rows answer flags, sizes and dates; summaries envelope, structure and common header fields; only the rest opens messages. They are opened some
-//! megabytes at a time, the next while the last are sent, so that memory does not grow with what is asked for.
+//! Rows answer flags, sizes and dates; summaries envelope, structure and common header fields; only the rest opens messages.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use everpost_codec::imap::answer::{self, Code, Fetch};
 use everpost_codec::imap::command::{FetchItem, Form};
@@ -13,20 +11,14 @@ use everpost_codec::imap::message::{
 };
 use everpost_codec::imap::set::{Numbers, Saved};
 use everpost_domain::message::{Structure, scan};
-use everpost_store::{FlagOrder, Flags, Replica, Row, StoreError};
+use everpost_store::{FlagOrder, Flags, Row};
 
-use super::bodies::brought;
+use super::bodies::Bringing;
+use super::open::{Needs, Opened, Opening};
 use super::summary::{Summary, is_kept};
 use super::talk::Talk;
 use super::view::{How, number};
-use super::{Bodies, Told};
-
-/// Messages answered between two writes, where none is opened.
-const ROWS: usize = 2_000;
-/// Bytes of messages that are opened at a time; one may be larger.
-const OPENED: u64 = 4 << 20;
-/// Messages that are opened at a time.
-const MOST_OPENED: usize = 256;
+use super::{End, Told};
 
 /// What a FETCH asks.
 pub(super) struct Order {
@@ -34,52 +26,6 @@ pub(super) struct Order {
     pub(super) items: Vec<FetchItem>,
     pub(super) changed_since: Option<u64>,
     pub(super) vanished: bool,
-}
-
-/// What has to be read to answer.
-#[derive(Clone, Copy, Default)]
-struct Needs {
-    summary: bool,
-    /// Of the summary the structure.
-    structure: bool,
-    /// Of the summary the kept fields.
-    header: bool,
-    /// Only that there are bytes.
-    copy: bool,
-    bytes: bool,
-    /// `\Seen` is set by it.
-    seen: bool,
-}
-
-fn needs(items: &[FetchItem]) -> Needs {
-    let mut needs = Needs::default();
-    for item in items {
-        match item {
-            FetchItem::Envelope => needs.summary = true,
-            FetchItem::BodyStructure => (needs.summary, needs.structure) = (true, true),
-            // It is the copy's, so the copy has to be here.
-            FetchItem::EmailId => needs.copy = true,
-            FetchItem::Section { section, peek, .. } if is_kept(section) => {
-                needs.header = true;
-                needs.seen |= !peek;
-            }
-            FetchItem::Body | FetchItem::Preview | FetchItem::BinarySize(_) => needs.bytes = true,
-            FetchItem::Section { peek, form, .. } => {
-                needs.bytes = true;
-                needs.seen |= !peek && *form != Form::Rfc822Header;
-            }
-            _ => {}
-        }
-    }
-    needs
-}
-
-/// What is known of a message that is answered.
-struct Opened {
-    place: usize,
-    row: Row,
-    summary: Option<Summary>,
-    raw: Option<Vec<u8>>,
 }
 
 impl Talk<'_> {
@@ -111,146 +57,68 @@ impl Talk<'_> {
             }
             places.retain(|place| view.row(*place).is_some_and(|row| row.modseq > since));
         }
-        let needs = needs(&order.items);
+        let needs = Needs::of(&order.items);
+        let reads = needs.seen && !view.read_only;
         let folder = view.folder.id;
-        if needs.seen && !view.read_only {
-            let unseen = |place: &&usize| {
-                let row = view.row(**place);
-                row.is_some_and(|row| !row.flags.has(Flags::SEEN))
-            };
-            let unseen: Vec<usize> = places.iter().filter(unseen).copied().collect();
-            if !unseen.is_empty() {
-                let uids = view.uids(&unseen);
-                let seen = FlagOrder::Add(Flags::SEEN);
-                let (rows, _) = replica.store_flags(folder, &uids, seen, None).await?;
-                view.know(&rows);
-                // It is told in the same answer (RFC 9051 §6.4.5).
-                if !order.items.contains(&FetchItem::Flags) {
-                    order.items.push(FetchItem::Flags);
-                }
-            }
-        }
         let keywords = view.keywords.clone();
-        let all: Vec<(usize, Row)> = places
+        let rows: Vec<(usize, Row)> = places
             .iter()
             .filter_map(|place| view.row(*place).map(|row| (*place, *row)))
             .collect();
-        let mut rest = all.as_slice();
         let answering = Answering {
             order: &order,
             how,
             keywords: &keywords,
         };
+        let (bodies, insisting) = (self.road.bodies.clone(), self.road.patience.insisting);
+        let bringing = Bringing::new(replica.clone(), folder, bodies, insisting);
         let mut bad = 0;
-        let bodies = self.road.bodies.clone();
-        let first = batch(&mut rest, needs).to_vec();
-        let mut next = open(replica.clone(), bodies.clone(), folder, first, needs).await?;
-        while !next.is_empty() {
+        let mut opening = tokio::spawn(Opening::new(needs, bringing, rows).next());
+        let lacks = loop {
+            let (rest, mut batch) = self.wait_for(opening).await?;
+            let (is_last, lacks) = (rest.is_done(), rest.lacks());
             // Another core opens what follows while these are told and written.
-            let batch = batch(&mut rest, needs).to_vec();
-            let opening = open(replica.clone(), bodies.clone(), folder, batch, needs);
-            let opening = tokio::spawn(opening);
-            for one in &next {
-                match answering.message(self.session.out(), one) {
+            let next = (!is_last).then(|| tokio::spawn(rest.next()));
+            let (view, ..) = self.selected()?;
+            view.filled(batch.iter().map(|one| &one.row));
+            // Of what could not be had nothing was read.
+            let unseen = |one: &&Opened| reads && !one.row.flags.has(Flags::SEEN);
+            let unseen: Vec<u32> = batch.iter().filter(unseen).map(|one| one.row.uid).collect();
+            let mut read = Vec::new();
+            if !unseen.is_empty() {
+                let seen = FlagOrder::Add(Flags::SEEN);
+                (read, _) = replica.store_flags(folder, &unseen, seen, None).await?;
+                view.know(&read);
+            }
+            for one in &mut batch {
+                // It is told in the same answer (RFC 9051 §6.4.5).
+                let changed = read.iter().find(|row| row.uid == one.row.uid);
+                if let Some(row) = changed {
+                    (one.row.flags, one.row.modseq) = (row.flags, row.modseq);
+                }
+                match answering.message(self.session.out(), one, changed.is_some()) {
                     Ok(()) => {}
                     Err(Unanswered) => bad += 1,
                 }
             }
             self.flush().await?;
-            next = opening.await.map_err(|_| StoreError::Stopped)??;
-        }
-        Ok(match bad {
-            0 => Told::ok("fetched"),
-            _ => Told::no(Code::UnknownCte, "some parts cannot be decoded"),
-        })
-    }
-}
-
-/// Takes the next messages that are opened together.
-fn batch<'r>(rest: &mut &'r [(usize, Row)], needs: Needs) -> &'r [(usize, Row)] {
-    let most = match needs.bytes {
-        true => MOST_OPENED,
-        false => ROWS,
-    };
-    let (mut count, mut bytes) = (0, 0_u64);
-    for (_, row) in rest.iter().take(most) {
-        bytes = bytes.saturating_add(row.size);
-        if needs.bytes && count > 0 && bytes > OPENED {
-            break;
-        }
-        count += 1;
-    }
-    let (batch, left) = rest.split_at(count.min(rest.len()));
-    *rest = left;
-    batch
-}
-
-/// Reads what is needed of messages.
-async fn open(
-    replica: Replica,
-    bodies: Option<Arc<dyn Bodies>>,
-    folder: u32,
-    mut batch: Vec<(usize, Row)>,
-    needs: Needs,
-) -> Result<Vec<Opened>, Told> {
-    if needs.bytes || needs.copy || needs.structure {
-        brought(
-            &replica,
-            bodies,
-            folder,
-            &mut batch,
-            needs.bytes || needs.copy,
-        )
-        .await?;
-    }
-    let mut opened: Vec<Opened> = batch
-        .iter()
-        .map(|(place, row)| Opened {
-            place: *place,
-            row: *row,
-            summary: None,
-            raw: None,
-        })
-        .collect();
-    let mut bytes = needs.bytes;
-    if needs.summary || needs.header {
-        let uids: Vec<u32> = batch.iter().map(|(_, row)| row.uid).collect();
-        let mut summaries = replica
-            .summaries(folder, &uids)
-            .await?
-            .into_iter()
-            .peekable();
-        for one in &mut opened {
-            while summaries.peek().is_some_and(|(uid, _)| *uid < one.row.uid) {
-                summaries.next();
+            match next {
+                Some(next) => opening = next,
+                None => break lacks,
             }
-            if let Some((_, kept)) = summaries.next_if(|(uid, _)| *uid == one.row.uid) {
-                one.summary = Summary::decode(&kept);
+        };
+        // What is here was told. Of the rest no answer is right: mbsync takes NO, with a code or without, and OK without the
+        // message for the end of the matter, and never asks again; Thunderbird shows a NO as a dialog (docs/clients.md, F22,
+        // F31). A program whose connection ends comes again.
+        match (lacks, bad) {
+            (true, _) => {
+                tracing::info!("an IMAP connection ends: the bytes of a message cannot be had now");
+                Err(Told::new(End::Cut, None, ""))
             }
-            // One that is gone meanwhile, or of another version: its copy is still here.
-            bytes |= one
-                .summary
-                .as_ref()
-                .is_none_or(|summary| needs.header && summary.header.is_empty());
+            (false, 0) => Ok(Told::ok("fetched")),
+            _ => Ok(Told::no(Code::UnknownCte, "some parts cannot be decoded")),
         }
     }
-    if bytes {
-        let copies: Vec<i64> = opened.iter().map(|one| one.row.copy).collect();
-        let mut failed = None;
-        let read = replica.tenant().read_copies(&copies, |place, raw| {
-            match (raw, opened.get_mut(place)) {
-                (Ok(raw), Some(one)) => one.raw = Some(raw),
-                (Err(error), _) => failed = Some(error),
-                (Ok(_), None) => {}
-            }
-            failed.is_none()
-        });
-        read.await?;
-        if let Some(error) = failed {
-            return Err(error.into());
-        }
-    }
-    Ok(opened)
 }
 
 /// An item could not be answered.
@@ -279,7 +147,8 @@ impl Served<'_> {
 }
 
 impl Answering<'_> {
-    fn message(&self, out: &mut Vec<u8>, one: &Opened) -> Result<(), Unanswered> {
+    /// `and_flags`: they are told whether they were asked for or not.
+    fn message(&self, out: &mut Vec<u8>, one: &Opened, and_flags: bool) -> Result<(), Unanswered> {
         let row = &one.row;
         let mut served = Served {
             raw: one.raw.as_deref().map(crlf).unwrap_or_default(),
@@ -338,11 +207,9 @@ impl Answering<'_> {
                 } => {
                     let whole = asked.part.is_empty() && asked.of == Default::default();
                     let kept = one.summary.as_ref().filter(|_| is_kept(asked));
-                    let kept = kept.filter(|kept| !kept.header.is_empty());
+                    let kept = kept.and_then(|summary| summary.answer(asked));
                     let bytes = match (*form, whole) {
-                        _ if kept.is_some() => {
-                            kept.and_then(|kept| section(&kept.header, &scan(&kept.header), asked))
-                        }
+                        _ if kept.is_some() => kept,
                         // Nothing has to be looked into.
                         (_, true) => Some(Cow::Borrowed(&*served.raw)),
                         (Form::Binary, _) => {
@@ -374,6 +241,9 @@ impl Answering<'_> {
                     }
                 }
             }
+        }
+        if and_flags && !self.order.items.contains(&FetchItem::Flags) {
+            fetch.flags(row.flags.names(self.keywords));
         }
         fetch.end();
         result

@@ -1,6 +1,6 @@
 //! SEARCH, SORT, THREAD.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use everpost_codec::imap::answer::{self, Code, Esearch};
@@ -10,12 +10,12 @@ use everpost_codec::imap::message::{
     sort, thread,
 };
 use everpost_codec::imap::set::Numbers;
-use everpost_domain::message::{Head, Structure, scan};
+use everpost_domain::message::{Field, Head, Structure, fields, header_text, parse_date, scan};
 use everpost_store::{Replica, Row};
 
 use super::Told;
 use super::fetch::email_id;
-use super::summary::Summary;
+use super::summary::{Summary, header_alone, is_kept_field};
 use super::talk::Talk;
 use super::view::{View, number};
 use crate::capture::now;
@@ -25,7 +25,7 @@ const OPENED: usize = 128;
 
 /// Heads that are read at a time.
 const HEADS: usize = 2_000;
-/// Fields that a sealed head has as they are searched.
+/// Fields that a sealed head has, near enough to be searched.
 const IN_HEAD: [&str; 6] = ["from", "to", "cc", "bcc", "subject", "message-id"];
 
 /// What a search found.
@@ -148,22 +148,15 @@ impl Talk<'_> {
             largest_uid: view.largest_uid(),
         };
         let query = Query::new(&search.key, context);
-        let needs = query.needs();
-        let mut found = Vec::new();
-        let all: Vec<usize> = (0..view.rows().len()).collect();
-        let opens = needs.header || needs.body || needs.sent;
-        let in_head = |name: &&str| IN_HEAD.contains(name);
-        let heads_do = !needs.body && query.fields().is_some_and(|all| all.iter().all(in_head));
-        for places in all.chunks(if heads_do { HEADS } else { OPENED }) {
-            match (opens, heads_do) {
-                (false, _) => found.extend(places.iter().copied().filter(|place| {
-                    let row = view.row(*place);
-                    row.is_some_and(|row| query.matches(&mut Asked::of(view, *place, row)))
-                })),
-                (true, true) => search_heads(view, replica, &query, places, &mut found).await?,
-                (true, false) => search_some(view, replica, &query, places, &mut found).await?,
-            }
+        let asking = Asking::new(view, replica, &query);
+        let (mut found, all) = (Vec::new(), (0..view.rows().len()).collect::<Vec<_>>());
+        for places in all.chunks(HEADS) {
+            let left = asking.by_rows(places, &mut found);
+            let left = asking.by_kept_fields(left, &mut found).await?;
+            let left = asking.by_heads(left, &mut found).await?;
+            asking.by_bytes(&left, &mut found).await?;
         }
+        found.sort_unstable();
         Ok(Found {
             places: found,
             with_modseq: asks_modseq(&search.key),
@@ -171,23 +164,174 @@ impl Talk<'_> {
     }
 }
 
-/// As [`search_some`], for a query that heads can answer.
-async fn search_heads(
-    view: &View,
-    replica: &Replica,
-    query: &Query,
-    places: &[usize],
-    found: &mut Vec<usize>,
-) -> Result<(), Told> {
-    let heads = heads(view, replica, places).await?;
-    for (place, (row, head)) in places.iter().zip(&heads) {
-        let mut asked = Asked::of(view, *place, row);
-        asked.header = Some(text_of_head(head));
-        if query.matches(&mut asked) {
-            found.push(*place);
+/// Messages that are still to be asked.
+type Left = Vec<(usize, Row)>;
+
+/// A query and whom it is asked of: first of what is at hand, and only what that does not decide is opened.
+struct Asking<'a> {
+    view: &'a View,
+    replica: &'a Replica,
+    query: &'a Query,
+    /// The header fields that it asks for, if it asks for nothing else.
+    fields: Option<BTreeSet<&'a str>>,
+}
+
+impl<'a> Asking<'a> {
+    fn new(view: &'a View, replica: &'a Replica, query: &'a Query) -> Self {
+        Asking {
+            view,
+            replica,
+            query,
+            fields: query.fields().filter(|_| !query.needs().body),
         }
     }
-    Ok(())
+
+    /// Whether all fields that are asked for are of some.
+    fn asks_only(&self, are_of: impl Fn(&str) -> bool) -> bool {
+        let fields = self.fields.as_ref();
+        fields.is_some_and(|fields| fields.iter().all(|name| are_of(name)))
+    }
+
+    fn matches(&self, (place, row): &(usize, Row), with: impl FnOnce(&mut Asked<'_>)) -> bool {
+        let mut asked = Asked::of(self.view, *place, row);
+        with(&mut asked);
+        self.query.matches(&mut asked)
+    }
+
+    /// What flags, dates, sizes and numbers decide; the others are left.
+    fn by_rows(&self, places: &[usize], found: &mut Vec<usize>) -> Left {
+        let mut left = Vec::new();
+        for place in places {
+            let Some(row) = self.view.row(*place) else {
+                continue;
+            };
+            let mut asked = Asked::of(self.view, *place, row);
+            let matches = self.query.matches(&mut asked);
+            match asked.wanted {
+                // What was answered without a look into the message counts.
+                false => found.extend(matches.then_some(*place)),
+                true => left.push((*place, *row)),
+            }
+        }
+        left
+    }
+
+    /// What kept fields decide: of all, where the query asks for no more. Of messages whose bytes are not here they are all that
+    /// is searched: nothing is brought for a search.
+    async fn by_kept_fields(&self, mut left: Left, found: &mut Vec<usize>) -> Result<Left, Told> {
+        self.look_again(&mut left).await?;
+        let do_fields = self.asks_only(is_kept_field);
+        let (asked, mut left): (Left, Left) = left
+            .into_iter()
+            .partition(|(_, row)| do_fields || row.copy == 0);
+        if asked.is_empty() {
+            return Ok(left);
+        }
+        let mut kept = kept_fields(self.view, self.replica, &asked).await?;
+        for one in asked {
+            let header = kept.remove(&one.1.uid).unwrap_or_default();
+            let matches = match one.1.copy {
+                0 => {
+                    let text = HeaderText::read(&header, &header_alone(&header));
+                    self.matches(&one, |asked| {
+                        (asked.header, asked.body) = (Some(text), Some(BodyText::default()));
+                    })
+                }
+                _ if header.is_empty() => {
+                    left.push(one);
+                    continue;
+                }
+                _ => {
+                    let text = self.text_of_fields(&header);
+                    self.matches(&one, |asked| asked.header = Some(text))
+                }
+            };
+            found.extend(matches.then_some(one.0));
+        }
+        Ok(left)
+    }
+
+    /// What was brought since this program was told of the folder is searched like the rest.
+    async fn look_again(&self, left: &mut Left) -> Result<(), Told> {
+        let absent = left.iter().filter(|(_, row)| row.copy == 0);
+        let absent: Vec<u32> = absent.map(|(_, row)| row.uid).collect();
+        if absent.is_empty() {
+            return Ok(());
+        }
+        let rows = self.replica.rows(self.view.folder.id, &absent).await?;
+        let copies: BTreeMap<u32, i64> = rows.iter().map(|row| (row.uid, row.copy)).collect();
+        for (_, row) in left {
+            row.copy = copies.get(&row.uid).copied().unwrap_or(row.copy);
+        }
+        Ok(())
+    }
+
+    /// Of a header the fields that are asked for.
+    fn text_of_fields(&self, header: &[u8]) -> HeaderText {
+        let asked = self.fields.iter().flatten();
+        let is_asked = |field: &Field<'_>| asked.clone().any(|name| field.is(name));
+        let texts: Vec<(String, String)> = fields(header)
+            .filter(is_asked)
+            .map(|field| {
+                let name = String::from_utf8_lossy(field.name).into_owned();
+                (name, header_text(field.value))
+            })
+            .collect();
+        let dates = fields(header).filter(|field| field.is("Date"));
+        let sent = dates.filter_map(|field| parse_date(field.value)).next();
+        let texts = texts.iter();
+        HeaderText::of_fields(sent, texts.map(|(name, text)| (name.as_str(), &**text)))
+    }
+
+    /// What sealed heads decide: of messages whose fields were not kept.
+    async fn by_heads(&self, left: Left, found: &mut Vec<usize>) -> Result<Left, Told> {
+        if left.is_empty() || !self.asks_only(|name| IN_HEAD.contains(&name)) {
+            return Ok(left);
+        }
+        let copies: Vec<i64> = left.iter().map(|(_, row)| row.copy).collect();
+        let heads = self.replica.tenant().heads(&copies).await?;
+        for (one, head) in left.iter().zip(&heads) {
+            let matches = self.matches(one, |asked| asked.header = Some(text_of_head(head)));
+            found.extend(matches.then_some(one.0));
+        }
+        Ok(Vec::new())
+    }
+
+    /// Opens messages.
+    async fn by_bytes(&self, left: &Left, found: &mut Vec<usize>) -> Result<(), Told> {
+        for some in left.chunks(OPENED) {
+            let copies: Vec<i64> = some.iter().map(|(_, row)| row.copy).collect();
+            let mut failed = None;
+            let read = self.replica.tenant().read_copies(&copies, |at, raw| {
+                match (some.get(at), raw) {
+                    (Some(one), Ok(raw)) => {
+                        let matches = self.matches(one, |asked| asked.raw = Some(raw));
+                        found.extend(matches.then_some(one.0));
+                    }
+                    (None, _) => {}
+                    (_, Err(error)) => failed = Some(error),
+                }
+                failed.is_none()
+            });
+            read.await?;
+            if let Some(error) = failed {
+                return Err(error.into());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Kept fields by UID, of those messages that have any.
+async fn kept_fields(
+    view: &View,
+    replica: &Replica,
+    messages: &[(usize, Row)],
+) -> Result<BTreeMap<u32, Vec<u8>>, Told> {
+    let uids: Vec<u32> = messages.iter().map(|(_, row)| row.uid).collect();
+    let summaries = replica.summaries(view.folder.id, &uids).await?;
+    let fields = |(uid, kept): (u32, Vec<u8>)| Some((uid, Summary::decode(&kept)?.header));
+    Ok(summaries.into_iter().filter_map(fields).collect())
 }
 
 /// What of a header stands in a sealed head.
@@ -217,72 +361,6 @@ fn text_of_head(head: &Head) -> HeaderText {
     HeaderText::of_fields(head.sent, fields)
 }
 
-/// Adds those of some places whose messages answer to a query; only messages that rows do not decide are opened.
-async fn search_some(
-    view: &View,
-    replica: &Replica,
-    query: &Query,
-    places: &[usize],
-    found: &mut Vec<usize>,
-) -> Result<(), Told> {
-    let mut open = Vec::new();
-    for place in places {
-        let Some(row) = view.row(*place) else {
-            continue;
-        };
-        let mut asked = Asked::of(view, *place, row);
-        let matches = query.matches(&mut asked);
-        match asked.wanted {
-            // What was answered without a look into the message counts.
-            false if matches => found.push(*place),
-            false => {}
-            true => open.push((*place, *row)),
-        }
-    }
-    // Of messages whose bytes are not here the header fields that are kept answer.
-    let is_absent = |(_, row): &&(usize, Row)| row.copy == 0;
-    let absent: Vec<u32> = open
-        .iter()
-        .filter(is_absent)
-        .map(|(_, row)| row.uid)
-        .collect();
-    for (uid, kept) in replica.summaries(view.folder.id, &absent).await? {
-        let Some((place, row)) = open.iter().find(|(_, row)| row.uid == uid) else {
-            continue;
-        };
-        let mut asked = Asked::of(view, *place, row);
-        asked.raw = Summary::decode(&kept).map(|summary| summary.header);
-        if query.matches(&mut asked) {
-            found.push(*place);
-        }
-    }
-    open.retain(|(_, row)| row.copy != 0);
-    let copies: Vec<i64> = open.iter().map(|(_, row)| row.copy).collect();
-    let mut failed = None;
-    let read = replica.tenant().read_copies(&copies, |at, raw| {
-        let Some((place, row)) = open.get(at) else {
-            return true;
-        };
-        match raw {
-            Ok(raw) => {
-                let mut asked = Asked::of(view, *place, row);
-                asked.raw = Some(raw);
-                if query.matches(&mut asked) {
-                    found.push(*place);
-                }
-            }
-            Err(error) => failed = Some(error),
-        }
-        failed.is_none()
-    });
-    read.await?;
-    found.sort_unstable();
-    match failed {
-        Some(error) => Err(error.into()),
-        None => Ok(()),
-    }
-}
-
 /// A message that is asked. Without its bytes it has no text, and remembers that one was wanted.
 struct Asked<'v> {
     view: &'v View,
@@ -302,7 +380,11 @@ impl<'v> Asked<'v> {
             view,
             place,
             row,
-            id: email_id(row),
+            // None was told of a message without a copy.
+            id: match row.copy {
+                0 => String::new(),
+                _ => email_id(row),
+            },
             raw: None,
             structure: None,
             header: None,
@@ -383,18 +465,29 @@ impl Candidate for Asked<'_> {
     }
 }
 
-/// What lists know of messages, from their sealed heads.
+/// What lists know of messages: from their sealed heads, and where only the header is here, from its fields.
 async fn heads(view: &View, replica: &Replica, places: &[usize]) -> Result<Vec<(Row, Head)>, Told> {
     let mut all = Vec::with_capacity(places.len());
     for places in places.chunks(HEADS) {
-        let rows: Vec<Row> = places
-            .iter()
-            .filter_map(|place| view.row(*place))
-            .copied()
-            .collect();
-        let copies: Vec<i64> = rows.iter().map(|row| row.copy).collect();
-        let heads = replica.tenant().heads(&copies).await?;
-        all.extend(rows.into_iter().zip(heads));
+        let rows = places.iter().filter_map(|place| {
+            let row = view.row(*place)?;
+            Some((*place, *row))
+        });
+        let rows: Vec<(usize, Row)> = rows.collect();
+        let (here, absent): (Left, Left) = rows.iter().partition(|(_, row)| row.copy != 0);
+        let copies: Vec<i64> = here.iter().map(|(_, row)| row.copy).collect();
+        let mut heads = replica.tenant().heads(&copies).await?.into_iter();
+        let mut fields = match absent.is_empty() {
+            true => BTreeMap::new(),
+            false => kept_fields(view, replica, &absent).await?,
+        };
+        all.extend(rows.into_iter().map(|(_, row)| match row.copy {
+            0 => {
+                let header = fields.remove(&row.uid).unwrap_or_default();
+                (row, Head::read(&header, &header_alone(&header)))
+            }
+            _ => (row, heads.next().unwrap_or_default()),
+        }));
     }
     Ok(all)
 }

@@ -15,6 +15,7 @@ mod change;
 mod fetch;
 mod find;
 mod folders;
+mod open;
 mod summary;
 mod talk;
 #[cfg(test)]
@@ -35,6 +36,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 pub use crate::capture::smtp::Security;
 use append::Unhearing;
 pub use bodies::Bodies;
+use bodies::Insisting;
 pub use summary::describe;
 pub(crate) use summary::{KEPT_FIELDS, describe_header};
 use talk::Talk;
@@ -87,6 +89,10 @@ struct Patience {
     write: Duration,
     /// Between two looks at what other nodes changed, in IDLE.
     look: Duration,
+    /// Between two words to a program that waits.
+    word: Duration,
+    /// For messages of which only the header is here.
+    insisting: Insisting,
 }
 
 impl Default for Patience {
@@ -97,6 +103,14 @@ impl Default for Patience {
             command: Duration::from_secs(24 * 3600),
             write: Duration::from_secs(300),
             look: Duration::from_secs(5),
+            // docs/clients.md, R18.
+            word: Duration::from_secs(5),
+            // A mail server that starts again is back by then; of a longer outage the program is not to wait for the end, for
+            // while it waits it hears nothing of the folder.
+            insisting: Insisting {
+                again: Duration::from_secs(3),
+                long: Duration::from_secs(20),
+            },
         }
     }
 }

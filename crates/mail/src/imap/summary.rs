@@ -1,6 +1,8 @@
 //! What is kept of a message beside its row, so that a list is shown without opening messages: ENVELOPE and BODYSTRUCTURE, ready
 //! to be sent, and the header fields that mail programs list folders by.
 
+use std::borrow::Cow;
+
 use everpost_codec::imap::command::{Section, SectionOf};
 use everpost_codec::imap::message::{
     Shape, crlf, crlf_size, section, write_envelope, write_structure,
@@ -12,6 +14,8 @@ use everpost_store::{Flags, NewMessage};
 
 /// Its first byte.
 const VERSION: u8 = 2;
+/// That of those without fields, which were made until December 2026.
+const WITHOUT_FIELDS: u8 = 1;
 /// Bytes of header fields that are kept.
 const LONGEST: usize = 16 << 10;
 
@@ -46,11 +50,17 @@ pub(crate) const KEPT_FIELDS: &[&str] = &[
     "Auto-Submitted",
 ];
 
+/// Whether a field is kept, whatever the case of its name.
+pub(super) fn is_kept_field(name: &str) -> bool {
+    KEPT_FIELDS.iter().any(|one| one.eq_ignore_ascii_case(name))
+}
+
 /// Whether the kept fields answer it.
 pub(super) fn is_kept(asked: &Section) -> bool {
-    let kept = |name: &String| KEPT_FIELDS.iter().any(|one| one.eq_ignore_ascii_case(name));
     match &asked.of {
-        SectionOf::Fields(names) => asked.part.is_empty() && names.iter().all(kept),
+        SectionOf::Fields(names) => {
+            asked.part.is_empty() && names.iter().all(|name| is_kept_field(name))
+        }
         _ => false,
     }
 }
@@ -106,17 +116,39 @@ impl Summary {
         bytes
     }
 
-    /// Of what was kept; `None` for that of another version: it is made again, of the message.
+    /// Of what was kept; `None` for that of a version not known: it is made again, of the message.
     pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
         let (version, rest) = bytes.split_first()?;
         let (envelope, rest) = cut(rest)?;
-        let (structure, header) = cut(rest)?;
-        (*version == VERSION).then(|| Summary {
+        let (structure, header) = match *version {
+            VERSION => cut(rest)?,
+            WITHOUT_FIELDS => (rest, Default::default()),
+            _ => return None,
+        };
+        Some(Summary {
             envelope: envelope.to_vec(),
             structure: structure.to_vec(),
             header: header.to_vec(),
         })
     }
+
+    /// The bytes of fields that are kept ([`is_kept`]); `None` where they were too long.
+    pub(super) fn answer(&self, asked: &Section) -> Option<Cow<'_, [u8]>> {
+        match self.header.is_empty() {
+            true => None,
+            false => section(&self.header, &header_alone(&self.header), asked),
+        }
+    }
+}
+
+/// The structure of a header without its message. It is header to its end: where fields were left out, a line that continues one
+/// may look like the beginning of a body.
+pub(super) fn header_alone(header: &[u8]) -> Structure {
+    let mut structure = scan(header);
+    if let Some(message) = structure.parts.first_mut() {
+        message.header = 0..header.len();
+    }
+    structure
 }
 
 /// A part behind its length, and what follows it.
@@ -147,7 +179,7 @@ pub(crate) fn describe_header(header: &[u8], size: u64, date: i64, flags: Flags)
         flags,
         date,
         size,
-        summary: Summary::of_header(&header, &scan(&header)).encode(),
+        summary: Summary::of_header(&header, &header_alone(&header)).encode(),
     }
 }
 
@@ -180,6 +212,21 @@ mod tests {
         let mut other = kept;
         *other.first_mut().unwrap() = 9;
         assert_eq!(Summary::decode(&other), None);
+    }
+
+    #[test]
+    fn what_was_kept_before_there_were_fields_still_lists() {
+        let mut old = vec![WITHOUT_FIELDS];
+        old.extend(3_u32.to_le_bytes());
+        old.extend(b"(E)(S)");
+        let summary = Summary::decode(&old).unwrap();
+        assert_eq!(summary.envelope, b"(E)");
+        assert_eq!(summary.structure, b"(S)");
+        let asked = Section {
+            part: Vec::new(),
+            of: SectionOf::Fields(vec!["Subject".into()]),
+        };
+        assert_eq!(summary.answer(&asked), None);
     }
 
     #[test]

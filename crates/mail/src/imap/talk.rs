@@ -7,9 +7,10 @@ use everpost_codec::imap::answer::{self, Code, Condition};
 use everpost_codec::imap::command::Command;
 use everpost_codec::imap::server::{Config, Event, Session};
 use everpost_codec::smtp::Credentials;
-use everpost_store::Replica;
+use everpost_store::{Replica, StoreError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsAcceptor;
 
@@ -351,6 +352,24 @@ impl<'a> Talk<'a> {
             self.session.written(octets);
         }
         Ok(())
+    }
+
+    /// Waits for what another core does. A program hears a word now and then: silence is taken for a connection that is lost
+    /// (docs/clients.md, R18). Where the program is gone, what was begun is done to its end.
+    pub(super) async fn wait_for<T>(
+        &mut self,
+        mut work: JoinHandle<Result<T, StoreError>>,
+    ) -> Result<T, Told> {
+        loop {
+            match timeout(self.road.patience.word, &mut work).await {
+                Ok(done) => return Ok(done.map_err(|_| StoreError::Stopped)??),
+                Err(_) => {
+                    let out = self.session.out();
+                    answer::line(out, None, Condition::Ok, None, "still working");
+                    self.flush().await?;
+                }
+            }
+        }
     }
 
     async fn close(&mut self) -> std::io::Result<()> {

@@ -118,6 +118,17 @@ impl View {
         rows.map(|row| row.uid).collect()
     }
 
+    /// What was brought of messages of which only the header was here.
+    pub(super) fn filled<'r>(&mut self, rows: impl Iterator<Item = &'r Row>) {
+        for row in rows {
+            let place = self.place(row.uid);
+            let known = place.and_then(|place| self.rows.get_mut(place));
+            if let Some(known) = known.filter(|known| known.copy == 0) {
+                (known.copy, known.size) = (row.copy, row.size);
+            }
+        }
+    }
+
     /// What this connection changed: it knows already, or is told by the answer to its command.
     pub(super) fn know(&mut self, rows: &[Row]) {
         for row in rows {

@@ -7,8 +7,10 @@
     reason = "tests may panic"
 )]
 
+mod absent;
 mod alone;
 mod beside;
+mod kept;
 mod talk;
 
 use std::net::{IpAddr, SocketAddr};
@@ -59,6 +61,11 @@ impl Mailboxes for One {
 
 impl Server {
     fn start() -> Self {
+        Server::with(|road| road)
+    }
+
+    /// Of a road that is somehow else.
+    fn with(change: impl FnOnce(ImapRoad) -> ImapRoad) -> Self {
         let runtime = Runtime::new().unwrap();
         let folder = tempfile::tempdir().unwrap();
         let opened = runtime.block_on(Store::open(Options::create(folder.path().join("data"))));
@@ -68,7 +75,7 @@ impl Server {
             max_message: 1 << 20,
             in_clear: true,
         };
-        let road = ImapRoad::new(&options, Arc::new(One(tenant.clone())));
+        let road = change(ImapRoad::new(&options, Arc::new(One(tenant.clone()))));
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
         let serving = road.clone();

@@ -75,6 +75,16 @@ impl Talk {
         }
     }
 
+    /// Says a command upon which the server ends the connection; the lines before that.
+    pub(super) fn cut(&mut self, command: &str) -> Vec<String> {
+        self.send(format!("cut {command}\r\n").as_bytes());
+        let mut heard = Vec::new();
+        while !self.stream.fill_buf().unwrap().is_empty() {
+            heard.push(text(&self.line()));
+        }
+        heard
+    }
+
     /// Says a command that must be answered with OK.
     pub(super) fn ok(&mut self, command: &str) -> Vec<String> {
         let heard = self.say(command.as_bytes());
